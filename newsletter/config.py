@@ -1,0 +1,449 @@
+"""newsletter.toml and the environment → one frozen Config. The only reader of os.environ.
+
+A value comes from the environment (`NEWSLETTER_TITLE`, `NEWSLETTER_DELIVERY_VIA`, …), else from the file, else
+from the defaults below. Every mistake is reported in one go, each with its key and what is allowed.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import stat
+import tomllib
+from collections.abc import Iterator, Mapping
+from datetime import UTC, date, datetime, time, timedelta
+from email.utils import parseaddr
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
+
+from newsletter.errors import ConfigError
+from newsletter.settings import Days, Rate, Via, is_loopback
+
+FILE_NAME = "newsletter.toml"
+SECRET = "•••"  # noqa: S105  what `newsletter config` shows for a password
+
+
+# --- What single values must look like ------------------------------------------------------------
+
+
+def _web_address(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username:
+        raise ValueError("must be a web address such as https://journal.example")
+    return value.rstrip("/")
+
+
+def _public_address(value: str) -> str:
+    value = _web_address(value)
+    parts = urlsplit(value)
+    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
+        raise ValueError("must begin with https://: mail programs accept one-click unsubscribing only there")
+    if parts.query or parts.fragment:
+        raise ValueError("must not hold ? or #: links are made by adding a path to it")
+    if len(value) > 300 or not value.isascii():
+        raise ValueError("must be plain ASCII and at most 300 characters long")
+    return value
+
+
+def _mailbox(value: str) -> str:
+    name, address = parseaddr(value)
+    local, _, domain = address.rpartition("@")
+    if not local or not domain.strip(".") or any(c in value for c in "\r\n") or not address.isascii():
+        raise ValueError("must be one mail address, as lettre@journal.example or Name <lettre@journal.example>")
+    if "@" in name or "," in name:
+        raise ValueError('must hold one address only; a name with a comma needs quotes: "Le Quotidien, Lomé" <…>')
+    return value
+
+
+def _list_id(value: str) -> str:
+    if not value.isascii() or not all(value.split(".")) or value.count(".") < 1 or not _is_domain(value):
+        raise ValueError("must look like a domain, as lettre.journal.example (RFC 2919)")
+    return value
+
+
+def _is_domain(value: str) -> bool:
+    return all(part.replace("-", "").isalnum() for part in value.split("."))
+
+
+def _zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (KeyError, ValueError, OSError):
+        raise ValueError("is not a time zone; write for example Africa/Lome or Europe/Paris") from None
+    return value
+
+
+def _list_from_text(value: object) -> object:
+    """The environment has no lists: there, commas separate."""
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+def _clock_time(value: object) -> object:
+    if isinstance(value, time):
+        return value
+    try:
+        return datetime.strptime(str(value).strip(), "%H:%M").time()  # noqa: DTZ007  a time of day has no zone
+    except ValueError:
+        raise ValueError('must be a time of day, as "06:30"') from None
+
+
+def _return_path(value: str) -> str:
+    if value != "plain" and (value.count("{token}") != 1 or "@" not in value):
+        raise ValueError('must be "plain" or hold {token} once, as "b+{token}@bounces.journal.example"')
+    return value
+
+
+def _one_line(value: str) -> str:
+    if any(ord(c) < 32 for c in value):
+        raise ValueError("must be one line without control characters")
+    return value.strip()
+
+
+WebAddress = Annotated[str, AfterValidator(_web_address)]
+Mailbox = Annotated[str, AfterValidator(_mailbox)]
+Line = Annotated[str, AfterValidator(_one_line)]
+Lines = Annotated[tuple[Line, ...], BeforeValidator(_list_from_text)]
+
+
+# --- The tables of newsletter.toml ----------------------------------------------------------------
+
+
+class Table(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+
+class NewsletterTable(Table):
+    """[newsletter]: who writes, to whom a reader answers, and where things are."""
+
+    title: Line = Field(min_length=1)
+    name: Line = ""
+    site_url: WebAddress
+    public_url: Annotated[str, AfterValidator(_public_address)]
+    sender: Mailbox = Field(alias="from")
+    reply_to: Mailbox | None = None
+    list_id: Annotated[str, AfterValidator(_list_id)] = ""
+    postal_address: str = ""
+    language: Literal["fr", "en"] = "fr"
+    timezone: Annotated[str, AfterValidator(_zone)] = "Africa/Lome"
+    database: str = "sqlite:///subscribers.db"
+    editors: Annotated[tuple[Mailbox, ...], BeforeValidator(_list_from_text)] = ()
+    instance: str | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _derive(cls, values: Any) -> Any:
+        """What is not said follows from what is: the letter is called like the paper, its list lives at public_url."""
+        if not isinstance(values, dict):
+            return values
+        values = dict(values)
+        values.setdefault("name", values.get("title", ""))
+        host = urlsplit(str(values.get("public_url", ""))).hostname or ""
+        values.setdefault("list_id", host if "." in host and not is_loopback(host) else "newsletter.localhost")
+        return values
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.timezone)
+
+
+class ScheduleTable(Table):
+    """[schedule]: when the edition is due. `send` sends when called; this says how late it is."""
+
+    send_at: Annotated[time, BeforeValidator(_clock_time)] = time(6, 30)
+    days: Annotated[Days, BeforeValidator(Days.parse)] = Days.parse("mon-sun")
+    max_lateness_hours: float = Field(default=6, ge=0, le=48)
+
+
+class Source(Table):
+    """One of [[sources]]: where articles come from."""
+
+    kind: Literal["feed", "wordpress", "folder"]
+    url: WebAddress | None = None
+    path: str | None = None
+    section: Line | None = None
+    allow_private_network: bool = False
+
+    @model_validator(mode="after")
+    def _has_a_place(self) -> Source:
+        if self.kind == "folder" and (self.url or not self.path):
+            raise ValueError('a folder needs path = "articles/" and no url')
+        if self.kind != "folder" and bool(self.url) == bool(self.path):
+            raise ValueError(f"a {self.kind} source needs either url or path")
+        return self
+
+    @property
+    def place(self) -> str:
+        return self.url or self.path or ""
+
+    @property
+    def key(self) -> str:
+        """What the store calls it: stays the same while kind and place do."""
+        return f"{self.kind} {self.place}"
+
+
+class PickTable(Table):
+    """[pick]: how the day's choice is made."""
+
+    max_articles: int = Field(default=12, ge=1, le=60)
+    min_articles: int = Field(default=1, ge=1, le=60)
+    window_hours: float = Field(default=24, gt=0, le=72)
+    sections: Lines = ()
+    strip: Lines = ()
+
+    @model_validator(mode="after")
+    def _in_order(self) -> PickTable:
+        if self.min_articles > self.max_articles:
+            raise ValueError("min_articles must not be above max_articles")
+        return self
+
+
+class DeliveryTable(Table):
+    """[delivery]: by which way, how fast, and what happens in doubt."""
+
+    via: Annotated[Via, BeforeValidator(Via.parse)] = Via.parse("maildir:outbox")
+    password_file: str | None = None
+    connections: int = Field(default=4, ge=1, le=100)
+    messages_per_connection: int = Field(default=100, ge=0)
+    rate: Annotated[Rate | None, BeforeValidator(Rate.parse)] = None
+    retry_for_hours: float = Field(default=12, gt=0, le=120)
+    return_path: Annotated[str, AfterValidator(_return_path)] = "plain"
+    on_uncertain: Literal["resend", "hold"] = "resend"
+
+
+class Tables(Table):
+    """newsletter.toml as it is written."""
+
+    newsletter: NewsletterTable
+    schedule: ScheduleTable = ScheduleTable()
+    sources: tuple[Source, ...] = ()
+    pick: PickTable = PickTable()
+    delivery: DeliveryTable = DeliveryTable()
+
+    @model_validator(mode="after")
+    def _readers_can_follow_links(self) -> Tables:
+        host = urlsplit(self.newsletter.public_url).hostname or ""
+        via = self.delivery.via
+        if is_loopback(host) and via.kind == "smtp" and not is_loopback(via.host):
+            raise ValueError("newsletter.public_url leads to this machine only: readers could not unsubscribe")
+        return self
+
+
+class Config:
+    """The whole configuration: the tables, and where everything comes from."""
+
+    def __init__(self, tables: Tables, path: Path, origins: Mapping[str, str], password: str | None) -> None:
+        self.newsletter = tables.newsletter
+        self.schedule = tables.schedule
+        self.sources = tables.sources
+        self.pick = tables.pick
+        self.delivery = tables.delivery
+        self.path = path
+        self.folder = path.parent
+        self.password = password
+        self.origins = origins
+
+    def resolve(self, path: str) -> Path:
+        """A path of the configuration: relative ones start at the file that names them."""
+        return self.folder / Path(path).expanduser()
+
+    @property
+    def database_url(self) -> str:
+        """The database's URL with an absolute path, in a form SQLAlchemy takes."""
+        return _database_url(self.newsletter.database, self.folder)
+
+    def due(self, day: date) -> datetime:
+        """When the edition of that local date is due. A time skipped or repeated by a clock change is taken once."""
+        return datetime.combine(day, self.schedule.send_at, tzinfo=self.newsletter.zone)
+
+    def too_late(self, day: date) -> datetime:
+        """From when on the edition of that local date is not sent any more."""
+        return self.due(day).astimezone(UTC) + timedelta(hours=self.schedule.max_lateness_hours)
+
+    def view(self) -> Iterator[tuple[str, object, str]]:
+        """Every key with its value, secrets masked, and its origin: for `newsletter config`."""
+        for name in Tables.model_fields:
+            table = getattr(self, name)
+            for prefix, part in _parts(name, table):
+                for key, info in type(part).model_fields.items():
+                    dotted = f"{prefix}.{info.alias or key}"
+                    yield dotted, _shown(getattr(part, key)), self.origins.get(dotted, "default")
+        yield (
+            "delivery.password",
+            SECRET if self.password else None,
+            self.origins.get("delivery.password", "default"),
+        )
+
+    def warnings(self) -> list[str]:
+        """What is allowed and yet unwise, one line each."""
+        found = []
+        reply_to = parseaddr(self.newsletter.reply_to or self.newsletter.sender)[1]
+        if reply_to.split("@")[0].replace("-", "").replace("_", "") in ("noreply", "nereponsepas"):
+            found.append(f"newsletter.reply_to: readers answer to {reply_to}; give them an address somebody reads")
+        if self.delivery.password_file:
+            path = self.resolve(self.delivery.password_file)
+            if path.exists() and path.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH):
+                found.append(f"delivery.password_file: others can read {path}; run: chmod 600 {path}")
+        if not self.newsletter.postal_address:
+            found.append("newsletter.postal_address: empty; most countries want the publisher's address in each mail")
+        return found
+
+
+# --- Reading --------------------------------------------------------------------------------------
+
+
+def find(given: str | Path | None = None, environ: Mapping[str, str] = os.environ) -> Path:
+    """The configuration file: the one given, else NEWSLETTER_CONFIG, else newsletter.toml here."""
+    return Path(given or environ.get("NEWSLETTER_CONFIG") or FILE_NAME).expanduser().absolute()
+
+
+def load(given: str | Path | None = None, environ: Mapping[str, str] = os.environ) -> Config:
+    """Read and check the configuration.
+
+    Raises ConfigError with one line per mistake.
+    """
+    path = find(given, environ)
+    raw = _read(path)
+    origins = dict.fromkeys(_leaves(raw), path.name)
+    _overlay(raw, origins, environ)
+    try:
+        tables = Tables.model_validate(raw)
+    except ValidationError as error:
+        problems = [_problem(path, raw, dict(one)) for one in error.errors()]
+        raise ConfigError(*dict.fromkeys(problems)) from None
+    password, where = _password(tables.delivery, path, environ)
+    if where:
+        origins["delivery.password"] = where
+    _check_database(tables.newsletter.database, path)
+    return Config(tables, path, origins, password)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_bytes().decode("utf-8-sig"))
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: no such file; run `newsletter init` to write one, or name it by --config") from None
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: not UTF-8 (byte {error.start}); save it as UTF-8") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: not valid TOML: {error}") from None
+
+
+def _overlay(raw: dict[str, Any], origins: dict[str, str], environ: Mapping[str, str]) -> None:
+    """Lay the environment's values over the file's."""
+    for name, info in Tables.model_fields.items():
+        model = info.annotation
+        if not (isinstance(model, type) and issubclass(model, Table)):
+            continue  # [[sources]] is a list: the file alone says it
+        for key, field_info in model.model_fields.items():
+            key = field_info.alias or key
+            variable = "_".join(["NEWSLETTER", *([] if name == "newsletter" else [name.upper()]), key.upper()])
+            if variable in environ and isinstance(raw.setdefault(name, {}), dict):
+                raw[name][key] = environ[variable]
+                origins[f"{name}.{key}"] = f"environment ({variable})"
+
+
+def _password(table: DeliveryTable, path: Path, environ: Mapping[str, str]) -> tuple[str | None, str]:
+    if "NEWSLETTER_SMTP_PASSWORD" in environ:
+        return environ["NEWSLETTER_SMTP_PASSWORD"], "environment (NEWSLETTER_SMTP_PASSWORD)"
+    if not table.password_file:
+        return None, ""
+    file = path.parent / Path(table.password_file).expanduser()
+    try:
+        return file.read_text(encoding="utf-8").rstrip("\r\n"), str(file)
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: delivery.password_file: {file}: {error}") from None
+
+
+def _problem(path: Path, raw: Mapping[str, Any], error: Mapping[str, Any]) -> str:
+    """One pydantic error as one line: file, key, value, what is allowed."""
+    key = _dotted(error["loc"])
+    kind, message, given = error["type"], str(error["msg"]).removeprefix("Value error, "), error.get("input")
+    if kind == "extra_forbidden":
+        return f"{path}: {key}: unknown key{_suggestion(error['loc'], raw)}"
+    if kind == "missing":
+        return f"{path}: {key}: missing"
+    if isinstance(given, (str, int, float, bool)):
+        shown = _masked(given) if isinstance(given, str) else given
+        return f"{path}: {key}: {shown!r}: {message[0].lower()}{message[1:]}"
+    return f"{path}: {key}: {message}" if key else f"{path}: {message}"
+
+
+def _suggestion(location: tuple[str | int, ...], raw: Mapping[str, Any]) -> str:
+    """The known keys that stand where an unknown one was found, the nearest first."""
+    table = str(location[0]) if len(location) > 1 else ""
+    model: type[Table] = {
+        "": Tables,
+        "newsletter": NewsletterTable,
+        "schedule": ScheduleTable,
+        "sources": Source,
+        "pick": PickTable,
+        "delivery": DeliveryTable,
+    }.get(table, Tables)
+    known = [info.alias or key for key, info in model.model_fields.items()]
+    near = difflib.get_close_matches(str(location[-1]), known, n=1)
+    return f"; did you mean {near[0]}?" if near else f"; known here: {', '.join(known)}"
+
+
+def _dotted(location: tuple[str | int, ...]) -> str:
+    text = ""
+    for part in location:
+        text += f"[{part + 1}]" if isinstance(part, int) else f".{part}" if text else str(part)
+    return text
+
+
+def _leaves(raw: Mapping[str, Any]) -> Iterator[str]:
+    for name, value in raw.items():
+        if isinstance(value, dict):
+            yield from (f"{name}.{key}" for key in value)
+        elif isinstance(value, list):
+            yield from (f"{name}[{i}].{key}" for i, one in enumerate(value, 1) if isinstance(one, dict) for key in one)
+
+
+def _parts(name: str, table: Any) -> Iterator[tuple[str, Table]]:
+    if isinstance(table, tuple):
+        yield from ((f"{name}[{i}]", part) for i, part in enumerate(table, 1))
+    else:
+        yield name, table
+
+
+def _shown(value: object) -> object:
+    if isinstance(value, time):
+        return value.strftime("%H:%M")
+    if isinstance(value, tuple):
+        return [str(one) for one in value]
+    if isinstance(value, str) and "://" in value:
+        return _masked(value)
+    return str(value) if isinstance(value, (Via, Rate, Days)) else value
+
+
+def _masked(url: str) -> str:
+    return re.sub(r"(://[^/@:]*):[^/@]*@", rf"\1:{SECRET}@", url)
+
+
+def _check_database(url: str, path: Path) -> None:
+    if not url.startswith(("sqlite:///", "postgresql://", "postgres://", "postgresql+psycopg://")):
+        raise ConfigError(
+            f"{path}: newsletter.database: {_masked(url)!r}: must begin with sqlite:/// or postgresql://,"
+            " as sqlite:///subscribers.db or postgresql://user@host/name"
+        )
+
+
+def _database_url(url: str, folder: Path) -> str:
+    if url.startswith("sqlite:///"):
+        return f"sqlite:///{folder / Path(url.removeprefix('sqlite:///')).expanduser()}"
+    return "postgresql+psycopg://" + url.split("://", 1)[1]

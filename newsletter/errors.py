@@ -1,0 +1,68 @@
+"""The errors we mean to show. Each becomes one line for a person and one exit code (see `commands`).
+
+NewsletterError
+├── ConfigError          newsletter.toml or the environment is wrong; carries every mistake found
+├── BadData              what we were given cannot be read
+│   ├── SourceError      one source gave nothing usable (a value in a collecting, an error in `collect try`)
+│   │   └── FetchError   it could not be fetched
+│   └── TemplateError    a template is missing or broken
+├── Unavailable          all sources are down, or the relay refuses everything
+│   └── DatabaseError    the database cannot be reached or written
+├── NotSent              by decision: held, too late, not adopted
+├── AlreadyRunning       another run is sending
+└── Unfinished           stopped before the end: run again
+"""
+
+from __future__ import annotations
+
+
+class NewsletterError(Exception):
+    """The root: its text is one line that names the thing and the cure."""
+
+
+class ConfigError(NewsletterError):
+    """The configuration is wrong; `problems` holds one line per mistake."""
+
+    def __init__(self, *problems: str) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+class BadData(NewsletterError):
+    """What we were given cannot be read."""
+
+
+class SourceError(BadData):
+    """A source gave nothing usable."""
+
+
+class FetchError(SourceError):
+    """A source could not be fetched. `status` is the HTTP status, where there was one."""
+
+    def __init__(self, message: str, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class TemplateError(BadData):
+    """A template is missing or broken: file, line and an excerpt stand in the text."""
+
+
+class Unavailable(NewsletterError):
+    """All sources are down, or the relay refuses everything."""
+
+
+class DatabaseError(Unavailable):
+    """The database cannot be reached, read or written."""
+
+
+class NotSent(NewsletterError):
+    """Not sent, by decision: held, too late, not adopted."""
+
+
+class AlreadyRunning(NewsletterError):
+    """Another run holds the sending lock."""
+
+
+class Unfinished(NewsletterError):
+    """Stopped before the end; running again goes on where it stopped."""
