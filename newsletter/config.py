@@ -386,15 +386,15 @@ def _problem(path: Path, raw: Mapping[str, Any], error: Mapping[str, Any]) -> st
 def _suggestion(location: tuple[str | int, ...], raw: Mapping[str, Any]) -> str:
     """The known keys that stand where an unknown one was found, the nearest first."""
     table = str(location[0]) if len(location) > 1 else ""
-    model: type[Table] = {
+    tables: dict[str, type[Table]] = {
         "": Tables,
         "newsletter": NewsletterTable,
         "schedule": ScheduleTable,
         "sources": Source,
         "pick": PickTable,
         "delivery": DeliveryTable,
-    }.get(table, Tables)
-    known = [info.alias or key for key, info in model.model_fields.items()]
+    }
+    known = [info.alias or key for key, info in tables.get(table, Tables).model_fields.items()]
     near = difflib.get_close_matches(str(location[-1]), known, n=1)
     return f"; did you mean {near[0]}?" if near else f"; known here: {', '.join(known)}"
 

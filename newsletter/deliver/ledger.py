@@ -1,0 +1,115 @@
+"""The ledger of one edition, as a run sees it: each step a short transaction. Safe to share between threads."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+
+from sqlalchemy import Connection, Engine
+
+from newsletter.model import Delivery, DeliveryState
+from newsletter.store import deliveries, notes, subscribers
+from newsletter.store.database import read, write
+
+NEXT_TURN = "next_turn"  # the note that keeps `rate` across restarts
+
+
+class Ledger:
+    """One edition's rows. `clock` gives aware UTC times."""
+
+    def __init__(self, engine: Engine, edition_id: int, clock: Callable[[], datetime]) -> None:
+        self._engine = engine
+        self._edition = edition_id
+        self._clock = clock
+        # SQLite has one writer at a time and lets others poll: our own threads wait for their turn instead.
+        self._turn = threading.Lock()
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        with self._turn, write(self._engine) as connection:
+            yield connection
+
+    # Taking hold
+
+    def release(self) -> int:
+        with self._writing() as connection:
+            return deliveries.release(connection, self._edition)
+
+    def in_doubt(self) -> list[Delivery]:
+        with read(self._engine) as connection:
+            return deliveries.in_doubt(connection, self._edition)
+
+    def claim(self, limit: int, *, doubtful: bool = False) -> list[Delivery]:
+        take = deliveries.claim_doubtful if doubtful else deliveries.claim
+        with self._writing() as connection:
+            return take(connection, self._edition, self._clock(), limit)
+
+    # One message
+
+    def wants_it(self, delivery: Delivery) -> bool:
+        """Consent, read again right before the message begins."""
+        with read(self._engine) as connection:
+            return subscribers.is_active(connection, delivery.subscriber_id)
+
+    def at_dot(self, delivery: Delivery, first_attempt: datetime) -> None:
+        with self._writing() as connection:
+            deliveries.at_dot(connection, delivery.id, first_attempt, self._clock())
+
+    def give_back(self, delivery: Delivery) -> None:
+        with self._writing() as connection:
+            deliveries.give_back(connection, delivery.id, self._clock())
+
+    def skip(self, delivery: Delivery) -> None:
+        reply = "left before the message had begun"
+        self.record(delivery, DeliveryState.SKIPPED, reply=reply, attempted=False)
+
+    def record(
+        self,
+        delivery: Delivery,
+        state: DeliveryState,
+        *,
+        code: int | None = None,
+        reply: str = "",
+        first_attempt: datetime | None = None,
+        next_attempt: datetime | None = None,
+        attempted: bool = True,
+    ) -> None:
+        with self._writing() as connection:
+            deliveries.record(
+                connection,
+                delivery.id,
+                state,
+                now=self._clock(),
+                code=code,
+                reply=reply,
+                first_attempt=first_attempt,
+                next_attempt=next_attempt,
+                attempted=attempted,
+            )
+
+    # The whole edition
+
+    def counts(self) -> dict[DeliveryState, int]:
+        with read(self._engine) as connection:
+            return deliveries.counts(connection, self._edition)
+
+    def next_attempt(self) -> datetime | None:
+        with read(self._engine) as connection:
+            return deliveries.next_attempt(connection, self._edition)
+
+    def expire(self, reason: str) -> int:
+        with self._writing() as connection:
+            return deliveries.expire(connection, self._edition, reason, self._clock())
+
+    # The rate, which all editions share
+
+    def next_turn(self) -> datetime | None:
+        with read(self._engine) as connection:
+            value = notes.get(connection, NEXT_TURN)
+        return datetime.fromisoformat(value) if value else None
+
+    def keep_turn(self, turn: datetime) -> None:
+        with self._writing() as connection:
+            notes.put(connection, NEXT_TURN, turn.isoformat())

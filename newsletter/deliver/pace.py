@@ -1,0 +1,40 @@
+"""How fast, and when again. Pure."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from newsletter.settings import Rate
+
+FIRST_RETRY = timedelta(seconds=30)
+LONGEST_RETRY = timedelta(hours=1)
+
+
+def retry_after(attempt: int, chance: float) -> timedelta:
+    """How long to wait after the given attempt (1 is the first): doubling from 30 seconds up to an hour.
+
+    `chance` in [0, 1) spreads it by up to a quarter more, so that what failed together does not come back together.
+    """
+    base = min(FIRST_RETRY * 2 ** min(attempt - 1, 20), LONGEST_RETRY)
+    return base * (1 + chance / 4)
+
+
+def turn(rate: Rate | None, next_turn: datetime | None, now: datetime) -> datetime:
+    """When the next message may go: evenly spaced, so that no window of `rate` ever holds more than it allows.
+
+    `next_turn` is what `following` gave for the last message, also in an earlier run. A clock that was set back
+    must not hold the mail for longer than one interval.
+    """
+    if rate is None or next_turn is None:
+        return now
+    return max(now, min(next_turn, now + timedelta(seconds=rate.interval)))
+
+
+def following(rate: Rate, this_turn: datetime) -> datetime:
+    """When the one after a message sent at `this_turn` may go."""
+    return this_turn + timedelta(seconds=rate.interval)
+
+
+def pause_after_loss(losses: int) -> float:
+    """Seconds to wait before connecting again after so many lost connections in a row: 0.25, 0.5, 1, 2, …, 8."""
+    return float(min(0.25 * 2 ** (losses - 1), 8.0)) if losses else 0.0

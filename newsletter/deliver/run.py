@@ -1,0 +1,271 @@
+"""One run over one edition: `connections` workers, each with its own line to the relay, and one supply for all."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from newsletter.config import DeliveryTable
+from newsletter.deliver import pace
+from newsletter.deliver.judge import End, Judge
+from newsletter.deliver.ledger import Ledger
+from newsletter.errors import BadData
+from newsletter.links import Signer
+from newsletter.mail import Line, Mailer
+from newsletter.mail.message import WireTemplate
+from newsletter.model import Delivery, DeliveryState, Message, Outcome, Verdict
+
+CLAIM = 100  # deliveries taken in one transaction; a dead run's claims go back untouched
+REPORTED = {
+    Verdict.ACCEPTED: DeliveryState.ACCEPTED,
+    Verdict.REJECTED: DeliveryState.REJECTED,
+    Verdict.UNCERTAIN: DeliveryState.UNCERTAIN,
+}
+
+
+class Stop:
+    """Asked for by a signal or by the clock: begin nothing more, finish what has begun."""
+
+    def __init__(self, clock: Callable[[], datetime], at: datetime | None = None) -> None:
+        self._clock = clock
+        self._at = at
+        self._asked = threading.Event()
+
+    def ask(self) -> None:
+        self._asked.set()
+
+    def __bool__(self) -> bool:
+        return self._asked.is_set() or (self._at is not None and self._clock() >= self._at)
+
+    def seconds_left(self) -> float:
+        """Until the time is over; an hour where there is no limit."""
+        return max(0.0, (self._at - self._clock()).total_seconds()) if self._at else 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """All that a run over one edition needs."""
+
+    ledger: Ledger
+    mailer: Mailer
+    wire: WireTemplate
+    signer: Signer
+    rules: DeliveryTable
+    until: datetime  # when the retries of this edition run out
+    clock: Callable[[], datetime]
+    stop: Stop
+    chance: Callable[[], float] = random.random
+    ended: Callable[[Delivery, DeliveryState], None] = field(default=lambda delivery, state: None)
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a run ended, with the relay's last words where they matter."""
+
+    end: End
+    reply: str = ""
+
+
+def recover(run: Run) -> None:
+    """Put in order what a dead run left. Only for who holds the sending lock.
+
+    A dot on its way is in doubt, unless sending again cannot repeat it (an outbox finds the file it has written).
+    """
+    run.ledger.release()
+    for delivery in run.ledger.in_doubt():
+        if run.mailer.repeats_safely:
+            run.ledger.give_back(delivery)
+        else:
+            said = "the run ended before the relay's reply was recorded"
+            run.ledger.record(delivery, DeliveryState.UNCERTAIN, reply=said)
+
+
+def deliver(run: Run) -> Ending:
+    """Send until every delivery has ended, or the run must stop. Call `recover` first.
+
+    Raises what a worker raised, a DatabaseError for example: whatever is claimed then, the next run takes up.
+    """
+    supply = Supply(run)
+    workers = [threading.Thread(target=supply.work, name=f"line-{i}") for i in range(run.rules.connections)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    if supply.failure:
+        raise supply.failure
+    return supply.close()
+
+
+class Supply:
+    """Hands out deliveries to the workers, and takes back what became of them."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._ready: deque[Delivery] = deque()
+        self._busy = 0  # deliveries in the workers' hands
+        self._change = threading.Condition()
+        self._judge = Judge()
+        self._end: End | None = None
+        self._opening = True  # what a dead run left in doubt goes first
+        self._next_turn = run.ledger.next_turn() if run.rules.rate else None
+        self.failure: BaseException | None = None
+
+    def close(self) -> Ending:
+        """Give back what was claimed and not begun."""
+        for delivery in self._ready:
+            self._run.ledger.give_back(delivery)
+        return Ending(self._end or End.DONE, self._judge.last_reply)
+
+    # --- A worker's life
+
+    def work(self) -> None:
+        try:
+            with self._run.mailer.open() as line:
+                while (delivery := self._next()) is not None:
+                    try:
+                        self._send(line, delivery)
+                    finally:
+                        self._free()
+        except BaseException as error:  # a thread's exception would be printed and forgotten: it belongs to deliver()
+            with self._change:
+                self.failure = self.failure or error
+                self._finish(End.STOPPED)
+
+    def _send(self, line: Line, delivery: Delivery) -> None:
+        ledger = self._run.ledger
+        if not ledger.wants_it(delivery):
+            ledger.skip(delivery)
+            self._run.ended(delivery, DeliveryState.SKIPPED)
+            return
+        first = delivery.first_attempt or self._run.clock().replace(microsecond=0)
+        try:
+            message = self._message(delivery, first)
+        except BadData as error:
+            ledger.record(delivery, DeliveryState.REJECTED, reply=str(error), attempted=False)
+            self._run.ended(delivery, DeliveryState.REJECTED)
+            return
+        outcome = line.send(message, lambda: ledger.at_dot(delivery, first))
+        self._record(delivery, outcome, first)
+
+    def _message(self, delivery: Delivery, first: datetime) -> Message:
+        return self._run.wire.splice(
+            self._run.signer,
+            delivery=delivery.id,
+            subscriber=delivery.subscriber_id,
+            address=delivery.address,
+            date=first,
+        )
+
+    def _record(self, delivery: Delivery, outcome: Outcome, first: datetime) -> None:
+        ledger = self._run.ledger
+        with self._change:
+            end = self._judge.see(delivery.id, outcome)
+            tired = self._judge.tired_of(delivery.id)
+        if outcome.verdict in REPORTED:
+            state = REPORTED[outcome.verdict]
+            ledger.record(delivery, state, code=outcome.code, reply=outcome.reply, first_attempt=first)
+            self._run.ended(delivery, state)
+        elif outcome.verdict is Verdict.DEFERRED or tired:
+            again = self._run.clock() + pace.retry_after(delivery.attempts + 1, self._run.chance())
+            ledger.record(
+                delivery,
+                DeliveryState.DEFERRED,
+                code=outcome.code,
+                reply=outcome.reply,
+                first_attempt=first,
+                next_attempt=again,
+            )
+        else:
+            ledger.give_back(delivery)
+        if end:
+            with self._change:
+                self._finish(end)
+        elif outcome.verdict in (Verdict.LOST, Verdict.REFUSED):
+            self._rest(pace.pause_after_loss(max(1, self._judge.losses)))
+
+    # --- Who sends what, when
+
+    def _next(self) -> Delivery | None:
+        """The next delivery, when its turn has come; None when there is nothing more to do."""
+        with self._change:
+            while True:
+                if self._end or self._stopped():
+                    return None
+                if not self._ready and not self._refill():
+                    if self._over():
+                        return None
+                    continue
+                if self._wait_for_turn():
+                    self._busy += 1
+                    return self._ready.popleft()
+
+    def _refill(self) -> bool:
+        """Claim more: what is in doubt since an earlier run, then what is due, then what fell into doubt in this one."""
+        again = self._run.rules.on_uncertain == "resend" and self._run.clock() < self._run.until
+        claimed: list[Delivery] = []
+        if self._opening and again:
+            claimed = self._run.ledger.claim(CLAIM, doubtful=True)
+        self._opening = bool(claimed)
+        claimed = claimed or self._run.ledger.claim(CLAIM)
+        if not claimed and again and not self._busy:
+            claimed = self._run.ledger.claim(CLAIM, doubtful=True)
+        self._ready.extend(claimed)
+        return bool(claimed)
+
+    def _over(self) -> bool:
+        """Nothing to hand out now: wait for what comes back or falls due, or see that all has ended."""
+        if self._busy:
+            self._change.wait(timeout=1.0)
+            return False
+        counts = self._run.ledger.counts()
+        if not counts[DeliveryState.PENDING] and not counts[DeliveryState.DEFERRED]:
+            self._finish(End.DONE)
+            return True
+        now = self._run.clock()
+        if now >= self._run.until:
+            self._run.ledger.expire(f"expired: not accepted within {self._run.rules.retry_for_hours:g} hours")
+            return False
+        due = min(self._run.ledger.next_attempt() or now + timedelta(seconds=1), self._run.until)
+        self._pause((due - now).total_seconds())
+        return False
+
+    def _wait_for_turn(self) -> bool:
+        """Hold the rate. False where the wait was broken off and everything must be looked at again."""
+        rate = self._run.rules.rate
+        if rate is None:
+            return True
+        now = self._run.clock()
+        turn = pace.turn(rate, self._next_turn, now)
+        if turn > now:
+            self._pause((turn - now).total_seconds())
+            return False
+        self._next_turn = pace.following(rate, turn)
+        self._run.ledger.keep_turn(self._next_turn)
+        return True
+
+    def _stopped(self) -> bool:
+        if self._run.stop:
+            self._finish(End.STOPPED)
+        return self._end is not None
+
+    def _pause(self, seconds: float) -> None:
+        """Wait, but not past a stop: a signal is noticed within half a second."""
+        self._change.wait(timeout=max(0.01, min(seconds, 0.5, self._run.stop.seconds_left() + 0.01)))
+
+    def _rest(self, seconds: float) -> None:
+        """After a loss: leave the relay alone for a while."""
+        with self._change:
+            self._change.wait_for(lambda: self._end or self._run.stop, timeout=seconds)
+
+    def _free(self) -> None:
+        with self._change:
+            self._busy -= 1
+            self._change.notify_all()
+
+    def _finish(self, end: End) -> None:
+        self._end = self._end or end
+        self._change.notify_all()

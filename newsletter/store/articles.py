@@ -1,0 +1,197 @@
+"""Articles as they were collected, and the keys under which they are known."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, Row, Select, and_, exists, func, insert, or_, select, update
+
+from newsletter.model import Article, Candidate, EditionStatus, Picture
+from newsletter.store.schema import article_keys, articles, choices, editions
+
+FROZEN = (EditionStatus.SENDING, EditionStatus.SENT, EditionStatus.STOPPED)
+TAKEN = (EditionStatus.APPROVED, *FROZEN)  # an edition in one of these keeps its articles for itself
+GRACE = timedelta(minutes=10)  # two sources of one collecting are not seen at the very same second
+
+
+class Kept(NamedTuple):
+    """What a collecting brought: how many articles were new, and how many had changed."""
+
+    new: int
+    changed: int
+
+
+def keep(connection: Connection, given: Sequence[Article], source: str, now: datetime, *, first: bool) -> Kept:
+    """Store what a source gave. `first`: this source has never given anything before.
+
+    An article without a date counts from when it was first seen; yet where a source's first articles all lack one,
+    they are its archive, not today's news.
+    """
+    undated_archive = first and all(article.published is None for article in given)
+    new = changed = 0
+    for article in given:
+        known = _find(connection, article)
+        if known is None:
+            _insert(connection, article, source, now, archived=undated_archive and article.published is None)
+            new += 1
+        else:
+            changed += _update(connection, known, article, now)
+    return Kept(new, changed)
+
+
+def seen_again(connection: Connection, source: str, now: datetime) -> None:
+    """The source said that nothing changed: what it gave last time, it still gives."""
+    newest = select(func.max(articles.c.last_seen)).where(articles.c.source == source).scalar_subquery()
+    still = and_(articles.c.source == source, articles.c.last_seen == newest)
+    connection.execute(update(articles).where(still).values(last_seen=now))
+
+
+def candidates(
+    connection: Connection, *, since: datetime, seen_since: datetime, edition_id: int | None = None
+) -> list[Candidate]:
+    """The articles to choose from: published since, or given by a source since; the newest first.
+
+    `edition_id` is the edition they are for: what it carries itself does not count as used.
+    """
+    considered = or_(articles.c.published >= since, articles.c.last_seen >= seen_since - GRACE)
+    used = _used_in(edition_id)
+    query = select(articles, used.label("used_day")).where(considered)
+    rows = connection.execute(query.order_by(articles.c.published.desc(), articles.c.id.desc()))
+    return [_candidate(row) for row in rows]
+
+
+def chosen(connection: Connection, ids: Iterable[int]) -> dict[int, Candidate]:
+    """Candidates by id."""
+    query = select(articles, _used_in(None).label("used_day")).where(articles.c.id.in_(list(ids)))
+    return {row.id: _candidate(row) for row in connection.execute(query)}
+
+
+def _used_in(edition_id: int | None) -> Any:
+    """The day of the edition that keeps an article for itself, if there is one."""
+    query: Select[Any] = (
+        select(func.max(editions.c.day))
+        .select_from(choices.join(editions, editions.c.id == choices.c.edition_id))
+        .where(choices.c.article_id == articles.c.id, choices.c.picked, editions.c.status.in_(TAKEN))
+    )
+    if edition_id is not None:
+        query = query.where(editions.c.id != edition_id)
+    return query.scalar_subquery()
+
+
+def _find(connection: Connection, article: Article) -> Row[Any] | None:
+    """The stored article that any of its keys knows; the identity first."""
+    wanted = _keys(article)
+    found = connection.execute(
+        select(articles, article_keys.c.key.label("found_by"))
+        .join(article_keys, article_keys.c.article_id == articles.c.id)
+        .where(article_keys.c.key.in_(wanted))
+    ).all()
+    return min(found, key=lambda row: wanted.index(row.found_by), default=None)
+
+
+def _keys(article: Article) -> list[str]:
+    return list(dict.fromkeys(_short(key) for key in (article.identity, *article.aliases)))
+
+
+def _short(key: str) -> str:
+    """A key as it stands in an index: PostgreSQL takes no entry above 2,700 bytes."""
+    encoded = key.encode()
+    return (
+        key if len(encoded) <= 800 else f"{encoded[:200].decode(errors='ignore')}…{hashlib.sha256(encoded).hexdigest()}"
+    )
+
+
+def _insert(connection: Connection, article: Article, source: str, now: datetime, *, archived: bool) -> None:
+    row = _values(article) | {
+        "identity": _short(article.identity),
+        "published": article.published or now,
+        "source": source,
+        "archived": archived,
+        "first_seen": now,
+        "last_seen": now,
+    }
+    article_id = connection.execute(insert(articles).values(**row).returning(articles.c.id)).scalar_one()
+    _add_keys(connection, article_id, article)
+
+
+def _update(connection: Connection, known: Row[Any], article: Article, now: datetime) -> bool:
+    """Take what the site changed, unless an edition that carries the article is frozen; True where something was.
+
+    Its first publication stays: a later date is an edit, not news.
+    """
+    _add_keys(connection, known.id, article)
+    connection.execute(update(articles).where(articles.c.id == known.id).values(last_seen=now))
+    values = _merged(known, _values(article))
+    if all(getattr(known, name) == value for name, value in values.items()):
+        return False
+    carried = exists().where(
+        choices.c.article_id == known.id,
+        choices.c.picked,
+        editions.c.id == choices.c.edition_id,
+        editions.c.status.in_(FROZEN),
+    )
+    free = and_(articles.c.id == known.id, ~carried)
+    return bool(connection.execute(update(articles).where(free).values(**values)).rowcount)
+
+
+def _merged(known: Row[Any], values: dict[str, Any]) -> dict[str, Any]:
+    """A second source may know less of the same article than the first: what it does not know stays."""
+    for name, empty in (("summary", ""), ("authors", "[]"), ("section", None), ("picture", None), ("words", 0)):
+        if values[name] == empty:
+            values[name] = getattr(known, name)
+    values["modified"] = values["modified"] or known.modified
+    return values
+
+
+def _add_keys(connection: Connection, article_id: int, article: Article) -> None:
+    wanted = _keys(article)
+    held = set(connection.scalars(select(article_keys.c.key).where(article_keys.c.key.in_(wanted))))
+    fresh = [{"key": key, "article_id": article_id} for key in wanted if key not in held]
+    if fresh:
+        connection.execute(insert(article_keys), fresh)
+
+
+def _values(article: Article) -> dict[str, Any]:
+    return {
+        "url": article.url,
+        "title": article.title,
+        "summary": article.summary,
+        "authors": json.dumps(article.authors, ensure_ascii=False),
+        "section": article.section,
+        "picture": json.dumps(asdict(article.picture), ensure_ascii=False) if article.picture else None,
+        "modified": article.modified,
+        "lead": article.lead,
+        "words": article.words,
+        "language": article.language,
+    }
+
+
+def _candidate(row: Row[Any]) -> Candidate:
+    article = Article(
+        identity=row.identity,
+        url=row.url,
+        title=row.title,
+        summary=row.summary,
+        authors=tuple(json.loads(row.authors)),
+        section=row.section,
+        picture=Picture(**json.loads(row.picture)) if row.picture else None,
+        published=row.published,
+        modified=row.modified,
+        lead=row.lead,
+        words=row.words,
+        language=row.language,
+    )
+    return Candidate(
+        id=row.id,
+        article=article,
+        first_seen=row.first_seen,
+        published=row.published,
+        archived=row.archived,
+        used_in=row.used_day.isoformat() if row.used_day else None,
+        source=row.source,
+    )

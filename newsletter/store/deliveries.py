@@ -1,0 +1,201 @@
+"""The ledger: one row for each edition and subscriber, and every step a delivery can take."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, and_, func, insert, literal, or_, select, update
+
+from newsletter.model import Delivery, DeliveryState, Edition, SubscriberStatus
+from newsletter.store.schema import deliveries, editions, subscribers
+
+State = DeliveryState
+
+
+def plan(connection: Connection, edition_id: int, now: datetime) -> int:
+    """Freeze the audience: a pending delivery to each active subscriber. Returns how many."""
+    audience = select(
+        literal(edition_id),
+        subscribers.c.id,
+        subscribers.c.address,
+        literal(State.PENDING.value),
+        literal(0),
+        literal(False),
+        literal(now, deliveries.c.at.type),
+    ).where(subscribers.c.status == SubscriberStatus.ACTIVE)
+    names = ["edition_id", "subscriber_id", "address", "state", "attempts", "repeated", "at"]
+    return connection.execute(insert(deliveries).from_select(names, audience.order_by(subscribers.c.id))).rowcount
+
+
+# --- A run takes hold ----------------------------------------------------------------------------
+
+
+def release(connection: Connection, edition_id: int) -> int:
+    """Give back what a dead run had claimed and not begun. Only for who holds the sending lock."""
+    return _set(connection, _of(edition_id, State.CLAIMED), state=State.PENDING)
+
+
+def in_doubt(connection: Connection, edition_id: int) -> list[Delivery]:
+    """Those whose final dot a dead run had on its way. Only for who holds the sending lock."""
+    return _all(connection, _of(edition_id, State.SENDING))
+
+
+def claim(connection: Connection, edition_id: int, now: datetime, limit: int) -> list[Delivery]:
+    """Take up to `limit` deliveries that are due: first those never tried, then those put off."""
+    due = or_(
+        deliveries.c.state == State.PENDING,
+        and_(deliveries.c.state == State.DEFERRED, deliveries.c.next_attempt <= now),
+    )
+    return _claim(connection, and_(deliveries.c.edition_id == edition_id, due), now, limit)
+
+
+def claim_doubtful(connection: Connection, edition_id: int, now: datetime, limit: int) -> list[Delivery]:
+    """Take uncertain deliveries to send them once more: each at most once in its life, flagged from here on."""
+    once = and_(_of(edition_id, State.UNCERTAIN), ~deliveries.c.repeated)
+    return _claim(connection, once, now, limit, repeated=True)
+
+
+def _claim(
+    connection: Connection, which: ColumnElement[bool], now: datetime, limit: int, **values: Any
+) -> list[Delivery]:
+    first = deliveries.c.attempts == 0
+    ids = connection.scalars(
+        select(deliveries.c.id).where(which).order_by(first.desc(), deliveries.c.id).limit(limit)
+    ).all()
+    if not ids:
+        return []
+    _set(connection, deliveries.c.id.in_(ids), state=State.CLAIMED, at=now, **values)
+    return _all(connection, deliveries.c.id.in_(ids))
+
+
+# --- One message ----------------------------------------------------------------------------------
+
+
+def at_dot(connection: Connection, delivery_id: int, first_attempt: datetime, now: datetime) -> None:
+    """The final dot is about to be written. Committed before it is."""
+    _set(connection, deliveries.c.id == delivery_id, state=State.SENDING, first_attempt=first_attempt, at=now)
+
+
+def give_back(connection: Connection, delivery_id: int, now: datetime) -> None:
+    """Nothing was offered to the relay, or the line died before the dot: no attempt is counted."""
+    _set(connection, deliveries.c.id == delivery_id, state=State.PENDING, at=now)
+
+
+def record(
+    connection: Connection,
+    delivery_id: int,
+    state: DeliveryState,
+    *,
+    now: datetime,
+    code: int | None = None,
+    reply: str = "",
+    first_attempt: datetime | None = None,
+    next_attempt: datetime | None = None,
+    attempted: bool = True,
+) -> None:
+    """What became of it, with the relay's own words: they hold its queue id."""
+    values: dict[str, Any] = {"state": state, "code": code, "reply": reply, "at": now, "next_attempt": next_attempt}
+    if attempted:
+        values["attempts"] = deliveries.c.attempts + 1
+        values["first_attempt"] = func.coalesce(
+            deliveries.c.first_attempt, literal(first_attempt, deliveries.c.at.type)
+        )
+    _set(connection, deliveries.c.id == delivery_id, **values)
+
+
+# --- The whole edition ----------------------------------------------------------------------------
+
+
+def counts(connection: Connection, edition_id: int) -> dict[DeliveryState, int]:
+    """How many there are in each state, those with none included."""
+    query = select(deliveries.c.state, func.count()).where(deliveries.c.edition_id == edition_id)
+    found: dict[str, int] = {row[0]: row[1] for row in connection.execute(query.group_by(deliveries.c.state))}
+    return {state: found.get(state, 0) for state in State}
+
+
+def doubtful(connection: Connection, edition_id: int) -> int:
+    """How many uncertain deliveries have not been repeated yet."""
+    here = _of(edition_id, State.UNCERTAIN), ~deliveries.c.repeated
+    return connection.execute(select(func.count()).where(*here)).scalar_one()
+
+
+def next_attempt(connection: Connection, edition_id: int) -> datetime | None:
+    """When the next of those put off is due."""
+    return connection.execute(
+        select(func.min(deliveries.c.next_attempt)).where(_of(edition_id, State.DEFERRED))
+    ).scalar()
+
+
+def expire(connection: Connection, edition_id: int, reason: str, now: datetime) -> int:
+    """The retries have run out: what has not been accepted by now is rejected."""
+    unfinished = deliveries.c.state.in_([State.PENDING, State.DEFERRED, State.CLAIMED])
+    reply = func.coalesce(
+        literal(f"{reason}; the last reply was: ") + func.nullif(deliveries.c.reply, ""), literal(reason)
+    )
+    return _set(
+        connection, and_(deliveries.c.edition_id == edition_id, unfinished), state=State.REJECTED, reply=reply, at=now
+    )
+
+
+def give_up(connection: Connection, edition_id: int, reason: str, now: datetime) -> int:
+    """End what is unfinished as uncertain, never to be repeated: a copy of this database may have sent it."""
+    unfinished = deliveries.c.state.in_([State.PENDING, State.DEFERRED, State.CLAIMED, State.SENDING])
+    here = and_(deliveries.c.edition_id == edition_id, unfinished)
+    return _set(connection, here, state=State.UNCERTAIN, repeated=True, reply=reason, at=now)
+
+
+def refusals(connection: Connection, edition_id: int, limit: int = 5) -> list[tuple[str, int]]:
+    """What the relay said most often to those it did not accept, with how often."""
+    states = deliveries.c.state.in_([State.REJECTED, State.DEFERRED, State.UNCERTAIN])
+    query = (
+        select(deliveries.c.reply, func.count().label("times"))
+        .where(deliveries.c.edition_id == edition_id, states)
+        .group_by(deliveries.c.reply)
+        .order_by(func.count().desc())
+        .limit(limit)
+    )
+    return [(row.reply or "", row.times) for row in connection.execute(query)]
+
+
+def of_subscriber(connection: Connection, subscriber_id: int) -> list[tuple[Delivery, Edition, str]]:
+    """A subscriber's whole story, the newest first: each delivery, its edition, and that edition's frozen template."""
+    from newsletter.store.editions import _edition
+
+    query = (
+        select(deliveries.c.id.label("delivery_id"), editions)
+        .join(editions, editions.c.id == deliveries.c.edition_id)
+        .where(deliveries.c.subscriber_id == subscriber_id)
+        .order_by(deliveries.c.id.desc())
+    )
+    rows = connection.execute(query).all()
+    found = {one.id: one for one in _all(connection, deliveries.c.subscriber_id == subscriber_id)}
+    return [(found[row.delivery_id], _edition(row), row.wire or "") for row in rows]
+
+
+def _of(edition_id: int, state: DeliveryState) -> ColumnElement[bool]:
+    return and_(deliveries.c.edition_id == edition_id, deliveries.c.state == state)
+
+
+def _set(connection: Connection, which: ColumnElement[bool], **values: Any) -> int:
+    return connection.execute(update(deliveries).where(which).values(**values)).rowcount
+
+
+def _all(connection: Connection, which: ColumnElement[bool]) -> list[Delivery]:
+    return [_delivery(row) for row in connection.execute(select(deliveries).where(which).order_by(deliveries.c.id))]
+
+
+def _delivery(row: Row[Any]) -> Delivery:
+    return Delivery(
+        id=row.id,
+        edition_id=row.edition_id,
+        subscriber_id=row.subscriber_id,
+        address=row.address,
+        state=State(row.state),
+        attempts=row.attempts,
+        first_attempt=row.first_attempt,
+        repeated=row.repeated,
+        code=row.code,
+        reply=row.reply,
+        at=row.at,
+    )

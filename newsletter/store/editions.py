@@ -1,0 +1,131 @@
+"""Editions, and the choices they are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, func, insert, select, update
+
+from newsletter.model import Choice, Edition, EditionStatus
+from newsletter.store import articles
+from newsletter.store.schema import choices, editions
+
+PICKED_FOR_GOOD = (EditionStatus.SENDING, EditionStatus.SENT, EditionStatus.STOPPED)
+
+
+def get(connection: Connection, day: date, slot: str) -> Edition | None:
+    row = connection.execute(select(editions).where(editions.c.day == day, editions.c.slot == slot)).one_or_none()
+    return _edition(row) if row else None
+
+
+def by_id(connection: Connection, edition_id: int) -> Edition:
+    return _edition(connection.execute(select(editions).where(editions.c.id == edition_id)).one())
+
+
+def latest(connection: Connection, slot: str) -> Edition | None:
+    query = select(editions).where(editions.c.slot == slot).order_by(editions.c.day.desc()).limit(1)
+    row = connection.execute(query).one_or_none()
+    return _edition(row) if row else None
+
+
+def sending(connection: Connection) -> list[Edition]:
+    """The editions whose deliveries have not all ended, the oldest first."""
+    query = select(editions).where(editions.c.status == EditionStatus.SENDING).order_by(editions.c.started_at)
+    return [_edition(row) for row in connection.execute(query)]
+
+
+def last_picking(connection: Connection, slot: str, before: date) -> datetime | None:
+    """When the last edition before that day was picked, among those that went out."""
+    return connection.execute(
+        select(func.max(editions.c.picked_at)).where(
+            editions.c.slot == slot, editions.c.day < before, editions.c.status.in_(PICKED_FOR_GOOD)
+        )
+    ).scalar()
+
+
+def keep_draft(connection: Connection, day: date, slot: str, picked_at: datetime, made: Sequence[Choice]) -> Edition:
+    """Write a draft with its choices in the place of the one that stood there. The caller holds that it may."""
+    found = get(connection, day, slot)
+    if found:
+        edition_id = found.id
+        connection.execute(delete(choices).where(choices.c.edition_id == edition_id))
+        change(connection, edition_id, picked_at=picked_at)
+    else:
+        values = {"day": day, "slot": slot, "status": EditionStatus.DRAFT, "picked_at": picked_at}
+        edition_id = connection.execute(insert(editions).values(**values).returning(editions.c.id)).scalar_one()
+    if made:
+        connection.execute(insert(choices), [_choice_row(edition_id, i, one) for i, one in enumerate(made)])
+    return by_id(connection, edition_id)
+
+
+def move(
+    connection: Connection, edition_id: int, origin: Iterable[EditionStatus], to: EditionStatus, **values: Any
+) -> bool:
+    """Bring an edition from one status to another; False where it was in none of `origin` any more.
+
+    Compare and set: of two who try at once, one succeeds.
+    """
+    here = editions.c.id == edition_id, editions.c.status.in_(list(origin))
+    return bool(connection.execute(update(editions).where(*here).values(status=to, **values)).rowcount)
+
+
+def change(connection: Connection, edition_id: int, **values: Any) -> None:
+    connection.execute(update(editions).where(editions.c.id == edition_id).values(**values))
+
+
+def wire(connection: Connection, edition_id: int) -> str:
+    """The frozen template of its messages, as `mail.message` wrote it."""
+    return connection.execute(select(editions.c.wire).where(editions.c.id == edition_id)).scalar() or ""
+
+
+def choices_of(connection: Connection, edition_id: int) -> list[Choice]:
+    """All articles considered: the picked ones in their places, then the others."""
+    rows = connection.execute(select(choices).where(choices.c.edition_id == edition_id).order_by(choices.c.rank)).all()
+    found = articles.chosen(connection, [row.article_id for row in rows])
+    return [
+        Choice(found[row.article_id], picked=row.picked, reason=row.reason, place=row.place, section=row.section)
+        for row in rows
+    ]
+
+
+def leave_out(connection: Connection, edition_id: int, article_id: int, reason: str) -> None:
+    """Take an article out of the choice, and say why."""
+    here = choices.c.edition_id == edition_id, choices.c.article_id == article_id
+    connection.execute(update(choices).where(*here).values(picked=False, place=None, reason=reason))
+
+
+def renumber(connection: Connection, edition_id: int) -> None:
+    """Close the gaps that articles left out have made: places run from 1 again."""
+    here = choices.c.edition_id == edition_id
+    picked = connection.execute(select(choices.c.article_id).where(here, choices.c.picked).order_by(choices.c.place))
+    for place, article_id in enumerate(picked.scalars().all(), 1):
+        connection.execute(update(choices).where(here, choices.c.article_id == article_id).values(place=place))
+
+
+def _choice_row(edition_id: int, rank: int, one: Choice) -> dict[str, Any]:
+    return {
+        "edition_id": edition_id,
+        "article_id": one.candidate.id,
+        "picked": one.picked,
+        "place": one.place,
+        "section": one.section,
+        "reason": one.reason,
+        "rank": rank,
+    }
+
+
+def _edition(row: Row[Any]) -> Edition:
+    return Edition(
+        id=row.id,
+        day=row.day,
+        slot=row.slot,
+        status=EditionStatus(row.status),
+        picked_at=row.picked_at,
+        subject=row.subject,
+        audience=row.audience,
+        started_at=row.started_at,
+        ended_at=row.ended_at,
+        remark=row.remark,
+    )

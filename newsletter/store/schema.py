@@ -1,0 +1,188 @@
+"""The tables. A change here needs a migration beside it: a test holds that both give the same schema."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Date,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
+
+
+class Instant(TypeDecorator[datetime]):
+    """A moment: aware and in UTC on our side, on both databases. A naive one is a mistake, not a guess."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"a naive datetime reached the store: {value}")
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+# SQLite numbers rows by itself only where the key is INTEGER.
+Id = BigInteger().with_variant(Integer(), "sqlite")
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+# Single values that outlive a run: the instance, when the next message may go.
+notes = Table(
+    "notes",
+    metadata,
+    Column("name", String(80), primary_key=True),
+    Column("value", Text, nullable=False),
+)
+
+# Secrets that sign links. Here, so that a backup of the database keeps every link alive.
+signing_keys = Table(
+    "signing_keys",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("secret", LargeBinary, nullable=False),
+    Column("created_at", Instant, nullable=False),
+)
+
+# What is known of each source of newsletter.toml.
+sources = Table(
+    "sources",
+    metadata,
+    Column("key", String(1000), primary_key=True),
+    Column("etag", Text),
+    Column("last_modified", Text),
+    Column("first_collected_at", Instant),
+    Column("collected_at", Instant),
+    Column("articles", Integer, nullable=False, default=0),
+    Column("note", Text),
+    Column("error", Text),
+    Column("failing_since", Instant),
+)
+
+articles = Table(
+    "articles",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("identity", String(800), nullable=False, unique=True),
+    Column("url", Text, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("summary", Text, nullable=False),
+    Column("authors", Text, nullable=False),  # JSON list
+    Column("section", Text),
+    Column("picture", Text),  # JSON object
+    Column("published", Instant, nullable=False),  # first publication, else first seen
+    Column("modified", Instant),
+    Column("lead", Boolean, nullable=False),
+    Column("words", Integer, nullable=False),
+    Column("language", String(20)),
+    Column("source", String(1000), nullable=False),
+    Column("archived", Boolean, nullable=False),
+    Column("first_seen", Instant, nullable=False),
+    Column("last_seen", Instant, nullable=False),
+    Index(None, "published"),
+    Index(None, "last_seen"),
+)
+
+# Every key under which an article is known, its identity among them.
+article_keys = Table(
+    "article_keys",
+    metadata,
+    Column("key", String(800), primary_key=True),
+    Column("article_id", Id, ForeignKey("articles.id", ondelete="CASCADE"), nullable=False),
+    Index(None, "article_id"),
+)
+
+editions = Table(
+    "editions",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("day", Date, nullable=False),
+    Column("slot", String(40), nullable=False),
+    Column("status", String(20), nullable=False),
+    Column("picked_at", Instant, nullable=False),
+    Column("subject", Text),
+    Column("audience", Integer, nullable=False, default=0),
+    Column("wire", Text),  # the frozen template of its messages
+    Column("started_at", Instant),
+    Column("ended_at", Instant),
+    Column("remark", Text),
+    UniqueConstraint("day", "slot"),
+)
+
+# The articles considered for an edition, in and out, each with its reason.
+choices = Table(
+    "choices",
+    metadata,
+    Column("edition_id", Id, ForeignKey("editions.id", ondelete="CASCADE"), primary_key=True),
+    Column("article_id", Id, ForeignKey("articles.id"), primary_key=True),
+    Column("picked", Boolean, nullable=False),
+    Column("place", Integer),
+    Column("section", Text),
+    Column("reason", Text, nullable=False),
+    Column("rank", Integer, nullable=False),  # the order of the list
+    Index(None, "article_id"),
+)
+
+subscribers = Table(
+    "subscribers",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("address", String(320), nullable=False),
+    Column("key", String(320), nullable=False, unique=True),  # what two spellings of an address share
+    Column("name", Text),
+    Column("status", String(20), nullable=False),
+    Column("since", Instant, nullable=False),  # in this status
+    Column("created_at", Instant, nullable=False),
+    Column("consent", Text),
+    Index(None, "status", "id"),
+)
+
+# The ledger.
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("edition_id", Id, ForeignKey("editions.id"), nullable=False),
+    Column("subscriber_id", Id, ForeignKey("subscribers.id"), nullable=False),
+    Column("address", String(320), nullable=False),
+    Column("state", String(20), nullable=False),
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("first_attempt", Instant),
+    Column("next_attempt", Instant),
+    Column("repeated", Boolean, nullable=False, default=False),
+    Column("code", Integer),
+    Column("reply", Text),
+    Column("at", Instant, nullable=False),
+    UniqueConstraint("edition_id", "subscriber_id"),
+    Index(None, "edition_id", "state", "id"),
+    Index(None, "subscriber_id"),
+)
