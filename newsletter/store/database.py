@@ -57,14 +57,19 @@ def read(engine: Engine) -> Iterator[Connection]:
 
 
 @contextmanager
-def write(engine: Engine) -> Iterator[Connection]:
-    """A transaction that writes; committed at its end, rolled back by an exception."""
+def write(engine: Engine, *, rehearsal: bool = False) -> Iterator[Connection]:
+    """A transaction that writes; committed at its end, rolled back by an exception.
+
+    A rehearsal does all the same, and is rolled back at its end: what every `--dry-run` is made of.
+    """
     with (
         _explained(engine),
         engine.connect().execution_options(writing=True) as connection,
-        connection.begin(),
+        connection.begin() as transaction,
     ):
         yield connection
+        if rehearsal:
+            transaction.rollback()
 
 
 @contextmanager

@@ -158,6 +158,12 @@ def refusals(connection: Connection, edition_id: int, limit: int = 5) -> list[tu
     return [(row.reply or "", row.times) for row in connection.execute(query)]
 
 
+def reasons(connection: Connection, edition_id: int) -> list[tuple[int | None, str]]:
+    """Every different code and reply among its rejections."""
+    query = select(deliveries.c.code, deliveries.c.reply).where(_of(edition_id, State.REJECTED)).distinct()
+    return [(row.code, row.reply or "") for row in connection.execute(query)]
+
+
 def of_subscriber(connection: Connection, subscriber_id: int) -> list[tuple[Delivery, Edition, str]]:
     """A subscriber's whole story, the newest first: each delivery, its edition, and that edition's frozen template."""
     from newsletter.store.editions import _edition

@@ -90,6 +90,12 @@ def choices_of(connection: Connection, edition_id: int) -> list[Choice]:
     ]
 
 
+def picked(connection: Connection, edition_id: int) -> int:
+    """How many articles it carries."""
+    here = choices.c.edition_id == edition_id, choices.c.picked
+    return connection.execute(select(func.count()).select_from(choices).where(*here)).scalar_one()
+
+
 def leave_out(connection: Connection, edition_id: int, article_id: int, reason: str) -> None:
     """Take an article out of the choice, and say why."""
     here = choices.c.edition_id == edition_id, choices.c.article_id == article_id

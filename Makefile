@@ -1,0 +1,38 @@
+# `make demo` and `make test` need Python 3.11 or newer with its venv module, and nothing else.
+
+PYTHON ?= python3
+BIN := .venv/bin
+SOURCES := newsletter cli.py tests
+
+.PHONY: demo test lint format clean
+
+demo: .venv/installed
+	@mkdir -p demo && cd demo && ../$(BIN)/newsletter demo
+
+test: .venv/installed-for-tests
+	$(BIN)/python -m pytest
+
+lint: .venv/installed-for-lint
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/mypy
+
+format: .venv/installed-for-lint
+	$(BIN)/ruff check --fix $(SOURCES)
+	$(BIN)/ruff format $(SOURCES)
+
+clean:
+	rm -rf .venv demo dist build
+
+.venv/installed: pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+.venv/installed-for-tests: .venv/installed
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[test]'
+	@touch $@
+
+.venv/installed-for-lint: .venv/installed-for-tests
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[lint]'
+	@touch $@

@@ -1,0 +1,63 @@
+"""demo."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from newsletter.commands import print_table, say
+from newsletter.commands.edition import print_choices
+
+
+@click.command()
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path), default=".")
+def demo(folder: Path) -> None:
+    """Try it all with a sample newsroom: nobody receives anything.
+
+    Sets up the newsroom in FOLDER (default: here), collects, picks, renders, and sends to eight invented subscribers:
+    into a Maildir.
+
+    \b
+    Example:
+      mkdir demo && cd demo && newsletter demo
+    """
+    from newsletter import daily, edit, preview
+    from newsletter import demo as sample
+    from newsletter.deliver import Stop
+    from newsletter.dispatch import Watch
+    from newsletter.newsroom import utc_now
+
+    folder = folder.absolute()
+    folder.mkdir(parents=True, exist_ok=True)
+    room = sample.set_up(folder, utc_now())
+    day = daily.today(room)
+    found = daily.send(room, day, regardless=True, watch=Watch(Stop(room.clock)))
+    edition, choices = edit.look(room, None)
+    say(f"What was picked for {room.words.full_date(edition.day)}, and why:")
+    print_choices(choices)
+    say()
+    if found.problem:
+        raise found.problem
+    if found.already or found.status == "nothing_new":
+        say(f"Nothing was sent: {found.said}.")
+    else:
+        say(f"Sent: « {preview.preview(room, edition.day).subject} »")
+        say(f"{found.accepted} of {found.audience} subscribers, in {found.seconds} s.")
+    outbox = room.config.resolve(room.config.delivery.via.path)
+    say("No reader receives anything from here: the mails lie in a folder (delivery.via).")
+    say()
+    paths = preview.write_files(room, preview.preview(room, edition.day), folder / "preview")
+    names = {"html": "the edition", "text": "as plain text", "eml": "as a mail", "whatsapp": "to paste into WhatsApp"}
+    rows = [(names[kind], _shown(path)) for kind, path in paths.items()] + [("the outbox", _shown(outbox / "new"))]
+    say("Where to look:")
+    print_table(("", ""), rows)
+    sys.exit(0)
+
+
+def _shown(path: Path) -> str:
+    """Relative where that is shorter."""
+    relative = os.path.relpath(path)
+    return relative if not relative.startswith("..") else str(path)

@@ -1,0 +1,197 @@
+"""edition build, show, explain, approve, hold, cancel."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from newsletter.commands import (
+    complain,
+    date_option,
+    dry_run_option,
+    iso,
+    json_option,
+    print_json,
+    print_table,
+    say,
+    with_newsroom,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from newsletter.model import Choice, Edition, EditionStatus
+    from newsletter.newsroom import Newsroom
+
+
+@click.group()
+def edition() -> None:
+    """Make the day's edition, look at it, decide on it.
+
+    \b
+    Example:
+      newsletter edition build
+      newsletter edition explain
+      newsletter edition hold --date 2026-11-23
+    """
+
+
+@edition.command()
+@date_option
+@dry_run_option
+@json_option
+@with_newsroom
+def build(room: Newsroom, day: date | None, dry_run: bool, as_json: bool) -> None:
+    """Collect the articles and pick the day's choice, as a draft.
+
+    \b
+    Example:
+      newsletter edition build --dry-run
+    """
+    from newsletter import daily
+
+    made = daily.make_edition(room, day or daily.today(room), dry_run=dry_run)
+    for harvest in made.gathered.harvests:
+        if harvest.error:
+            complain(f"{harvest.source}: {harvest.error}")
+    made.gathered.check()
+    _show(made.edition, made.picked, as_json)
+
+
+@edition.command()
+@date_option
+@json_option
+@with_newsroom
+def show(room: Newsroom, day: date | None, as_json: bool) -> None:
+    """Show the edition as it stands.
+
+    \b
+    Example:
+      newsletter edition show --json
+    """
+    from newsletter import edit
+
+    found, choices = edit.look(room, day)
+    _show(found, [choice for choice in choices if choice.picked], as_json)
+
+
+def _show(found: Edition, picked: Sequence[Choice], as_json: bool) -> None:
+    if as_json:
+        articles = [_figures(choice) for choice in picked]
+        print_json(
+            {"edition": found.name, "status": found.status.value, "picked_at": iso(found.picked_at)}
+            | {"articles": articles}
+        )
+        return
+    say(f"edition {found.name}: {found.status}, {len(picked)} articles" + (f": {found.remark}" if found.remark else ""))
+    rows = [
+        (one.place, one.section, one.candidate.article.title, ", ".join(one.candidate.article.authors))
+        for one in picked
+    ]
+    print_table(("place", "section", "title", "authors"), rows)
+
+
+def _figures(choice: Choice) -> dict[str, Any]:
+    article = choice.candidate.article
+    return {
+        "place": choice.place,
+        "section": choice.section,
+        "title": article.title,
+        "url": article.url,
+        "authors": list(article.authors),
+        "published": iso(choice.candidate.published),
+    }
+
+
+@edition.command()
+@date_option
+@json_option
+@with_newsroom
+def explain(room: Newsroom, day: date | None, as_json: bool) -> None:
+    """Say of every article considered why it is in or out.
+
+    \b
+    Example:
+      newsletter edition explain --date 2026-11-23
+    """
+    from newsletter import edit
+
+    _found, choices = edit.look(room, day)
+    if as_json:
+        print_json(
+            [
+                {
+                    "title": choice.candidate.article.title,
+                    "url": choice.candidate.article.url,
+                    "picked": choice.picked,
+                    "place": choice.place,
+                    "reason": choice.reason,
+                }
+                for choice in choices
+            ]
+        )
+        return
+    print_choices(choices)
+
+
+def print_choices(choices: Sequence[Choice]) -> None:
+    """Every article considered, in or out, with its reason."""
+    rows = [(one.place or "–", one.section, one.candidate.article.title, one.reason) for one in choices]
+    print_table(("place", "section", "title", "reason"), rows)
+
+
+@edition.command()
+@date_option
+@dry_run_option
+@with_newsroom
+def approve(room: Newsroom, day: date | None, dry_run: bool) -> None:
+    """Keep the edition's choice as it is: `send` will not pick again.
+
+    \b
+    Example:
+      newsletter edition approve
+    """
+    from newsletter.model import EditionStatus
+
+    _decide(room, day, EditionStatus.APPROVED, dry_run)
+
+
+@edition.command()
+@date_option
+@dry_run_option
+@with_newsroom
+def hold(room: Newsroom, day: date | None, dry_run: bool) -> None:
+    """Keep the edition from being sent, until it is approved.
+
+    \b
+    Example:
+      newsletter edition hold
+    """
+    from newsletter.model import EditionStatus
+
+    _decide(room, day, EditionStatus.HELD, dry_run)
+
+
+@edition.command()
+@date_option
+@dry_run_option
+@with_newsroom
+def cancel(room: Newsroom, day: date | None, dry_run: bool) -> None:
+    """No edition that day; its articles stay for the next one.
+
+    \b
+    Example:
+      newsletter edition cancel --date 2026-12-25
+    """
+    from newsletter.model import EditionStatus
+
+    _decide(room, day, EditionStatus.CANCELLED, dry_run)
+
+
+def _decide(room: Newsroom, day: date | None, status: EditionStatus, dry_run: bool) -> None:
+    from newsletter import daily, edit
+
+    found = edit.decide(room, day or daily.today(room), status, dry_run=dry_run)
+    say(f"edition {found.name}: {'would be ' if dry_run else ''}{found.status}")

@@ -1,0 +1,230 @@
+"""send, status, trace."""
+
+from __future__ import annotations
+
+import re
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from newsletter.commands import (
+    complain,
+    date_option,
+    dry_run_option,
+    exit_code,
+    iso,
+    json_option,
+    print_json,
+    print_table,
+    say,
+    with_newsroom,
+)
+
+if TYPE_CHECKING:
+    from newsletter.dispatch import Watch
+    from newsletter.newsroom import Newsroom
+    from newsletter.report import Report
+
+
+class Span(click.ParamType):
+    """A length of time, as 50m, 90s, 1h30m; a bare number is seconds."""
+
+    name = "time"
+    pattern = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?")
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
+        return "TIME"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
+        if isinstance(value, timedelta):
+            return value
+        match = self.pattern.fullmatch(str(value).strip().lower())
+        if not match or not any(match.groups()):
+            self.fail(f"{value!r} is not a length of time; write it as 50m, 90s or 1h30m", param, ctx)
+        hours, minutes, seconds = (int(part or 0) for part in match.groups())
+        return timedelta(hours=hours, minutes=minutes, seconds=seconds)
+
+
+@click.command()
+@date_option
+@click.option("--now", "regardless", is_flag=True, help="Send even when it is late, or no day of the schedule.")
+@click.option("--max-time", type=Span(), help="Leave earlier, with exit code 75; the next run goes on. As 50m.")
+@dry_run_option
+@json_option
+@with_newsroom
+def send(
+    room: Newsroom, day: date | None, regardless: bool, max_time: timedelta | None, dry_run: bool, as_json: bool
+) -> None:
+    """Send the day's edition: what cron runs, and what an editor types.
+
+    Finishes what an earlier run left, collects, picks, renders, delivers, and stays until every delivery has ended.
+    Safe to repeat: nobody gets an edition twice.
+
+    \b
+    Example:
+      30 6 * * *  cd /srv/lettre && newsletter send --max-time 50m
+    """
+    from newsletter import daily
+    from newsletter.deliver import Stop
+
+    day = _not_in_future(room, day)
+    stop = Stop(room.clock, room.clock() + max_time if max_time else None)
+    with _signals_to(stop), _progress(stop, quiet=as_json or dry_run) as watch:
+        found = daily.send(room, day, regardless=regardless, dry_run=dry_run, watch=watch)
+    if as_json:
+        print_json(found.figures())
+        if found.problem:
+            complain(found.said)
+    else:
+        _print_report(found)
+    sys.exit(_exit_code(found))
+
+
+def _not_in_future(room: Newsroom, day: date | None) -> date:
+    from newsletter import daily
+
+    today = daily.today(room)
+    if day and day > today:
+        raise click.BadParameter(f"{day} has not come yet; today is {today}", param_hint="--date")
+    return day or today
+
+
+def _exit_code(found: Report) -> int:
+    if found.problem:
+        return exit_code(found.problem)
+    finished_badly = found.status == "sent" and (found.rejected or found.uncertain)
+    return 3 if finished_badly and not found.already else 0
+
+
+@contextmanager
+def _signals_to(stop: Any) -> Iterator[None]:
+    """SIGTERM and Ctrl-C begin nothing more and let what has begun end; a second Ctrl-C is taken literally."""
+
+    def ask(number: int, _frame: object) -> None:
+        if stop and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        stop.ask()
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _progress(stop: Any, *, quiet: bool) -> Iterator[Watch]:
+    """A bar with rate and finishing time on a terminal; nothing in cron."""
+    from newsletter.dispatch import Watch
+
+    if quiet or not sys.stderr.isatty():
+        yield Watch(stop)
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        tasks: list[Any] = []
+
+        def begun(found: Report) -> None:
+            done = found.accepted + found.rejected + found.uncertain + found.skipped
+            description = f"edition {found.edition}"
+            tasks.append(bar.add_task(description, total=found.audience, completed=done, rate=""))
+
+        def ended(_delivery: object, _state: object) -> None:
+            speed = bar.tasks[-1].speed
+            bar.update(tasks[-1], advance=1, rate=f"{speed:.0f}/s" if speed else "")
+
+        yield Watch(stop, begun, ended)
+
+
+def _print_report(found: Report) -> None:
+    if found.problem:
+        complain(found.said)
+    elif found.said:
+        say(found.said)
+    if found.audience and found.status in ("sent", "sending"):
+        states = ("accepted", "rejected", "pending", "deferred", "uncertain", "skipped")
+        counts = [f"{getattr(found, state)} {state}" for state in states if getattr(found, state)]
+        say(f"edition {found.edition}: {found.articles} articles; {', '.join(counts)} of {found.audience}")
+
+
+@click.command()
+@json_option
+@with_newsroom
+def status(room: Newsroom, as_json: bool) -> None:
+    """How things stand: the latest edition, the list, the sources.
+
+    \b
+    Example:
+      newsletter status --json
+    """
+    from newsletter import report
+
+    standing = report.standing(room)
+    if as_json:
+        print_json(standing.latest.figures() | {"subscribers": standing.subscribers})
+        return
+    latest = standing.latest
+    say(f"edition {latest.edition or '-'}: {latest.status}, {latest.articles} articles" + _after(latest.said))
+    if latest.audience:
+        states = ("accepted", "rejected", "pending", "deferred", "uncertain", "skipped")
+        print_table(("state", "deliveries"), [(state, getattr(latest, state)) for state in states])
+    for reply, times in standing.refusals:
+        say(f"  {times} × {reply}")
+    print_table(("subscribers", ""), standing.subscribers.items())
+    print_table(
+        ("source", "collected", "articles", "remark"),
+        [(one.key, iso(one.collected_at), one.articles, one.error or one.note) for one in standing.sources],
+    )
+
+
+def _after(said: str) -> str:
+    return f": {said}" if said else ""
+
+
+@click.command()
+@click.argument("address")
+@json_option
+@with_newsroom
+def trace(room: Newsroom, address: str, as_json: bool) -> None:
+    """Tell a subscriber's whole story: every edition, what the relay said, and when.
+
+    \b
+    Example:
+      newsletter trace afi@lecteurs.example
+    """
+    from newsletter import report, subscribe
+
+    story = report.trace(room, subscribe.find(room, address))
+    rows = [
+        {
+            "edition": edition.name,
+            "state": one.state.value,
+            "attempts": one.attempts,
+            "code": one.code,
+            "reply": one.reply,
+            "message_id": message_id,
+            "at": iso(one.at),
+        }
+        for edition, one, message_id in story.deliveries
+    ]
+    person = story.subscriber
+    if as_json:
+        print_json({"address": person.address, "status": person.status.value, "deliveries": rows})
+        return
+    say(f"{person.address}: {person.status} since {iso(person.since)}" + _after(person.consent or ""))
+    print_table(tuple(rows[0]) if rows else (), [tuple(row.values()) for row in rows])

@@ -1,0 +1,250 @@
+"""The day: collect the articles, make the edition, send it. What cron runs and what an editor types.
+
+    send = bring the database up to date → finish what an earlier run left → collect → pick → render → deliver
+
+Every step is safe to repeat: one edition per local date and slot, one delivery per edition and subscriber.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+
+from sqlalchemy import Connection
+
+from newsletter import collect as collecting
+from newsletter import dispatch, instance, letters, report
+from newsletter.config import Source
+from newsletter.dispatch import Watch
+from newsletter.errors import AlreadyRunning, ConfigError, NewsletterError, NotSent, Unavailable
+from newsletter.model import DAILY, Choice, Edition, EditionStatus, Harvest, SubscriberStatus, Validators
+from newsletter.newsroom import Newsroom
+from newsletter.pick import pick, window
+from newsletter.report import Report
+from newsletter.store import articles, editions, sources, subscribers
+from newsletter.store.articles import Kept
+from newsletter.store.database import read, sending_lock, write
+
+Status = EditionStatus
+
+
+def today(room: Newsroom) -> date:
+    """The newsroom's local date."""
+    return room.clock().astimezone(room.config.newsletter.zone).date()
+
+
+# --- Collect --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """What a collecting brought, source by source."""
+
+    harvests: list[Harvest]
+    kept: list[Kept]
+
+    def check(self) -> None:
+        """Raise Unavailable where every source failed. Nothing new is no failure."""
+        if all(harvest.error for harvest in self.harvests):
+            said = "; ".join(f"{harvest.source}: {harvest.error}" for harvest in self.harvests)
+            raise Unavailable(f"all sources are down: {said}")
+
+
+def collect(room: Newsroom, *, dry_run: bool = False) -> Gathered:
+    """Ask every source, and keep what is new or changed. A bad source is told of in its harvest, no more.
+
+    Raises ConfigError where there is no source at all.
+    """
+    harvests = _ask_all(room)
+    with write(room.engine, rehearsal=dry_run) as connection:
+        return Gathered(harvests, _keep(connection, harvests, room.clock()))
+
+
+def _ask_all(room: Newsroom) -> list[Harvest]:
+    """A few sources at a time; no transaction is open meanwhile."""
+    if not room.config.sources:
+        raise ConfigError(f"{room.config.path}: sources: there is none; add [[sources]] with kind and url")
+    with read(room.engine) as connection:
+        known = sources.records(connection)
+    rules = room.collect_rules
+    fetcher = room.fetcher
+
+    def ask(source: Source) -> Harvest:
+        record = known.get(source.key)
+        return collecting.collect(source, rules, fetcher, record.validators if record else Validators())
+
+    with ThreadPoolExecutor(max_workers=4, thread_name_prefix="source") as pool:
+        return list(pool.map(ask, room.config.sources))
+
+
+def _keep(connection: Connection, harvests: Iterable[Harvest], now: datetime) -> list[Kept]:
+    known = sources.records(connection)
+    kept = []
+    for harvest in harvests:
+        record = known.get(harvest.source)
+        first = record is None or record.first_collected_at is None
+        if harvest.unchanged:
+            articles.seen_again(connection, harvest.source, now)
+        kept.append(articles.keep(connection, harvest.articles, harvest.source, now, first=first))
+        sources.keep(connection, harvest, now)
+    return kept
+
+
+# --- Make the edition -----------------------------------------------------------------------------
+
+
+def make_edition(room: Newsroom, day: date, *, gathered: Gathered | None = None, dry_run: bool = False) -> Made:
+    """Collect the articles, pick the day's choice, keep it as a draft.
+
+    A draft is picked anew each time; an edition that an editor has decided on, or that is frozen, stays as it is.
+    """
+    harvests = gathered.harvests if gathered else _ask_all(room)
+    with write(room.engine, rehearsal=dry_run) as connection:
+        gathered = gathered or Gathered(harvests, _keep(connection, harvests, room.clock()))
+        edition = editions.get(connection, day, DAILY)
+        if edition is None or _may_be_picked(connection, edition):
+            edition = _draft(room, connection, day, edition)
+        return Made(edition, editions.choices_of(connection, edition.id), gathered)
+
+
+def _may_be_picked(connection: Connection, edition: Edition) -> bool:
+    """Nobody has decided on its choice: a draft, or one held or cancelled before anything was picked."""
+    return edition.status is Status.DRAFT or (not edition.frozen and not editions.picked(connection, edition.id))
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """An edition with all the articles considered for it."""
+
+    edition: Edition
+    choices: list[Choice]
+    gathered: Gathered
+
+    @property
+    def picked(self) -> list[Choice]:
+        return [choice for choice in self.choices if choice.picked]
+
+
+def _draft(room: Newsroom, connection: Connection, day: date, known: Edition | None) -> Edition:
+    now = room.clock()
+    end = now if day == today(room) else room.config.due(day).astimezone(UTC)
+    rules = room.config.pick
+    span = window(end, rules.window_hours, editions.last_picking(connection, DAILY, day))
+    considered = articles.candidates(
+        connection, since=span.start, seen_since=now, edition_id=known.id if known else None
+    )
+    return editions.keep_draft(connection, day, DAILY, end, pick(considered, span, rules, room.words))
+
+
+# --- Send it --------------------------------------------------------------------------------------
+
+
+def send(room: Newsroom, day: date, *, regardless: bool = False, dry_run: bool = False, watch: Watch) -> Report:
+    """The day's edition, from the sites to the inboxes; returns when every delivery has ended, or `watch.stop` is set.
+
+    `regardless` does not mind that it is late, or no day of the schedule. What is not as it should be stands in the
+    report's `problem`, and the editors are told. Raises ConfigError and DatabaseError.
+    """
+    started = room.clock()
+    try:
+        found = _rehearse(room, day, regardless) if dry_run else _send_locked(room, day, regardless, watch)
+    except AlreadyRunning as error:
+        return report.of_day(room, day, status="already_running", said=str(error))
+    except ConfigError:
+        raise
+    except NewsletterError as error:
+        found = report.of_day(room, day, said=str(error), problem=error)
+    found = replace(found, seconds=round((room.clock() - started).total_seconds(), 1))
+    if found.problem and not dry_run:
+        letters.tell_editors(room, day, found)
+    return found
+
+
+def _send_locked(room: Newsroom, day: date, regardless: bool, watch: Watch) -> Report:
+    with sending_lock(room.engine):
+        instance.check(room)
+        instance.renew(room)
+        return _finish_earlier(room, watch) or _send_day(room, day, regardless, watch)
+
+
+def _finish_earlier(room: Newsroom, watch: Watch) -> Report | None:
+    """What an earlier run left, the oldest edition first; a report where that could not be finished now."""
+    with read(room.engine) as connection:
+        unfinished = editions.sending(connection)
+    for edition in unfinished:
+        found = dispatch.deliver_edition(room, edition, watch)
+        if found.status == Status.SENDING:
+            return found
+    return None
+
+
+def _send_day(room: Newsroom, day: date, regardless: bool, watch: Watch) -> Report:
+    with read(room.engine) as connection:
+        edition = editions.get(connection, day, DAILY)
+    decided = _decided(room, day, edition, regardless)
+    if decided:
+        return decided
+    made = _make(room, day)
+    if not made.picked:
+        return _nothing_new(room, made)
+    return dispatch.send_edition(room, made.edition, made.choices, watch)
+
+
+def _rehearse(room: Newsroom, day: date, regardless: bool) -> Report:
+    """All but the writing: what would be sent now."""
+    with read(room.engine) as connection:
+        edition = editions.get(connection, day, DAILY)
+        audience = subscribers.counts(connection)[SubscriberStatus.ACTIVE]
+    decided = _decided(room, day, edition, regardless)
+    if decided:
+        return decided
+    made = make_edition(room, day, dry_run=True)
+    made.gathered.check()
+    if not made.picked:
+        return Report(made.edition.name, "nothing_new", said=_nothing_said(made))
+    rendered = dispatch.render_edition(room, made.edition, made.choices)
+    said = f"would send « {rendered.subject} » to {audience} subscribers"
+    return Report(made.edition.name, made.edition.status, articles=len(made.picked), audience=audience, said=said)
+
+
+def _decided(room: Newsroom, day: date, edition: Edition | None, regardless: bool) -> Report | None:
+    """The report of an edition about which there is nothing left to do, or nothing to be done now."""
+    if edition and edition.frozen:
+        said = f"the edition of {day} was already {'stopped' if edition.status is Status.STOPPED else 'sent'}"
+        return report.of_day(room, day, said=said, already=True)
+    if edition and edition.status in (Status.HELD, Status.CANCELLED):
+        said = f"the edition of {day} is {edition.status}: `newsletter edition approve` lets it go"
+        return report.of_day(room, day, said=said, problem=NotSent(said))
+    if regardless:
+        return None
+    if room.clock() > room.config.too_late(day):
+        said = (
+            f"too late: the edition of {day} was due at {room.config.schedule.send_at:%H:%M}, and"
+            f" {room.config.schedule.max_lateness_hours:g} hours are over; `newsletter send --now` sends all the same"
+        )
+        return report.of_day(room, day, status="late", said=said, problem=NotSent(said))
+    if day.weekday() not in room.config.schedule.days:
+        said = f"no edition on {day:%A}s (schedule.days = {room.config.schedule.days})"
+        return report.of_day(room, day, status="nothing_new", said=said)
+    return None
+
+
+def _make(room: Newsroom, day: date) -> Made:
+    """An approved edition goes out with what is known, even when its sources are down now; a draft does not."""
+    made = make_edition(room, day)
+    if made.edition.status is Status.DRAFT:
+        made.gathered.check()
+    return made
+
+
+def _nothing_new(room: Newsroom, made: Made) -> Report:
+    return report.of_day(room, made.edition.day, status="nothing_new", said=_nothing_said(made))
+
+
+def _nothing_said(made: Made) -> str:
+    failed = [harvest.source for harvest in made.gathered.harvests if harvest.error]
+    down = f" (could not be read: {', '.join(failed)})" if failed else ""
+    considered = f"{len(made.choices)} articles considered, none picked{down}"
+    return f"nothing new today: {considered}; see `newsletter edition explain`"

@@ -1,0 +1,124 @@
+"""Is this the database that sent yesterday's edition, on the machine that sent it?
+
+A restored backup or a cloned machine holds a ledger that does not know what was sent since: it must not send before
+somebody has looked (`newsletter adopt`). Two signs are compared:
+
+- a stamp, renewed at each run, in the database and in a state file beside newsletter.toml: a restored database carries
+  an older one;
+- the machine's id, in the state file: a cloned folder carries another machine's. In containers, where neither file nor
+  machine lasts, `newsletter.instance` names the installation instead, and the database must have been adopted by it.
+
+While the stamp is renewed, the state file holds both the old and the new one, so that a run killed in between raises
+no false alarm.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from pathlib import Path
+
+from newsletter.errors import NotSent, Unavailable
+from newsletter.model import Edition, EditionStatus
+from newsletter.newsroom import Newsroom
+from newsletter.store import deliveries, editions, notes
+from newsletter.store.database import read, write
+
+STATE_FILE = ".newsletter-instance"
+NOTE = "instance"
+MACHINE_ID = Path("/etc/machine-id")
+
+
+def check(room: Newsroom) -> None:
+    """Raise NotSent where this database may be a copy. A database that has never sent belongs to whoever asks first."""
+    with read(room.engine) as connection:
+        stamp = notes.get(connection, NOTE)
+    if stamp is None:
+        return
+    problem = _problem(room, stamp)
+    if problem:
+        raise NotSent(f"{problem}; if this is the one that should send, run `newsletter adopt`")
+
+
+def renew(room: Newsroom) -> None:
+    """Give database and state file a new stamp. Call after `check`, holding the sending lock."""
+    name = room.config.newsletter.instance
+    new = name or secrets.token_hex(16)
+    with read(room.engine) as connection:
+        old = notes.get(connection, NOTE)
+    if name and old == new:
+        return
+    if not name:
+        _write_state(room, [stamp for stamp in (old, new) if stamp])
+    with write(room.engine) as connection:
+        notes.put(connection, NOTE, new)
+    if not name:
+        _write_state(room, [new])
+
+
+def adopt(room: Newsroom, *, go_on: bool, dry_run: bool = False) -> list[Edition]:
+    """Make this the database that sends. Returns the editions it knows as unfinished.
+
+    Unless `go_on`, those are stopped: the original may have sent the rest of them, so what is open ends as uncertain
+    and is not repeated.
+    """
+    now = room.clock()
+    with write(room.engine, rehearsal=dry_run) as connection:
+        unfinished = editions.sending(connection)
+        if not go_on:
+            for edition in unfinished:
+                remark = "stopped when this copy of the database was adopted"
+                deliveries.give_up(connection, edition.id, remark, now)
+                origin = [EditionStatus.SENDING]
+                editions.move(connection, edition.id, origin, EditionStatus.STOPPED, remark=remark, ended_at=now)
+        notes.drop(connection, NOTE)
+    if not dry_run:
+        renew(room)
+    return unfinished
+
+
+def _problem(room: Newsroom, stamp: str) -> str | None:
+    name = room.config.newsletter.instance
+    if name:
+        return None if stamp == name else f"this database belongs to another instance than {name!r}"
+    path = _state_path(room)
+    try:
+        state = json.loads(path.read_text(encoding="utf-8"))
+        stamps, machine = list(state["stamps"]), state["machine"]
+    except FileNotFoundError:
+        return f"this database has sent before, but not from here ({path.name} is missing): it may be a copy"
+    except (OSError, ValueError, KeyError, TypeError):
+        return f"{path} cannot be read"
+    if stamp not in stamps:
+        return "this database is not the one that sent last from here: it may be a restored backup"
+    if machine != _machine():
+        return "this folder came from another machine (in containers, set newsletter.instance)"
+    return None
+
+
+def _write_state(room: Newsroom, stamps: list[str]) -> None:
+    """Written beside, then moved into place: never half a file."""
+    path = _state_path(room)
+    partial = path.with_name(path.name + ".part")
+    try:
+        partial.write_text(json.dumps({"stamps": stamps, "machine": _machine()}), encoding="utf-8")
+        with partial.open("rb") as file:
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except OSError as error:
+        raise Unavailable(
+            f"{path}: {error.strerror}: we must write there, or set newsletter.instance where the folder does not last"
+        ) from error
+
+
+def _state_path(room: Newsroom) -> Path:
+    return room.config.folder / STATE_FILE
+
+
+def _machine() -> str:
+    """The machine's id (systemd's machine-id(5)); its name, where it has none."""
+    try:
+        return MACHINE_ID.read_text(encoding="ascii").strip() or os.uname().nodename
+    except OSError:
+        return os.uname().nodename

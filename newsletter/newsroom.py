@@ -1,0 +1,122 @@
+"""Config → Newsroom: the only place that builds things. What a command does not need is never made or imported."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from newsletter import __version__
+from newsletter.config import Config
+from newsletter.links import Signer
+from newsletter.words import Words
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from newsletter.collect import Rules
+    from newsletter.fetch import Fetcher
+    from newsletter.mail import Mailer
+    from newsletter.render import Look
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Newsroom:
+    """A newsroom at work: its configuration, and its equipment as far as it is used."""
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        clock: Callable[[], datetime] = utc_now,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.config = config
+        self.clock = clock
+        self.sleep = sleep
+
+    @cached_property
+    def engine(self) -> Engine:
+        """The database, brought up to date."""
+        from newsletter.store import database
+
+        engine = database.open_engine(self.config.database_url)
+        database.upgrade(engine)
+        return engine
+
+    @cached_property
+    def words(self) -> Words:
+        return Words(self.config.newsletter.language, self.config.newsletter.zone)
+
+    @cached_property
+    def look(self) -> Look:
+        from newsletter.render import Look
+
+        return Look(self.config.folder, self.words)
+
+    @cached_property
+    def fetcher(self) -> Fetcher:
+        from newsletter.fetch import Fetcher
+
+        site = self.config.newsletter
+        contact = f"+{site.public_url}"
+        return Fetcher(f"newsletter/{__version__} ({contact})", sleep=self.sleep)
+
+    @property
+    def collect_rules(self) -> Rules:
+        """What a source's reader must know of the house, now."""
+        from newsletter.collect import Rules
+
+        paper = self.config.newsletter
+        return Rules(
+            zone=paper.zone,
+            language=paper.language,
+            site_url=paper.site_url,
+            strip=self.config.pick.strip,
+            folder=self.config.folder,
+            now=self.clock(),
+        )
+
+    @cached_property
+    def mailer(self) -> Mailer:
+        """The way mail leaves by `delivery.via`."""
+        via = self.config.delivery.via
+        if via.kind == "maildir":
+            from newsletter.mail.outbox import Outbox
+
+            return Outbox(self.config.resolve(via.path), self.clock)
+        from newsletter.mail.smtp import Relay
+
+        table = self.config.delivery
+        return Relay(
+            via,
+            self.config.password,
+            hello=self._hello(),
+            messages_per_connection=table.messages_per_connection,
+        )
+
+    def _hello(self) -> str:
+        """The name we greet a relay with: the From address's domain says whom to ask about us."""
+        from email.utils import parseaddr
+
+        return parseaddr(self.config.newsletter.sender)[1].rpartition("@")[2]
+
+    @cached_property
+    def signer(self) -> Signer:
+        """Signs links with the newest key; the first is made on first use, and lives in the database."""
+        from newsletter.store import notes
+        from newsletter.store.database import read, write
+
+        with read(self.engine) as connection:
+            keys = notes.keys(connection)
+        if not keys:
+            with write(self.engine) as connection:
+                if not notes.keys(connection):
+                    notes.make_key(connection, self.clock())
+                keys = notes.keys(connection)
+        return Signer(self.config.newsletter.list_id, keys, max(keys))

@@ -1,0 +1,144 @@
+"""An edition to look at before it goes: as files, and as a test in an editor's inbox. Neither touches the ledger."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from email import message_from_bytes, policy
+from pathlib import Path
+
+from newsletter import daily, dispatch, edit
+from newsletter.errors import BadData, NotSent
+from newsletter.mail.addresses import normalise
+from newsletter.mail.message import WireTemplate, freeze
+from newsletter.model import Choice, Edition, EditionStatus, Message, Outcome, Verdict
+from newsletter.newsroom import Newsroom
+from newsletter.store import editions
+from newsletter.store.database import read
+
+SAMPLE_READER = "lectrice@lecteurs.example"
+NOBODY = 0  # the id of no subscriber: links made for it lead to no one's page
+FILES = {"html": "edition.html", "text": "edition.txt", "eml": "edition.eml", "whatsapp": "whatsapp.txt"}
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """An edition as one reader would get it."""
+
+    edition: Edition
+    subject: str
+    html: str
+    text: str
+    eml: bytes
+    whatsapp: str
+
+
+def preview(room: Newsroom, day: date | None) -> Preview:
+    """The edition of a day, made up without being kept where there is none yet.
+
+    A frozen one is shown from its frozen template: what was sent, not what would be today.
+    Raises BadData where there is nothing to show.
+    """
+    from newsletter.render import whatsapp
+
+    edition, choices = _edition(room, day)
+    picked = [choice for choice in choices if choice.picked]
+    if not picked:
+        raise BadData(f"the edition of {edition.day} carries no article; see `newsletter edition explain`")
+    message = _message(room, _wire(room, edition, picked), SAMPLE_READER)
+    subject, text, html = _parts(message)
+    plain = whatsapp(room.look, room.config.newsletter, edition, picked)
+    return Preview(edition, subject, html, text, message.content, plain)
+
+
+def write_files(room: Newsroom, shown: Preview, folder: Path) -> dict[str, Path]:
+    """Write the preview's files into `folder`; returns where each stands.
+
+    Pictures that lie in a folder of articles are shown from there: their web addresses need not exist yet.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        paths = {kind: folder / name for kind, name in FILES.items()}
+        paths["html"].write_text(_with_local_pictures(room, shown.html), encoding="utf-8")
+        paths["text"].write_text(shown.text, encoding="utf-8")
+        paths["eml"].write_bytes(shown.eml)
+        paths["whatsapp"].write_text(shown.whatsapp, encoding="utf-8")
+    except OSError as error:
+        raise BadData(f"{folder}: {error.strerror}") from None
+    return paths
+
+
+def send_test(
+    room: Newsroom, day: date | None, addresses: Sequence[str], *, dry_run: bool = False
+) -> list[tuple[str, Outcome | None]]:
+    """Mail the edition to these addresses, its subject marked, outside the ledger. Returns what the relay said to each.
+
+    Raises BadData for an address that cannot be mailed, before anything is sent.
+    """
+    recipients = [normalise(address).text for address in addresses]
+    edition, choices = _edition(room, day)
+    picked = [choice for choice in choices if choice.picked]
+    if not picked:
+        raise NotSent(f"the edition of {edition.day} carries no article: there is nothing to test")
+    marked = replace(edition, subject=_marked(room, edition, picked), status=EditionStatus.DRAFT)
+    wire = _wire(room, marked, picked, name=f"{edition.name}.test-{secrets.token_hex(4)}")
+    messages = [_message(room, wire, address) for address in recipients]
+    if dry_run:
+        return [(message.recipient, None) for message in messages]
+    with room.mailer.open() as line:
+        return [(message.recipient, line.send(message, lambda: None)) for message in messages]
+
+
+def refused(results: Sequence[tuple[str, Outcome | None]]) -> list[tuple[str, Outcome]]:
+    """Those of a test that the relay did not accept."""
+    return [(address, outcome) for address, outcome in results if outcome and outcome.verdict is not Verdict.ACCEPTED]
+
+
+def _edition(room: Newsroom, day: date | None) -> tuple[Edition, list[Choice]]:
+    day = day or daily.today(room)
+    try:
+        edition, choices = edit.look(room, day)
+    except BadData:
+        choices = []
+    if any(choice.picked for choice in choices):
+        return edition, choices
+    made = daily.make_edition(room, day, dry_run=True)
+    made.gathered.check()
+    return made.edition, made.choices
+
+
+def _wire(room: Newsroom, edition: Edition, picked: Sequence[Choice], name: str | None = None) -> WireTemplate:
+    if edition.frozen:
+        with read(room.engine) as connection:
+            return WireTemplate.loads(editions.wire(connection, edition.id))
+    rendered = dispatch.render_edition(room, edition, picked)
+    return_path = room.config.delivery.return_path
+    paper = room.config.newsletter
+    return freeze(rendered, paper, edition=name or edition.name, return_path=return_path, key=room.signer.current)
+
+
+def _marked(room: Newsroom, edition: Edition, picked: Sequence[Choice]) -> str:
+    return f"[{room.words.say('Test')}] {dispatch.render_edition(room, edition, picked).subject}"
+
+
+def _message(room: Newsroom, wire: WireTemplate, address: str) -> Message:
+    now = room.clock().replace(microsecond=0)
+    return wire.splice(room.signer, delivery=NOBODY, subscriber=NOBODY, address=address, date=now)
+
+
+def _parts(message: Message) -> tuple[str, str, str]:
+    parsed = message_from_bytes(message.content, policy=policy.default)
+    text, html = parsed.get_body(("plain",)), parsed.get_body(("html",))
+    return str(parsed["Subject"]), text.get_content() if text else "", html.get_content() if html else ""
+
+
+def _with_local_pictures(room: Newsroom, html: str) -> str:
+    site = room.config.newsletter.site_url
+    for source in room.config.sources:
+        folder = room.config.resolve(source.path) if source.kind == "folder" and source.path else None
+        for file in sorted(folder.rglob("*.jpg")) + sorted(folder.rglob("*.png")) if folder else []:
+            address = f"{site}/{file.relative_to(folder).as_posix()}" if folder else ""
+            html = html.replace(f'"{address}"', f'"{file.as_uri()}"')
+    return html

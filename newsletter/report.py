@@ -1,0 +1,120 @@
+"""How things stand: of an edition, of a subscriber. Derived from the rows each time, stored nowhere."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+from sqlalchemy import Connection
+
+from newsletter.errors import NewsletterError
+from newsletter.links import Signer
+from newsletter.mail.message import WireTemplate
+from newsletter.model import DAILY, Delivery, DeliveryState, Edition, EditionStatus, Subscriber
+from newsletter.newsroom import Newsroom
+from newsletter.store import deliveries, editions, sources, subscribers
+from newsletter.store.database import read
+from newsletter.store.sources import SourceRecord
+
+State = DeliveryState
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """An edition in figures. `status` is its own, or what came of a `send`: nothing_new, late, already_running."""
+
+    edition: str | None
+    status: str
+    articles: int = 0
+    audience: int = 0
+    accepted: int = 0
+    rejected: int = 0
+    pending: int = 0  # those in a run's hands included
+    deferred: int = 0
+    uncertain: int = 0
+    skipped: int = 0
+    seconds: float = 0.0
+    said: str = ""  # the outcome in one line
+    problem: NewsletterError | None = None  # why it is not as it should be
+    already: bool = False  # it had ended before this run
+
+    def figures(self) -> dict[str, object]:
+        """What `--json` prints."""
+        names = "edition status articles audience accepted rejected pending deferred uncertain skipped seconds"
+        return {name: getattr(self, name) for name in names.split()}
+
+
+def of_edition(connection: Connection, edition: Edition, **values: object) -> Report:
+    """An edition's report; `values` go over what the rows say."""
+    counts = deliveries.counts(connection, edition.id)
+    articles = editions.picked(connection, edition.id)
+    status = edition.status.value
+    if edition.status is EditionStatus.DRAFT and not articles:
+        status = "nothing_new"
+    seconds = 0.0
+    if edition.started_at and edition.ended_at:
+        seconds = round((edition.ended_at - edition.started_at).total_seconds(), 1)
+    figures: dict[str, object] = {
+        "edition": edition.name,
+        "status": status,
+        "articles": articles,
+        "audience": edition.audience,
+        "accepted": counts[State.ACCEPTED],
+        "rejected": counts[State.REJECTED],
+        "pending": counts[State.PENDING] + counts[State.CLAIMED] + counts[State.SENDING],
+        "deferred": counts[State.DEFERRED],
+        "uncertain": counts[State.UNCERTAIN],
+        "skipped": counts[State.SKIPPED],
+        "seconds": seconds,
+        "said": edition.remark or "",
+    }
+    return Report(**(figures | values))  # type: ignore[arg-type]
+
+
+def of_day(room: Newsroom, day: date, **values: object) -> Report:
+    """The report of a day's edition; of its absence, where there is none."""
+    with read(room.engine) as connection:
+        edition = editions.get(connection, day, DAILY)
+        if edition:
+            return of_edition(connection, edition, **values)
+    return Report(**({"edition": day.isoformat(), "status": "nothing_new"} | values))  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The newsroom at a glance."""
+
+    latest: Report
+    subscribers: dict[str, int]  # by status
+    sources: list[SourceRecord]
+    refusals: list[tuple[str, int]]  # what the relay said most often, with how often
+
+
+def standing(room: Newsroom) -> Standing:
+    """The latest edition, the list and the sources as they are now."""
+    with read(room.engine) as connection:
+        edition = editions.latest(connection, DAILY)
+        latest = of_edition(connection, edition) if edition else Report(None, "nothing_new", said="no edition yet")
+        refusals = deliveries.refusals(connection, edition.id) if edition else []
+        counts = {status.value: count for status, count in subscribers.counts(connection).items()}
+        return Standing(latest, counts, list(sources.records(connection).values()), refusals)
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """All that one subscriber was ever sent, the newest first."""
+
+    subscriber: Subscriber
+    deliveries: list[tuple[Edition, Delivery, str]]  # with the Message-ID
+
+
+def trace(room: Newsroom, subscriber: Subscriber) -> Trace:
+    """A subscriber's whole story."""
+    with read(room.engine) as connection:
+        story = deliveries.of_subscriber(connection, subscriber.id)
+    told = [(edition, one, _message_id(wire, one, room.signer)) for one, edition, wire in story]
+    return Trace(subscriber, told)
+
+
+def _message_id(wire: str, delivery: Delivery, signer: Signer) -> str:
+    return WireTemplate.loads(wire).message_id(signer, delivery.id) if wire else ""

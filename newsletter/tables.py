@@ -1,0 +1,217 @@
+"""What newsletter.toml may say: its tables, their defaults, and what single values must look like. Pure."""
+
+from __future__ import annotations
+
+from datetime import datetime, time
+from email.utils import getaddresses
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from newsletter.settings import Days, Rate, Via, is_loopback
+
+# --- What single values must look like ------------------------------------------------------------
+
+
+def _web_address(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username:
+        raise ValueError("must be a web address such as https://journal.example")
+    return value.rstrip("/")
+
+
+def _public_address(value: str) -> str:
+    value = _web_address(value)
+    parts = urlsplit(value)
+    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
+        raise ValueError("must begin with https://: mail programs accept one-click unsubscribing only there")
+    if parts.query or parts.fragment:
+        raise ValueError("must not hold ? or #: links are made by adding a path to it")
+    if len(value) > 300 or not value.isascii():
+        raise ValueError("must be plain ASCII and at most 300 characters long")
+    return value
+
+
+def _mailbox(value: str) -> str:
+    name, address = next(iter(getaddresses([value])), ("", ""))
+    local, _, domain = address.rpartition("@")
+    if not local or not domain.strip(".") or any(c in value for c in "\r\n") or not address.isascii():
+        raise ValueError("must be one mail address, as lettre@journal.example or Name <lettre@journal.example>")
+    if "@" in name or len(getaddresses([value])) > 1:
+        raise ValueError('must hold one address only; a name with a comma needs quotes: "Le Quotidien, Lomé" <…>')
+    return value
+
+
+def _list_id(value: str) -> str:
+    if not value.isascii() or not all(value.split(".")) or value.count(".") < 1 or not _is_domain(value):
+        raise ValueError("must look like a domain, as lettre.journal.example (RFC 2919)")
+    return value
+
+
+def _is_domain(value: str) -> bool:
+    return all(part.replace("-", "").isalnum() for part in value.split("."))
+
+
+def _zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (KeyError, ValueError, OSError):
+        raise ValueError("is not a time zone; write for example Africa/Lome or Europe/Paris") from None
+    return value
+
+
+def _list_from_text(value: object) -> object:
+    """The environment has no lists: there, commas separate."""
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+def _clock_time(value: object) -> object:
+    if isinstance(value, time):
+        return value
+    try:
+        return datetime.strptime(str(value).strip(), "%H:%M").time()  # noqa: DTZ007  a time of day has no zone
+    except ValueError:
+        raise ValueError('must be a time of day, as "06:30"') from None
+
+
+def _return_path(value: str) -> str:
+    if value != "plain" and (value.count("{token}") != 1 or "@" not in value):
+        raise ValueError('must be "plain" or hold {token} once, as "b+{token}@bounces.journal.example"')
+    return value
+
+
+def _one_line(value: str) -> str:
+    if any(ord(c) < 32 for c in value):
+        raise ValueError("must be one line without control characters")
+    return value.strip()
+
+
+WebAddress = Annotated[str, AfterValidator(_web_address)]
+Mailbox = Annotated[str, AfterValidator(_mailbox)]
+Line = Annotated[str, AfterValidator(_one_line)]
+Lines = Annotated[tuple[Line, ...], BeforeValidator(_list_from_text)]
+
+
+# --- The tables of newsletter.toml ----------------------------------------------------------------
+
+
+class Table(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+
+class NewsletterTable(Table):
+    """[newsletter]: who writes, to whom a reader answers, and where things are."""
+
+    title: Line = Field(min_length=1)
+    name: Line = ""
+    site_url: WebAddress
+    public_url: Annotated[str, AfterValidator(_public_address)]
+    sender: Mailbox = Field(alias="from")
+    reply_to: Mailbox | None = None
+    list_id: Annotated[str, AfterValidator(_list_id)] = ""
+    postal_address: str = ""
+    language: Literal["fr", "en"] = "fr"
+    timezone: Annotated[str, AfterValidator(_zone)] = "Africa/Lome"
+    database: str = "sqlite:///subscribers.db"
+    editors: Annotated[tuple[Mailbox, ...], BeforeValidator(_list_from_text)] = ()
+    instance: str | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _derive(cls, values: Any) -> Any:
+        """What is not said follows from what is: the letter is called like the paper, its list lives at public_url."""
+        if not isinstance(values, dict):
+            return values
+        values = dict(values)
+        values.setdefault("name", values.get("title", ""))
+        host = urlsplit(str(values.get("public_url", ""))).hostname or ""
+        values.setdefault("list_id", host if "." in host and not is_loopback(host) else "newsletter.localhost")
+        return values
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.timezone)
+
+
+class ScheduleTable(Table):
+    """[schedule]: when the edition is due. `send` sends when called; this says how late it is."""
+
+    send_at: Annotated[time, BeforeValidator(_clock_time)] = time(6, 30)
+    days: Annotated[Days, BeforeValidator(Days.parse)] = Days.parse("mon-sun")
+    max_lateness_hours: float = Field(default=6, ge=0, le=48)
+
+
+class Source(Table):
+    """One of [[sources]]: where articles come from."""
+
+    kind: Literal["feed", "wordpress", "folder"]
+    url: WebAddress | None = None
+    path: str | None = None
+    section: Line | None = None
+    allow_private_network: bool = False
+
+    @model_validator(mode="after")
+    def _has_a_place(self) -> Source:
+        if self.kind == "folder" and (self.url or not self.path):
+            raise ValueError('a folder needs path = "articles/" and no url')
+        if self.kind != "folder" and bool(self.url) == bool(self.path):
+            raise ValueError(f"a {self.kind} source needs either url or path")
+        return self
+
+    @property
+    def place(self) -> str:
+        return self.url or self.path or ""
+
+    @property
+    def key(self) -> str:
+        """What the store calls it: stays the same while kind and place do."""
+        return f"{self.kind} {self.place}"
+
+
+class PickTable(Table):
+    """[pick]: how the day's choice is made."""
+
+    max_articles: int = Field(default=12, ge=1, le=60)
+    min_articles: int = Field(default=1, ge=1, le=60)
+    window_hours: float = Field(default=24, gt=0, le=72)
+    sections: Lines = ()
+    strip: Lines = ()
+
+    @model_validator(mode="after")
+    def _in_order(self) -> PickTable:
+        if self.min_articles > self.max_articles:
+            raise ValueError("min_articles must not be above max_articles")
+        return self
+
+
+class DeliveryTable(Table):
+    """[delivery]: by which way, how fast, and what happens in doubt."""
+
+    via: Annotated[Via, BeforeValidator(Via.parse)] = Via.parse("maildir:outbox")
+    password_file: str | None = None
+    connections: int = Field(default=4, ge=1, le=100)
+    messages_per_connection: int = Field(default=100, ge=0)
+    rate: Annotated[Rate | None, BeforeValidator(Rate.parse)] = None
+    retry_for_hours: float = Field(default=12, gt=0, le=120)
+    return_path: Annotated[str, AfterValidator(_return_path)] = "plain"
+    on_uncertain: Literal["resend", "hold"] = "resend"
+
+
+class Tables(Table):
+    """newsletter.toml as it is written."""
+
+    newsletter: NewsletterTable
+    schedule: ScheduleTable = ScheduleTable()
+    sources: tuple[Source, ...] = ()
+    pick: PickTable = PickTable()
+    delivery: DeliveryTable = DeliveryTable()
+
+    @model_validator(mode="after")
+    def _readers_can_follow_links(self) -> Tables:
+        host = urlsplit(self.newsletter.public_url).hostname or ""
+        via = self.delivery.via
+        if is_loopback(host) and via.kind == "smtp" and not is_loopback(via.host):
+            raise ValueError("newsletter.public_url leads to this machine only: readers could not unsubscribe")
+        return self

@@ -1,0 +1,61 @@
+"""What a source would give, asked without a newsroom: no database, and newsletter.toml only where there is one."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from newsletter import collect as collecting
+from newsletter import config
+from newsletter.collect import Rules
+from newsletter.config import Config, Source
+from newsletter.errors import BadData, SourceError
+from newsletter.fetch import Fetcher
+from newsletter.model import Harvest, Validators
+from newsletter.newsroom import Newsroom
+
+
+def try_source(config_path: str | None, place: str, kind: str | None, allow_private: bool) -> Harvest:
+    """The articles of a URL or a file, in the source's order.
+
+    Raises SourceError where it gives none, ConfigError where a configuration was named or found and is wrong.
+    """
+    found = config.load(config_path) if config_path or config.find().exists() else None
+    rules = Newsroom(found).collect_rules if found else _neutral_rules()
+    if "://" in place:
+        return _try_url(place, kind or "feed", rules, found, allow_private)
+    path = Path(place)
+    if kind == "folder" or path.is_dir():
+        return _checked(_collect(Source(kind="folder", path=str(path.absolute())), rules, _fetcher(found)))
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise BadData(f"{place}: {error.strerror}") from None
+    return Harvest(place, collecting.read(data, kind, "", rules))
+
+
+def _try_url(place: str, kind: str, rules: Rules, found: Config | None, allow_private: bool) -> Harvest:
+    if kind == "folder":
+        raise BadData(f"{place}: a folder is a path, not a web address")
+    source = Source.model_validate({"kind": kind, "url": place, "allow_private_network": allow_private})
+    return _checked(_collect(source, rules, _fetcher(found)))
+
+
+def _collect(source: Source, rules: Rules, fetcher: Fetcher) -> Harvest:
+    return collecting.collect(source, rules, fetcher, Validators())
+
+
+def _checked(harvest: Harvest) -> Harvest:
+    if harvest.error:
+        raise SourceError(f"{harvest.source}: {harvest.error}")
+    return harvest
+
+
+def _fetcher(found: Config | None) -> Fetcher:
+    return Newsroom(found).fetcher if found else Fetcher("newsletter")
+
+
+def _neutral_rules() -> Rules:
+    """Where no newsroom is known: French, and a date without a zone is UTC."""
+    return Rules(zone=ZoneInfo("UTC"), language="fr", site_url="", strip=(), folder=Path.cwd(), now=datetime.now(UTC))

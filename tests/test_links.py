@@ -1,0 +1,45 @@
+"""Signed links: made for one purpose and one person, worth nothing for anything else."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from newsletter.links import Purpose, Signer, archive_link
+
+SIGNER = Signer("lettre.journal.example", {0: b"a" * 32, 1: b"b" * 32}, 1)
+BASE32 = "abcdefghijklmnopqrstuvwxyz234567"
+
+
+@given(st.integers(0, 2**56 - 1), st.sampled_from(Purpose))
+def test_a_token_is_read_back_and_stays_short(subject: int, purpose: Purpose) -> None:
+    token = SIGNER.token(purpose, subject)
+    assert SIGNER.read(purpose, token) == subject
+    assert SIGNER.read(purpose, token.upper()) == subject  # some relays change a return path's case
+    assert len(SIGNER.link("https://l.example", Purpose.UNSUBSCRIBE, subject)) - len("https://l.example") <= 60
+    assert all(SIGNER.read(other, token) is None for other in Purpose if other is not purpose)
+
+
+@given(st.integers(0, 2**40), st.data())
+def test_any_other_letter_makes_it_worthless(subject: int, data: st.DataObject) -> None:
+    token = SIGNER.token(Purpose.UNSUBSCRIBE, subject)
+    place = data.draw(st.integers(0, len(token) - 1))
+    other = data.draw(st.sampled_from(BASE32).filter(lambda c: c != token[place]))
+    assert SIGNER.read(Purpose.UNSUBSCRIBE, token[:place] + other + token[place + 1 :]) is None
+
+
+@given(st.text(max_size=80))
+def test_rubbish_is_no_token(text: str) -> None:
+    assert SIGNER.read(Purpose.PREFERENCES, text) is None
+
+
+def test_an_old_key_still_reads_and_another_list_does_not() -> None:
+    old = Signer(SIGNER.list_id, {0: b"a" * 32}, 0).token(Purpose.UNSUBSCRIBE, 7)
+    assert SIGNER.read(Purpose.UNSUBSCRIBE, old) == 7
+    elsewhere = Signer("autre.example", SIGNER.keys, 0)
+    assert elsewhere.read(Purpose.UNSUBSCRIBE, old) is None
+    assert Signer(SIGNER.list_id, {2: b"c" * 32}, 2).read(Purpose.UNSUBSCRIBE, old) is None
+
+
+def test_an_edition_is_read_online_at_one_address() -> None:
+    assert archive_link("https://l.example", "2026-11-23") == "https://l.example/archives/2026-11-23"

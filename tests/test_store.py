@@ -1,0 +1,398 @@
+"""The store, on both databases: the same code, the same answers."""
+
+from __future__ import annotations
+
+import multiprocessing
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Engine, insert, inspect, select, text
+
+from newsletter.errors import AlreadyRunning, DatabaseError
+from newsletter.model import (
+    DAILY,
+    Article,
+    Choice,
+    DeliveryState,
+    EditionStatus,
+    Harvest,
+    Picture,
+    SubscriberStatus,
+    Validators,
+)
+from newsletter.store import articles, database, deliveries, editions, notes, sources, subscribers
+from newsletter.store.database import backup, read, sending_lock, write
+from newsletter.store.schema import metadata
+from newsletter.store.subscribers import NewSubscriber
+
+NOW = datetime(2026, 11, 23, 6, 30, tzinfo=UTC)
+DAY = date(2026, 11, 23)
+State = DeliveryState
+
+
+def article(number: int, **values: object) -> Article:
+    url = f"https://journal.example/{number}"
+    made = Article(url, url + "/", f"Titre {number}", published=NOW - timedelta(hours=number))
+    return replace(made, **values)  # type: ignore[arg-type]
+
+
+def keep(
+    engine: Engine, *given: Article, source: str = "feed a", now: datetime = NOW, first: bool = False
+) -> articles.Kept:
+    with write(engine) as connection:
+        return articles.keep(connection, given, source, now, first=first)
+
+
+def found(engine: Engine, **values: object) -> list[Article]:
+    with read(engine) as connection:
+        since = NOW - timedelta(days=1)
+        return [one.article for one in articles.candidates(connection, since=since, seen_since=NOW)]
+
+
+def people(engine: Engine, *names: str) -> None:
+    with write(engine) as connection:
+        addresses = [f"{name}@lecteurs.example" for name in names]
+        subscribers.add(connection, [NewSubscriber(one, one) for one in addresses], consent="test", now=NOW)
+
+
+def an_edition(engine: Engine, day: date = DAY) -> int:
+    """A planned edition that carries article 1."""
+    keep(engine, article(1))
+    with write(engine) as connection:
+        candidates = articles.candidates(connection, since=NOW - timedelta(days=1), seen_since=NOW)
+        choices = [Choice(one, picked=True, reason="choisi", place=i) for i, one in enumerate(candidates, 1)]
+        edition = editions.keep_draft(connection, day, DAILY, NOW, choices)
+        editions.move(connection, edition.id, [EditionStatus.DRAFT], EditionStatus.SENDING, started_at=NOW)
+        deliveries.plan(connection, edition.id, NOW)
+        return edition.id
+
+
+# --- The schema -----------------------------------------------------------------------------------
+
+
+def test_a_migrated_database_is_a_fresh_one(engine: Engine) -> None:
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, metadata) == []
+    inspector = inspect(engine)
+    for table in metadata.tables.values():
+        assert {index.name for index in table.indexes} <= {one["name"] for one in inspector.get_indexes(table.name)}
+
+
+def test_the_head_we_check_at_start_is_the_newest_migration(engine: Engine) -> None:
+    scripts = ScriptDirectory(str(Path(database.__file__).parent / "migrations"))
+    assert scripts.get_current_head() == database.HEAD == database.revision(engine)
+
+
+def test_upgrading_twice_does_nothing(empty_engine: Engine) -> None:
+    assert database.upgrade(empty_engine) is True
+    assert database.upgrade(empty_engine) is False
+
+
+def test_a_newer_database_is_refused(engine: Engine) -> None:
+    with write(engine) as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(DatabaseError, match="upgrade the program"):
+        database.upgrade(engine)
+
+
+def test_a_naive_time_never_gets_in(engine: Engine) -> None:
+    with pytest.raises(DatabaseError, match="naive"):
+        keep(engine, article(1, published=datetime(2026, 11, 23)))  # noqa: DTZ001
+
+
+def test_a_rehearsal_leaves_nothing(engine: Engine) -> None:
+    with write(engine, rehearsal=True) as connection:
+        notes.put(connection, "a", "b")
+        assert notes.get(connection, "a") == "b"
+    with read(engine) as connection:
+        assert notes.get(connection, "a") is None
+
+
+def test_a_folder_that_is_not_there_is_told_in_one_line(tmp_path: Path) -> None:
+    engine = database.open_engine(f"sqlite:///{tmp_path}/none/subscribers.db")
+    with pytest.raises(DatabaseError, match="does its folder exist"):
+        database.upgrade(engine)
+
+
+def test_a_file_that_is_no_database_is_told_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "subscribers.db").write_text("pas une base de données " * 100, encoding="utf-8")
+    engine = database.open_engine(f"sqlite:///{tmp_path}/subscribers.db")
+    with pytest.raises(DatabaseError, match="file is not a database: name another file"):
+        database.upgrade(engine)
+
+
+# --- Articles -------------------------------------------------------------------------------------
+
+
+def test_an_article_comes_back_as_it_was(engine: Engine) -> None:
+    given = article(
+        1,
+        summary="Chapô « à la une »",
+        authors=("Ama K.", "Kodjo A."),
+        section="Société",
+        picture=Picture("https://journal.example/a.jpg", "Le port", 768, 432, 30_000),
+        modified=NOW,
+        lead=True,
+        words=420,
+        language="en",
+    )
+    assert keep(engine, given) == (1, 0)
+    assert found(engine) == [given]
+    assert keep(engine, given) == (0, 0)
+
+
+def test_two_sources_know_one_article(engine: Engine) -> None:  # F08
+    by_id = article(1, identity="https://journal.example/?p=1", aliases=("https://journal.example/1",))
+    keep(engine, by_id, source="wordpress")
+    assert keep(engine, article(1, title="Le même"), source="feed") == (0, 1)
+    assert [one.title for one in found(engine)] == ["Le même"]
+    # The other way round: first by its address, then by its id.
+    keep(engine, article(2), source="feed")
+    assert keep(
+        engine, article(2, identity="https://journal.example/?p=2", aliases=("https://journal.example/2",))
+    ) == (0, 0)
+
+
+def test_a_source_that_knows_less_takes_nothing_away(engine: Engine) -> None:
+    keep(engine, article(1, authors=("Ama K.", "Kodjo A."), section="Sport", words=300))
+    keep(engine, article(1, title="Corrigé"), source="feed b")
+    kept = found(engine)[0]
+    assert (kept.title, kept.authors, kept.section, kept.words) == ("Corrigé", ("Ama K.", "Kodjo A."), "Sport", 300)
+
+
+def test_first_publication_stays(engine: Engine) -> None:
+    keep(engine, article(1))
+    keep(engine, article(1, title="Mis à jour", published=NOW))
+    assert found(engine)[0].published == NOW - timedelta(hours=1)
+
+
+def test_an_article_without_a_date_counts_from_when_it_was_first_seen(engine: Engine) -> None:
+    keep(engine, article(1, published=None), article(2), first=True)
+    with read(engine) as connection:
+        undated = next(
+            one for one in articles.candidates(connection, since=NOW - timedelta(days=1), seen_since=NOW) if one.id == 1
+        )
+    assert undated.published == NOW
+    assert not undated.archived
+
+
+def test_the_first_reading_of_an_undated_source_is_its_archive(engine: Engine) -> None:
+    keep(engine, article(1, published=None), article(2, published=None), first=True)
+    keep(engine, article(1, published=None), article(3, published=None), now=NOW + timedelta(hours=1))
+    with read(engine) as connection:
+        candidates = articles.candidates(connection, since=NOW - timedelta(days=1), seen_since=NOW)
+    assert {one.id: one.archived for one in candidates} == {1: True, 2: True, 3: False}
+
+
+def test_an_article_is_updated_until_its_edition_is_frozen(engine: Engine) -> None:  # R12
+    an_edition(engine)
+    assert keep(engine, article(1, title="Trop tard")) == (0, 0)
+    assert found(engine)[0].title == "Titre 1"
+
+
+def test_what_went_out_is_known_as_used(engine: Engine) -> None:
+    edition_id = an_edition(engine)
+    with read(engine) as connection:
+        values = {"since": NOW - timedelta(days=1), "seen_since": NOW}
+        assert articles.candidates(connection, **values)[0].used_in == "2026-11-23"
+        assert articles.candidates(connection, **values, edition_id=edition_id)[0].used_in is None
+
+
+def test_keys_of_any_length_and_script_are_kept(engine: Engine) -> None:
+    long = article(1, identity="https://journal.example/" + "é" * 3000, aliases=("🦜" * 2000,))
+    assert keep(engine, long) == (1, 0)
+    assert keep(engine, long) == (0, 0)
+
+
+# --- Sources --------------------------------------------------------------------------------------
+
+
+def test_how_a_source_fares_is_remembered(engine: Engine) -> None:
+    good = Harvest("feed a", (article(1),), Validators('W/"x"', "Mon, 23 Nov 2026 06:00:00 GMT"))
+    bad = Harvest("feed a", error="503")
+    later = NOW + timedelta(hours=1)
+    with write(engine) as connection:
+        sources.keep(connection, good, NOW)
+        sources.keep(connection, bad, later)
+        sources.keep(connection, bad, later + timedelta(hours=1))
+        record = sources.records(connection)["feed a"]
+        assert record.validators == good.validators
+        assert (record.articles, record.error, record.failing_since, record.collected_at) == (1, "503", later, NOW)
+        sources.keep(connection, Harvest("feed a", unchanged=True), later)
+        record = sources.records(connection)["feed a"]
+        assert (record.articles, record.error, record.failing_since) == (1, None, None)
+        assert (record.validators, record.first_collected_at) == (good.validators, NOW)
+
+
+# --- Subscribers ----------------------------------------------------------------------------------
+
+
+def test_an_address_is_on_the_list_once(engine: Engine) -> None:  # R13
+    people(engine, "ama", "kodjo")
+    with write(engine) as connection:
+        again = [
+            NewSubscriber("AMA@lecteurs.example", "ama@lecteurs.example"),
+            NewSubscriber("e@f.example", "e@f.example"),
+        ]
+        assert subscribers.add(connection, again, consent=None, now=NOW) == 1
+        assert subscribers.counts(connection)[SubscriberStatus.ACTIVE] == 3
+        one = subscribers.find(connection, "ama@lecteurs.example")
+        assert one is not None
+        assert subscribers.set_status(connection, one.id, SubscriberStatus.UNSUBSCRIBED, NOW) is True
+        assert subscribers.set_status(connection, one.id, SubscriberStatus.UNSUBSCRIBED, NOW) is False
+        assert subscribers.add(connection, again, consent=None, now=NOW) == 0
+        assert not subscribers.is_active(connection, one.id)
+        assert [one.address for one in subscribers.listed(connection, SubscriberStatus.UNSUBSCRIBED)] == [
+            "ama@lecteurs.example"
+        ]
+
+
+# --- The ledger -----------------------------------------------------------------------------------
+
+
+def test_the_audience_is_frozen_once_each(engine: Engine) -> None:  # R12
+    people(engine, "ama", "kodjo", "efua")
+    edition_id = an_edition(engine)
+    people(engine, "late")
+    with read(engine) as connection:
+        assert deliveries.counts(connection, edition_id)[State.PENDING] == 3
+    with pytest.raises(DatabaseError), write(engine) as connection:
+        deliveries.plan(connection, edition_id, NOW)
+
+
+def test_a_delivery_s_life(engine: Engine) -> None:
+    people(engine, "ama", "kodjo", "efua")
+    edition_id = an_edition(engine)
+    with write(engine) as connection:
+        first, second, third = deliveries.claim(connection, edition_id, NOW, 10)
+        assert deliveries.claim(connection, edition_id, NOW, 10) == []
+        deliveries.at_dot(connection, first.id, NOW, NOW)
+        assert [one.id for one in deliveries.in_doubt(connection, edition_id)] == [first.id]
+        deliveries.record(connection, first.id, State.ACCEPTED, now=NOW, code=250, reply="2.0.0 Ok: queued as A1")
+        later = NOW + timedelta(minutes=1)
+        deliveries.record(
+            connection, second.id, State.DEFERRED, now=NOW, code=450, first_attempt=NOW, next_attempt=later
+        )
+        assert deliveries.next_attempt(connection, edition_id) == later
+        assert deliveries.claim(connection, edition_id, NOW, 10) == []
+        assert deliveries.release(connection, edition_id) == 1
+        again = deliveries.claim(connection, edition_id, later, 10)
+        assert [(one.id, one.attempts, one.first_attempt) for one in again] == [
+            (second.id, 1, NOW),
+            (third.id, 0, None),
+        ]
+
+
+def test_a_doubt_is_repeated_once_in_its_life(engine: Engine) -> None:
+    people(engine, "ama")
+    edition_id = an_edition(engine)
+    with write(engine) as connection:
+        [one] = deliveries.claim(connection, edition_id, NOW, 10)
+        deliveries.record(connection, one.id, State.UNCERTAIN, now=NOW)
+        assert deliveries.doubtful(connection, edition_id) == 1
+        [again] = deliveries.claim_doubtful(connection, edition_id, NOW, 10)
+        assert again.repeated
+        deliveries.record(connection, one.id, State.UNCERTAIN, now=NOW)
+        assert deliveries.claim_doubtful(connection, edition_id, NOW, 10) == []
+        assert deliveries.doubtful(connection, edition_id) == 0
+
+
+def test_what_has_run_out_of_time_is_rejected_with_the_last_reply(engine: Engine) -> None:
+    people(engine, "ama", "kodjo")
+    edition_id = an_edition(engine)
+    with write(engine) as connection:
+        first, _second = deliveries.claim(connection, edition_id, NOW, 10)
+        deliveries.record(connection, first.id, State.DEFERRED, now=NOW, reply="450 plus tard", next_attempt=NOW)
+        assert deliveries.expire(connection, edition_id, "expired", NOW) == 2
+        assert dict(deliveries.refusals(connection, edition_id)) == {
+            "expired; the last reply was: 450 plus tard": 1,
+            "expired": 1,
+        }
+
+
+def test_a_subscriber_s_story(engine: Engine) -> None:
+    people(engine, "ama")
+    an_edition(engine)
+    an_edition(engine, date(2026, 11, 24))
+    with read(engine) as connection:
+        story = deliveries.of_subscriber(connection, 1)
+    assert [(edition.name, one.state) for one, edition, _wire in story] == [
+        ("2026-11-24", State.PENDING),
+        ("2026-11-23", State.PENDING),
+    ]
+
+
+def test_an_edition_changes_status_only_from_where_it_is(engine: Engine) -> None:
+    edition_id = an_edition(engine)
+    with write(engine) as connection:
+        assert not editions.move(connection, edition_id, [EditionStatus.DRAFT], EditionStatus.HELD)
+        assert editions.move(connection, edition_id, [EditionStatus.SENDING], EditionStatus.SENT)
+        assert editions.last_picking(connection, DAILY, date(2026, 11, 24)) == NOW
+        assert editions.last_picking(connection, DAILY, DAY) is None
+
+
+def test_one_edition_for_a_day_and_slot(engine: Engine) -> None:
+    an_edition(engine)
+    table = metadata.tables["editions"]
+    row = {"day": DAY, "slot": DAILY, "status": "draft", "picked_at": NOW}
+    with pytest.raises(DatabaseError), write(engine) as connection:
+        connection.execute(insert(table).values(**row))
+    with write(engine) as connection:
+        connection.execute(insert(table).values(**(row | {"slot": "extra"})))
+        assert len(connection.execute(select(table)).all()) == 2
+
+
+# --- Locks and backups ----------------------------------------------------------------------------
+
+
+def try_lock(url: str, answers: multiprocessing.Queue[str]) -> None:
+    engine = database.open_engine(url)
+    try:
+        with sending_lock(engine):
+            answers.put("held")
+    except AlreadyRunning as error:
+        answers.put(str(error))
+    engine.dispose()
+
+
+def test_one_run_sends_at_a_time(engine: Engine) -> None:
+    spawn = multiprocessing.get_context("spawn")
+    answers = spawn.Queue()
+    url = engine.url.render_as_string(hide_password=False)
+    said = []
+    for held in (True, False):
+        process = spawn.Process(target=try_lock, args=(url, answers))
+        if held:
+            with sending_lock(engine):
+                process.start()
+                said.append(answers.get(timeout=60))
+        else:
+            process.start()
+            said.append(answers.get(timeout=60))
+        process.join(60)
+    assert said[0].startswith("another run is sending")
+    assert said[1] == "held"
+
+
+def test_a_backup_is_whole_and_private(tmp_path: Path) -> None:
+    engine = database.open_engine(f"sqlite:///{tmp_path}/subscribers.db")
+    database.upgrade(engine)
+    people(engine, "ama")
+    with write(engine) as connection:  # somebody is writing meanwhile
+        notes.put(connection, "half", "done")
+        backup(engine, tmp_path / "copy.db")
+    copy = database.open_engine(f"sqlite:///{tmp_path}/copy.db")
+    with read(copy) as connection:
+        assert [one.address for one in subscribers.listed(connection)] == ["ama@lecteurs.example"]
+        assert notes.get(connection, "half") is None
+    assert (tmp_path / "copy.db").stat().st_mode & 0o777 == 0o600
+    with pytest.raises(DatabaseError, match="exists already"):
+        backup(engine, tmp_path / "copy.db")
+    copy.dispose()
+    engine.dispose()
