@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import warnings
 from collections.abc import Callable, Iterator
@@ -9,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, create_engine, text
+from sqlalchemy import Engine, create_engine, make_url, text
 
 from newsletter import config
 from newsletter.newsroom import Newsroom
@@ -18,6 +19,7 @@ from newsletter.store import database
 for name in [name for name in os.environ if name.startswith("NEWSLETTER_") and name != "NEWSLETTER_TEST_ALL"]:
     del os.environ[name]  # a newsroom's settings must not reach the tests
 
+NUMBERS = itertools.count()
 MORNING = datetime(2026, 11, 23, 6, 30, tzinfo=UTC)
 
 TOML = """
@@ -127,14 +129,14 @@ def empty_engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Eng
         yield engine
         engine.dispose()
         return
-    url = request.getfixturevalue("postgres_url").replace("postgresql://", "postgresql+psycopg://")
-    name = f"t{abs(hash(request.node.name)) % 10**10}"
+    url = make_url(request.getfixturevalue("postgres_url")).set(drivername="postgresql+psycopg")
+    schema = f"t{next(NUMBERS)}"
     admin = create_engine(url, isolation_level="AUTOCOMMIT")
     with admin.connect() as connection:
-        connection.execute(text(f"DROP DATABASE IF EXISTS {name}"))
-        connection.execute(text(f"CREATE DATABASE {name}"))
+        connection.execute(text(f"CREATE SCHEMA {schema}"))
     admin.dispose()
-    engine = database.open_engine(str(create_engine(url).url.set(database=name).render_as_string(hide_password=False)))
+    named = url.update_query_dict({"options": f"-csearch_path={schema}"})
+    engine = database.open_engine(named.render_as_string(hide_password=False))
     yield engine
     engine.dispose()
 

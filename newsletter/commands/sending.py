@@ -106,7 +106,7 @@ def _signals_to(stop: Any) -> Iterator[None]:
     """SIGTERM and Ctrl-C begin nothing more and let what has begun end; a second Ctrl-C is taken literally."""
 
     def ask(number: int, _frame: object) -> None:
-        if stop and number == signal.SIGINT:
+        if stop.asked and number == signal.SIGINT:
             raise KeyboardInterrupt
         stop.ask()
 

@@ -33,13 +33,14 @@ class Stop:
     def __init__(self, clock: Callable[[], datetime], at: datetime | None = None) -> None:
         self._clock = clock
         self._at = at
-        self._asked = threading.Event()
+        self._signal = threading.Event()
 
     def ask(self) -> None:
-        self._asked.set()
+        self._signal.set()
 
-    def __bool__(self) -> bool:
-        return self._asked.is_set() or (self._at is not None and self._clock() >= self._at)
+    @property
+    def asked(self) -> bool:
+        return self._signal.is_set() or (self._at is not None and self._clock() >= self._at)
 
     def seconds_left(self) -> float:
         """Until the time is over; an hour where there is no limit."""
@@ -59,6 +60,7 @@ class Run:
     clock: Callable[[], datetime]
     stop: Stop
     chance: Callable[[], float] = random.random
+    glance: float = 0.5  # seconds between two looks at the stop, while there is nothing to do
     ended: Callable[[Delivery, DeliveryState], None] = field(default=lambda delivery, state: None)
 
 
@@ -248,18 +250,18 @@ class Supply:
         return True
 
     def _stopped(self) -> bool:
-        if self._run.stop:
+        if self._run.stop.asked:
             self._finish(End.STOPPED)
         return self._end is not None
 
     def _pause(self, seconds: float) -> None:
-        """Wait, but not past a stop: a signal is noticed within half a second."""
-        self._change.wait(timeout=max(0.01, min(seconds, 0.5, self._run.stop.seconds_left() + 0.01)))
+        """Wait, but not past a stop."""
+        self._change.wait(timeout=max(0.001, min(seconds, self._run.glance, self._run.stop.seconds_left())))
 
     def _rest(self, seconds: float) -> None:
         """After a loss: leave the relay alone for a while."""
         with self._change:
-            self._change.wait_for(lambda: self._end or self._run.stop, timeout=seconds)
+            self._change.wait_for(lambda: self._end or self._run.stop.asked, timeout=seconds)
 
     def _free(self) -> None:
         with self._change:

@@ -1,0 +1,405 @@
+"""The ledger's loop: what each answer of a relay makes of a delivery, and of the run."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import Engine
+
+from newsletter.config import DeliveryTable
+from newsletter.deliver import Ending, Ledger, Run, Stop, deliver, pace, recover
+from newsletter.deliver.judge import End, Judge
+from newsletter.errors import DatabaseError
+from newsletter.links import Signer
+from newsletter.mail.message import WireTemplate, freeze
+from newsletter.model import (
+    DAILY,
+    DeliveryState,
+    EditionStatus,
+    Message,
+    Outcome,
+    Phase,
+    Rendered,
+    Slot,
+    SubscriberStatus,
+)
+from newsletter.settings import Rate
+from newsletter.store import deliveries, editions, subscribers
+from newsletter.store.database import read, write
+from newsletter.store.subscribers import NewSubscriber
+from newsletter.tables import NewsletterTable
+from tests.conftest import MORNING, Clock
+from tests.fakes import ANSWERS, FakeMailer
+
+State = DeliveryState
+SIGNER = Signer("lettre.journal.example", {0: b"k" * 32}, 0)
+PAPER = NewsletterTable.model_validate(
+    {
+        "title": "Le Quotidien du Golfe",
+        "site_url": "https://journal.example",
+        "public_url": "https://lettre.journal.example",
+        "from": "Le Quotidien du Golfe <lettre@journal.example>",
+    }
+)
+BODY = f"Bonjour {Slot.ADDRESS.marker} {Slot.UNSUBSCRIBE.marker}"
+WIRE = freeze(
+    Rendered("Sujet", "Aperçu", f"<p>{BODY}</p>", BODY), PAPER, edition="2026-11-23", return_path="plain", key=0
+)
+
+
+class FastClock(Clock):
+    """Time passes at each look: a second. So what waits for its hour does not make a test wait."""
+
+    def __call__(self) -> datetime:
+        self.now += timedelta(seconds=1)
+        return self.now
+
+
+class Post:
+    """An edition to some people, and runs over it."""
+
+    def __init__(self, engine: Engine, *names: str, rules: str = "") -> None:
+        self.engine = engine
+        self.clock: Clock = FastClock()
+        with write(engine) as connection:
+            people = [NewSubscriber(f"{name}@lecteurs.example", f"{name}@lecteurs.example") for name in names]
+            subscribers.add(connection, people, consent="test", now=MORNING)
+            self.id = editions.keep_draft(connection, date(2026, 11, 23), DAILY, MORNING, []).id
+            editions.move(connection, self.id, [EditionStatus.DRAFT], EditionStatus.SENDING, started_at=MORNING)
+            deliveries.plan(connection, self.id, MORNING)
+
+    def run(
+        self, mailer: FakeMailer, *, stop: Stop | None = None, wire: WireTemplate = WIRE, **rules: object
+    ) -> Ending:
+        table = DeliveryTable.model_validate({"connections": 1} | rules)
+        run = Run(
+            ledger=Ledger(self.engine, self.id, self.clock),
+            mailer=mailer,
+            wire=wire,
+            signer=SIGNER,
+            rules=table,
+            until=MORNING + timedelta(hours=table.retry_for_hours),
+            clock=self.clock,
+            stop=stop or Stop(self.clock),
+            chance=lambda: 0.0,
+            glance=0.001,
+        )
+        recover(run)
+        return deliver(run)
+
+    def states(self) -> dict[str, str]:
+        with read(self.engine) as connection:
+            everybody = subscribers.listed(connection)
+            stories = {one.address: deliveries.of_subscriber(connection, one.id) for one in everybody}
+        return {address.split("@")[0]: story[0][0].state.value for address, story in stories.items() if story}
+
+    def delivery(self, name: str) -> object:
+        with read(self.engine) as connection:
+            one = subscribers.find(connection, f"{name}@lecteurs.example")
+            assert one is not None
+            return deliveries.of_subscriber(connection, one.id)[0][0]
+
+    def counts(self) -> dict[str, int]:
+        with read(self.engine) as connection:
+            return {state.value: n for state, n in deliveries.counts(connection, self.id).items() if n}
+
+
+def test_everybody_gets_it_once(engine: Engine) -> None:
+    post = Post(engine, *[f"r{i}" for i in range(30)])
+    mailer = FakeMailer()
+    assert post.run(mailer, connections=4).end is End.DONE
+    assert post.counts() == {"accepted": 30}
+    assert {len(mails) for mails in mailer.received.values()} == {1}
+    assert post.run(mailer).end is End.DONE
+    assert len(mailer.offered) == 30
+
+
+def test_the_relay_s_own_words_are_kept(engine: Engine) -> None:
+    post = Post(engine, "ama")
+    post.run(FakeMailer())
+    one = post.delivery("ama")
+    assert (one.state, one.code, one.reply, one.attempts) == ("accepted", 250, "250 2.0.0 Ok: queued as A1", 1)  # type: ignore[attr-defined]
+
+
+def test_one_bad_address_never_stops_the_run(engine: Engine) -> None:  # R14, S06
+    post = Post(engine, "ama", "kodjo", "efua")
+    mailer = FakeMailer({"kodjo": ["never"]})
+    assert post.run(mailer).end is End.DONE
+    assert post.states() == {"ama": "accepted", "kodjo": "rejected", "efua": "accepted"}
+    post.run(mailer)
+    assert mailer.offered.count("kodjo@lecteurs.example") == 1
+
+
+def test_a_row_that_cannot_be_written_fails_alone(engine: Engine) -> None:  # R14
+    post = Post(engine, "ama", "kodjo")
+    with write(engine) as connection:
+        connection.exec_driver_sql("UPDATE deliveries SET address = 'pas une adresse' WHERE subscriber_id = 1")
+    assert post.run(FakeMailer()).end is End.DONE
+    assert post.states() == {"ama": "rejected", "kodjo": "accepted"}
+    assert "pas une adresse" in post.delivery("ama").reply  # type: ignore[attr-defined]
+    assert post.delivery("ama").attempts == 0  # type: ignore[attr-defined]
+
+
+def test_not_now_is_tried_again_with_the_same_bytes(engine: Engine) -> None:  # S05, M04
+    seen: list[bytes] = []
+    post = Post(engine, "ama")
+    mailer = FakeMailer({"ama": ["later", "later", "ok"]}, meanwhile=lambda message: seen.append(message.content))
+    assert post.run(mailer).end is End.DONE
+    assert post.delivery("ama").attempts == 3  # type: ignore[attr-defined]
+    assert len(seen) == 3
+    assert len(set(seen)) == 1
+
+
+def test_retries_run_out(engine: Engine) -> None:  # S05
+    post = Post(engine, "ama")
+    post.clock = FastClock()
+
+    def an_hour_later(_message: Message) -> None:
+        post.clock.move(hours=1)
+
+    mailer = FakeMailer(default="later", meanwhile=an_hour_later)
+    assert post.run(mailer, retry_for_hours=3).end is End.DONE
+    assert post.states() == {"ama": "rejected"}
+    assert post.delivery("ama").reply.startswith("expired: not accepted within 3 hours; the last reply was: 450")  # type: ignore[attr-defined]
+
+
+def test_a_lost_line_before_the_dot_costs_no_attempt(engine: Engine) -> None:  # S10
+    post = Post(engine, "ama", "kodjo")
+    mailer = FakeMailer({"ama": ["lost", "lost", "ok"]})
+    assert post.run(mailer).end is End.DONE
+    assert post.states() == {"ama": "accepted", "kodjo": "accepted"}
+    assert post.delivery("ama").attempts == 1  # type: ignore[attr-defined]
+
+
+def test_a_line_that_keeps_dying_ends_the_run(engine: Engine) -> None:
+    post = Post(engine, "ama", "kodjo")
+    mailer = FakeMailer(default="lost")
+    assert post.run(mailer) == Ending(End.LOST, "connection closed")
+    assert len(mailer.offered) == 5
+    assert post.counts() == {"pending": 2}
+
+
+def test_one_that_loses_its_line_while_others_pass_is_put_off(engine: Engine) -> None:  # S09
+    post = Post(engine, "ama", *[f"r{i}" for i in range(4)])
+    mailer = FakeMailer({"ama": ["lost"] * 3 + ["ok"]})
+    assert post.run(mailer).end is End.DONE
+    assert post.delivery("ama").attempts in (1, 2)  # type: ignore[attr-defined]
+    assert post.counts() == {"accepted": 5}
+
+
+def test_a_relay_that_refuses_us_is_not_the_readers_fault(engine: Engine) -> None:
+    post = Post(engine, "ama", "kodjo")
+    assert post.run(FakeMailer(default="refused")) == Ending(End.REFUSED, "535 5.7.8 wrong password")
+    assert post.counts() == {"pending": 2}
+
+
+def test_the_same_refusal_for_everybody_stops_the_run(engine: Engine) -> None:  # S07
+    post = Post(engine, *[f"r{i}" for i in range(60)])
+    assert post.run(FakeMailer(default="policy")).end is End.REFUSED
+    assert post.counts() == {"rejected": 20, "pending": 40}
+
+
+def test_many_unknown_mailboxes_do_not_stop_the_run(engine: Engine) -> None:  # S07
+    post = Post(engine, *[f"r{i}" for i in range(30)])
+    assert post.run(FakeMailer(default="never")).end is End.DONE
+    assert post.counts() == {"rejected": 30}
+
+
+def test_a_doubt_is_repeated_once_at_the_end_and_flagged(engine: Engine) -> None:  # S10
+    post = Post(engine, "ama", "kodjo", "efua")
+    mailer = FakeMailer({"ama": ["doubt", "ok"], "kodjo": ["doubt", "doubt", "ok"]})
+    assert post.run(mailer).end is End.DONE
+    assert post.states() == {"ama": "accepted", "kodjo": "uncertain", "efua": "accepted"}
+    assert [address.split("@")[0] for address in mailer.offered] == ["ama", "kodjo", "efua", "ama", "kodjo"]
+    assert post.delivery("ama").repeated  # type: ignore[attr-defined]
+    assert len(set(mailer.received["ama@lecteurs.example"])) == 1  # the same bytes, the same Message-ID
+    post.run(mailer)
+    assert post.states()["kodjo"] == "uncertain"
+
+
+def test_hold_never_repeats_a_doubt(engine: Engine) -> None:
+    post = Post(engine, "ama", "kodjo")
+    mailer = FakeMailer({"ama": ["doubt", "ok"]})
+    assert post.run(mailer, on_uncertain="hold").end is End.DONE
+    assert post.run(mailer, on_uncertain="hold").end is End.DONE
+    assert post.states() == {"ama": "uncertain", "kodjo": "accepted"}
+
+
+def dead_run(post: Post) -> None:
+    """What a killed run leaves: ama at her dot, kodjo claimed, efua untouched."""
+    with write(post.engine) as connection:
+        first, _second = deliveries.claim(connection, post.id, MORNING, 2)
+        deliveries.at_dot(connection, first.id, MORNING, MORNING)
+
+
+def test_after_a_crash_nobody_is_forgotten_and_doubts_go_first(engine: Engine) -> None:
+    post = Post(engine, "ama", "kodjo", "efua")
+    dead_run(post)
+    mailer = FakeMailer()
+    assert post.run(mailer).end is End.DONE
+    assert post.counts() == {"accepted": 3}
+    assert mailer.offered[0] == "ama@lecteurs.example"
+    assert post.delivery("ama").repeated  # type: ignore[attr-defined]
+    assert not post.delivery("kodjo").repeated  # type: ignore[attr-defined]
+    # The Date of the first attempt stays: the same bytes.
+    assert b"Date: Mon, 23 Nov 2026 06:30:00 +0000" in mailer.received["ama@lecteurs.example"][0]
+
+
+def test_after_a_crash_hold_leaves_the_doubt(engine: Engine) -> None:
+    post = Post(engine, "ama", "kodjo", "efua")
+    dead_run(post)
+    mailer = FakeMailer()
+    assert post.run(mailer, on_uncertain="hold").end is End.DONE
+    assert post.states() == {"ama": "uncertain", "kodjo": "accepted", "efua": "accepted"}
+
+
+def test_an_outbox_leaves_no_doubt(engine: Engine) -> None:
+    post = Post(engine, "ama")
+    dead_one = Post.__new__(Post)
+    dead_one.__dict__.update(post.__dict__)
+    with write(engine) as connection:
+        [first] = deliveries.claim(connection, post.id, MORNING, 1)
+        deliveries.at_dot(connection, first.id, MORNING, MORNING)
+    assert post.run(FakeMailer(repeats_safely=True), on_uncertain="hold").end is End.DONE
+    assert post.states() == {"ama": "accepted"}
+
+
+def test_doubts_are_not_repeated_when_the_time_is_over(engine: Engine) -> None:
+    post = Post(engine, "ama", "kodjo")
+    dead_run(post)
+    post.clock.move(hours=13)
+    mailer = FakeMailer()
+    assert post.run(mailer).end is End.DONE
+    assert post.states()["ama"] == "uncertain"
+    assert "ama@lecteurs.example" not in mailer.offered
+
+
+def test_who_leaves_meanwhile_is_skipped(engine: Engine) -> None:  # W04
+    post = Post(engine, "ama", "kodjo")
+
+    def kodjo_leaves(_message: Message) -> None:
+        with write(engine) as connection:
+            one = subscribers.find(connection, "kodjo@lecteurs.example")
+            assert one is not None
+            subscribers.set_status(connection, one.id, SubscriberStatus.UNSUBSCRIBED, MORNING)
+
+    assert post.run(FakeMailer(meanwhile=kodjo_leaves)).end is End.DONE
+    assert post.states() == {"ama": "accepted", "kodjo": "skipped"}
+
+
+def test_a_stop_finishes_what_has_begun_and_no_more(engine: Engine) -> None:  # R15
+    post = Post(engine, *[f"r{i}" for i in range(10)])
+    stop = Stop(post.clock)
+    seen: list[str] = []
+
+    def third_asks(message: Message) -> None:
+        seen.append(message.recipient)
+        if len(seen) == 3:
+            stop.ask()
+
+    assert post.run(FakeMailer(meanwhile=third_asks), stop=stop).end is End.STOPPED
+    assert post.counts() == {"accepted": 3, "pending": 7}
+    assert post.run(FakeMailer()).end is End.DONE
+    assert post.counts() == {"accepted": 10}
+
+
+def test_the_time_given_is_kept(engine: Engine) -> None:
+    post = Post(engine, *[f"r{i}" for i in range(10)])
+    stop = Stop(post.clock, post.clock() + timedelta(seconds=30))
+    assert post.run(FakeMailer(meanwhile=lambda message: post.clock.move(seconds=10)), stop=stop).end is End.STOPPED
+    assert 1 <= post.counts()["accepted"] <= 3
+
+
+def test_the_rate_holds_across_restarts(engine: Engine) -> None:
+    post = Post(engine, "a", "b", "c", "d")
+    times: list[datetime] = []
+    stop = Stop(post.clock)
+
+    def note(_message: Message) -> None:
+        times.append(post.clock.now)
+        if len(times) == 2:
+            stop.ask()
+
+    post.run(FakeMailer(meanwhile=note), rate="2/minute", stop=stop)
+    post.run(FakeMailer(meanwhile=note), rate="2/minute")
+    assert len(times) == 4
+    assert all(later - earlier >= timedelta(seconds=25) for earlier, later in zip(times, times[1:], strict=False))
+
+
+def test_what_a_worker_raises_comes_out_and_the_next_run_goes_on(engine: Engine) -> None:
+    post = Post(engine, "ama", "kodjo")
+
+    def fail(_message: Message) -> None:
+        raise DatabaseError("database or disk is full")
+
+    with pytest.raises(DatabaseError, match="disk is full"):
+        post.run(FakeMailer(meanwhile=fail), connections=3)
+    assert post.run(FakeMailer()).end is End.DONE
+    assert post.counts() == {"accepted": 2}
+
+
+def test_the_dot_is_written_down_before_it_is_sent(engine: Engine) -> None:
+    post = Post(engine, "ama")
+    seen: list[str] = []
+
+    class Looking(FakeMailer):
+        def answer(self, message: Message, at_dot: Callable[[], None]) -> Outcome:
+            seen.append(post.states()["ama"])
+            at_dot()
+            seen.append(post.states()["ama"])
+            return ANSWERS["ok"]
+
+    post.run(Looking())
+    assert seen == ["claimed", "sending"]
+
+
+def test_no_thread_is_left_behind(engine: Engine) -> None:
+    post = Post(engine, "ama")
+    post.run(FakeMailer(), connections=8)
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("line-")]
+
+
+# --- Pace and judgement are pure -------------------------------------------------------------------
+
+
+@given(st.integers(1, 1000), st.floats(0, 0.999))
+def test_retries_wait_longer_and_longer_up_to_an_hour(attempt: int, chance: float) -> None:
+    wait = pace.retry_after(attempt, chance)
+    assert timedelta(seconds=30) <= wait < timedelta(hours=1.25)
+    assert pace.retry_after(attempt + 1, 0) >= pace.retry_after(attempt, 0)
+
+
+@given(st.lists(st.floats(0, 100), min_size=3, max_size=60), st.sampled_from(["30/minute", "200/hour", "14/second"]))
+def test_no_window_holds_more_than_the_rate_allows(gaps: list[float], text: str) -> None:
+    rate = Rate.parse(text)
+    assert rate is not None
+    now, following, turns = datetime(2026, 11, 23, tzinfo=UTC), None, []
+    for gap in gaps:
+        now += timedelta(seconds=gap)
+        turn = pace.turn(rate, following, now)
+        following = pace.following(rate, turn)
+        turns.append(turn)
+        now = turn
+    for first, last in zip(turns, turns[rate.count :], strict=False):
+        assert last - first >= timedelta(seconds=rate.seconds) - timedelta(milliseconds=1)
+
+
+def test_a_clock_set_back_does_not_hold_the_mail() -> None:
+    rate = Rate.parse("2/minute")
+    now = datetime(2026, 11, 23, tzinfo=UTC)
+    assert pace.turn(rate, now + timedelta(days=1), now) == now + timedelta(seconds=30)
+
+
+def test_different_words_for_one_refusal_are_one_refusal() -> None:
+    judge = Judge()
+    ends = []
+    for i in range(20):
+        reply = f"554 5.7.1 <r{i}@lecteurs.example>: relay access denied (id {i}AB42F)"
+        ends.append(judge.see(i, Outcome(ANSWERS["policy"].verdict, Phase.RCPT, 554, reply)))
+    assert ends[-1] is End.REFUSED
+    assert not any(ends[:-1])
