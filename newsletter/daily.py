@@ -10,15 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 from sqlalchemy import Connection
 
 from newsletter import collect as collecting
 from newsletter import dispatch, instance, letters, report
-from newsletter.config import Source
+from newsletter.config import PickTable, Source
 from newsletter.dispatch import Watch
-from newsletter.errors import AlreadyRunning, ConfigError, NewsletterError, NotSent, Unavailable
+from newsletter.errors import AlreadyRunning, ConfigError, NewsletterError, NotSent, Unavailable, Unfinished
 from newsletter.model import DAILY, Choice, Edition, EditionStatus, Harvest, SubscriberStatus, Validators
 from newsletter.newsroom import Newsroom
 from newsletter.pick import pick, window
@@ -131,11 +131,24 @@ def _draft(room: Newsroom, connection: Connection, day: date, known: Edition | N
     now = room.clock()
     end = now if day == today(room) else room.config.due(day).astimezone(UTC)
     rules = room.config.pick
-    span = window(end, rules.window_hours, editions.last_picking(connection, DAILY, day))
+    span = window(end, rules.window_hours, _last_picking(connection, day, rules))
     considered = articles.candidates(
         connection, since=span.start, seen_since=now, edition_id=known.id if known else None
     )
     return editions.keep_draft(connection, day, DAILY, end, pick(considered, span, rules, room.words))
+
+
+def _last_picking(connection: Connection, day: date, rules: PickTable) -> datetime | None:
+    """From when on articles may still be waiting: since the last edition that went out.
+
+    Where none ever has, but some were made, since the first of them began to look: what was kept for tomorrow then
+    must not fall out of the window today.
+    """
+    last = editions.last_picking(connection, DAILY, day)
+    first = editions.first_picking(connection, DAILY, day)
+    if last is None and first is not None:
+        return first - timedelta(hours=rules.window_hours)
+    return last
 
 
 # --- Send it --------------------------------------------------------------------------------------
@@ -157,7 +170,8 @@ def send(room: Newsroom, day: date, *, regardless: bool = False, dry_run: bool =
     except NewsletterError as error:
         found = report.of_day(room, day, said=str(error), problem=error)
     found = replace(found, seconds=round((room.clock() - started).total_seconds(), 1))
-    if found.problem and not dry_run:
+    # A run that was stopped goes on by itself; for the rest somebody has to do something.
+    if found.problem and not isinstance(found.problem, Unfinished) and not dry_run:
         letters.tell_editors(room, day, found)
     return found
 

@@ -89,7 +89,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Pure JSON on
 dry_run_option = click.option("--dry-run", is_flag=True, help="Do everything but write or send; say what would be.")
 
 
-class Day(click.ParamType):
+class Day(click.ParamType[date]):
     """A date as 2026-11-23."""
 
     name = "date"

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from newsletter.report import Report
 
 
-class Span(click.ParamType):
+class Span(click.ParamType[timedelta]):
     """A length of time, as 50m, 90s, 1h30m; a bare number is seconds."""
 
     name = "time"

@@ -95,6 +95,13 @@ class Ledger:
         with read(self._engine) as connection:
             return deliveries.counts(connection, self._edition)
 
+    def all_ended(self, doubts_are_repeated: bool) -> bool:
+        """Whether there is nothing left to send; a doubt is left while it may be repeated."""
+        with read(self._engine) as connection:
+            counts = deliveries.counts(connection, self._edition)
+            doubts = deliveries.doubtful(connection, self._edition) if doubts_are_repeated else 0
+        return not doubts and all(state.ended for state, n in counts.items() if n)
+
     def next_attempt(self) -> datetime | None:
         with read(self._engine) as connection:
             return deliveries.next_attempt(connection, self._edition)

@@ -15,8 +15,8 @@ def retry_after(attempt: int, chance: float) -> timedelta:
 
     `chance` in [0, 1) spreads it by up to a quarter more, so that what failed together does not come back together.
     """
-    base = min(FIRST_RETRY * 2 ** min(attempt - 1, 20), LONGEST_RETRY)
-    return base * (1 + chance / 4)
+    doublings = float(2 ** min(attempt - 1, 20))
+    return min(FIRST_RETRY * doublings, LONGEST_RETRY) * (1 + chance / 4)
 
 
 def turn(rate: Rate | None, next_turn: datetime | None, now: datetime) -> datetime:

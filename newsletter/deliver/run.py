@@ -120,7 +120,10 @@ class Supply:
         """Give back what was claimed and not begun."""
         for delivery in self._ready:
             self._run.ledger.give_back(delivery)
-        return Ending(self._end or End.DONE, self._judge.last_reply)
+        end = self._end or End.DONE
+        if end is End.STOPPED and self._run.ledger.all_ended(self._repeats_doubts()):
+            end = End.DONE  # told to stop when the last message was under way already
+        return Ending(end, self._judge.last_reply)
 
     # --- A worker's life
 
@@ -207,7 +210,7 @@ class Supply:
 
     def _refill(self) -> bool:
         """Claim more: what is in doubt since an earlier run, then what is due, then what fell into doubt in this one."""
-        again = self._run.rules.on_uncertain == "resend" and self._run.clock() < self._run.until
+        again = self._repeats_doubts()
         claimed: list[Delivery] = []
         if self._opening and again:
             claimed = self._run.ledger.claim(CLAIM, doubtful=True)
@@ -217,6 +220,9 @@ class Supply:
             claimed = self._run.ledger.claim(CLAIM, doubtful=True)
         self._ready.extend(claimed)
         return bool(claimed)
+
+    def _repeats_doubts(self) -> bool:
+        return self._run.rules.on_uncertain == "resend" and self._run.clock() < self._run.until
 
     def _over(self) -> bool:
         """Nothing to hand out now: wait for what comes back or falls due, or see that all has ended."""

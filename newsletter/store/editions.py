@@ -45,6 +45,12 @@ def last_picking(connection: Connection, slot: str, before: date) -> datetime | 
     ).scalar()
 
 
+def first_picking(connection: Connection, slot: str, before: date) -> datetime | None:
+    """When the first edition of all was picked, whatever became of it."""
+    here = editions.c.slot == slot, editions.c.day < before
+    return connection.execute(select(func.min(editions.c.picked_at)).where(*here)).scalar()
+
+
 def keep_draft(connection: Connection, day: date, slot: str, picked_at: datetime, made: Sequence[Choice]) -> Edition:
     """Write a draft with its choices in the place of the one that stood there. The caller holds that it may."""
     found = get(connection, day, slot)
