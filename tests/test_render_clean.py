@@ -78,7 +78,9 @@ def test_excerpt_ends_with_a_sentence_where_it_can() -> None:
     text = "Une première phrase. Une deuxième, « plus longue ! » Et une troisième qui ne tient pas."
     assert excerpt(text, 60) == "Une première phrase. Une deuxième, « plus longue ! »"
     assert excerpt(text, 30) == "Une première phrase."
-    assert excerpt(text, 48) == "Une première phrase. Une deuxième, « plus…"
+    assert excerpt(text, 48) == "Une première phrase."
+    assert excerpt(text, 70) == "Une première phrase. Une deuxième, « plus longue ! »"
+    assert excerpt("Une seule phrase, mais qui n'en finit pas de finir", 40) == "Une seule phrase, mais qui n'en finit…"
     assert excerpt(text, 500) == text
 
 

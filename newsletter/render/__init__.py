@@ -1,0 +1,12 @@
+"""Station 3: an edition and its choice → subject, preheader, HTML and text. The look's files apart, it is pure.
+
+In come the look, the [newsletter] table, the edition and its choices; out comes one Rendered, the same for every
+reader, with slots for what is personal. What may not be in this room: the database, the network, the clock.
+"""
+
+from __future__ import annotations
+
+from newsletter.render.edition import render, whatsapp
+from newsletter.render.look import Look
+
+__all__ = ["Look", "render", "whatsapp"]
