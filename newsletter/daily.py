@@ -169,6 +169,8 @@ def send(room: Newsroom, day: date, *, regardless: bool = False, dry_run: bool =
         raise
     except NewsletterError as error:
         found = report.of_day(room, day, said=str(error), problem=error)
+        if found.status == "nothing_new":  # for all we know there is something new
+            found = replace(found, status=Status.DRAFT.value)
     found = replace(found, seconds=round((room.clock() - started).total_seconds(), 1))
     # A run that was stopped goes on by itself; for the rest somebody has to do something.
     if found.problem and not isinstance(found.problem, Unfinished) and not dry_run:

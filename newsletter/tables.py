@@ -19,11 +19,16 @@ def _web_address(value: str) -> str:
     parts = urlsplit(value)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.username:
         raise ValueError("must be a web address such as https://journal.example")
-    return value.rstrip("/")
+    return value
+
+
+def _site_address(value: str) -> str:
+    """Paths are added to it. (A source's address is kept to the letter: /feed/ and /feed are two pages.)"""
+    return _web_address(value).rstrip("/")
 
 
 def _public_address(value: str) -> str:
-    value = _web_address(value)
+    value = _site_address(value)
     parts = urlsplit(value)
     if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
         raise ValueError("must begin with https://: mail programs accept one-click unsubscribing only there")
@@ -106,7 +111,7 @@ class NewsletterTable(Table):
 
     title: Line = Field(min_length=1)
     name: Line = ""
-    site_url: WebAddress
+    site_url: Annotated[str, AfterValidator(_site_address)]
     public_url: Annotated[str, AfterValidator(_public_address)]
     sender: Mailbox = Field(alias="from")
     reply_to: Mailbox | None = None

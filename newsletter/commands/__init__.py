@@ -127,8 +127,9 @@ def open_newsroom(ctx: click.Context) -> Newsroom:
     from newsletter.newsroom import Newsroom
 
     loaded = config.load(ctx.obj["config"])
-    for warning in loaded.warnings():
-        complain(f"warning: {warning}")
+    if sys.stderr.isatty() or ctx.info_name == "config":  # cron need not hear it every morning
+        for warning in loaded.warnings():
+            complain(f"warning: {warning}")
     return Newsroom(loaded)
 
 
