@@ -205,6 +205,8 @@ def _send_day(room: Newsroom, day: date, regardless: bool, watch: Watch) -> Repo
     made = _make(room, day)
     if not made.picked:
         return _nothing_new(room, made)
+    if watch.stop.asked:
+        raise Unfinished("stopped before the edition was begun; run `newsletter send` again")
     return dispatch.send_edition(room, made.edition, made.choices, watch)
 
 

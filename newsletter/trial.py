@@ -24,7 +24,7 @@ def try_source(config_path: str | None, place: str, kind: str | None, allow_priv
     found = config.load(config_path) if config_path or config.find().exists() else None
     rules = Newsroom(found).collect_rules if found else _neutral_rules()
     if "://" in place:
-        return _try_url(place, kind or "feed", rules, found, allow_private)
+        return _try_url(place, kind, rules, _fetcher(found), allow_private)
     path = Path(place)
     if kind == "folder" or path.is_dir():
         return _checked(_collect(Source(kind="folder", path=str(path.absolute())), rules, _fetcher(found)))
@@ -35,11 +35,15 @@ def try_source(config_path: str | None, place: str, kind: str | None, allow_priv
     return Harvest(place, collecting.read(data, kind, "", rules))
 
 
-def _try_url(place: str, kind: str, rules: Rules, found: Config | None, allow_private: bool) -> Harvest:
+def _try_url(place: str, kind: str | None, rules: Rules, fetcher: Fetcher, allow_private: bool) -> Harvest:
     if kind == "folder":
         raise BadData(f"{place}: a folder is a path, not a web address")
-    source = Source.model_validate({"kind": kind, "url": place, "allow_private_network": allow_private})
-    return _checked(_collect(source, rules, _fetcher(found)))
+    values = {"url": place, "allow_private_network": allow_private}
+    harvest = _collect(Source.model_validate({"kind": kind or "feed"} | values), rules, fetcher)
+    if kind is None and harvest.error and "HTML page" in harvest.error:  # the address of a site, then
+        at_the_site = _collect(Source.model_validate({"kind": "wordpress"} | values), rules, fetcher)
+        harvest = harvest if at_the_site.error else at_the_site
+    return _checked(harvest)
 
 
 def _collect(source: Source, rules: Rules, fetcher: Fetcher) -> Harvest:

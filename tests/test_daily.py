@@ -11,6 +11,7 @@ from email.message import Message
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Engine
 
 from newsletter import daily, edit, instance, report, subscribe
 from newsletter.deliver import Stop
@@ -179,6 +180,21 @@ def test_spellings_of_one_address_are_one_reader(room: Newsroom, add_article: Ad
     assert send(room).accepted == 1
 
 
+def test_the_whole_day_on_both_databases(
+    empty_engine: Engine, make_room: MakeRoom, add_article: Add, clock: Clock
+) -> None:
+    url = empty_engine.url.set(drivername=empty_engine.url.drivername.split("+")[0])
+    room = make_room(NEWSLETTER_DATABASE=url.render_as_string(hide_password=False))
+    readers(room)
+    add_article("Le port rouvre")
+    assert send(room).accepted == 3
+    assert "already sent" in send(room).said
+    clock.move(days=1)
+    add_article("Le lendemain")
+    assert send(room, date(2026, 11, 24)).accepted == 3
+    assert len(report.trace(room, subscribe.find(room, "ama@lecteurs.example")).deliveries) == 2
+
+
 # --- Late, held, off-days ---------------------------------------------------------------------------
 
 
@@ -268,9 +284,7 @@ def test_nothing_can_be_decided_once_it_is_sent(ready: Newsroom) -> None:
 # --- Frozen ---------------------------------------------------------------------------------------
 
 
-def test_what_changes_during_a_run_changes_no_later_mail(
-    slow: Newsroom, add_article: Add, folder: Path
-) -> None:  # R12
+def test_what_changes_during_a_run_changes_no_later_mail(slow: Newsroom, add_article: Add, folder: Path) -> None:  # R12
     ready, stop = slow, Stop(slow.clock)
     first = FakeMailer(meanwhile=lambda message: stop.ask())
     ready.__dict__["mailer"] = first
@@ -414,6 +428,15 @@ def test_every_delivery_ends_with_a_reason(ready: Newsroom) -> None:  # R11
         [(_edition, one, _id)] = report.trace(ready, subscribe.find(ready, f"{name}@lecteurs.example")).deliveries
         assert one.state.ended
         assert one.reply
+
+
+def test_a_stop_before_the_edition_is_begun_freezes_nothing(ready: Newsroom) -> None:
+    stop = Stop(ready.clock)
+    stop.ask()
+    found = send(ready, stop=stop)
+    assert (found.status, found.audience) == ("draft", 0)
+    assert isinstance(found.problem, Unfinished)
+    assert send(ready).accepted == 3
 
 
 def test_a_relay_that_refuses_everybody_is_unavailable(ready: Newsroom) -> None:
