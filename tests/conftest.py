@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from sqlalchemy import Engine, create_engine, make_url, text
 
 from newsletter import config
@@ -18,6 +19,9 @@ from newsletter.store import database
 
 for name in [name for name in os.environ if name.startswith("NEWSLETTER_") and name != "NEWSLETTER_TEST_ALL"]:
     del os.environ[name]  # a newsroom's settings must not reach the tests
+
+settings.register_profile("noisy machine", deadline=None)
+settings.load_profile("noisy machine")
 
 NUMBERS = itertools.count()
 MORNING = datetime(2026, 11, 23, 6, 30, tzinfo=UTC)

@@ -185,7 +185,7 @@ class _Talk:
         self.server = server
         self.sock = sock
         self.connection = connection
-        self.buffer = b""
+        self.buffer = bytearray()
         self.mail = self.rcpt = ""
 
     def run(self) -> None:
@@ -235,12 +235,8 @@ class _Talk:
     def _message(self) -> None:
         if "BODY" in self.server.script:
             self._act("BODY")
-        raw = b""
-        while (line := self._line()) != b".\r\n":
-            raw += line
-        message = Received(self.mail, self.rcpt, raw)
-        if self._act(".", message).startswith(b"2"):
-            return
+        lines = list(iter(self._line, b".\r\n"))
+        self._act(".", Received(self.mail, self.rcpt, b"".join(lines)))
 
     def _act(self, step: str, message: Received | None = None) -> bytes:
         action = self.server.action(step) or Say("500 what?")
@@ -266,14 +262,15 @@ class _Talk:
         raise _Gone
 
     def _line(self) -> bytes:
-        while b"\n" not in self.buffer:
+        while (end := self.buffer.find(b"\n")) < 0:
             data = self.sock.recv(65536)
             if not data:
                 raise _Gone
             self.connection.raw += data
             self.buffer += data
-        line, _, self.buffer = self.buffer.partition(b"\n")
-        return line + b"\n"
+        line = bytes(self.buffer[: end + 1])
+        del self.buffer[: end + 1]
+        return line
 
     def _encrypt(self) -> None:
         assert self.server.tls

@@ -1,0 +1,55 @@
+"""The post office: what a message looks like on the wire, and the two ways it leaves.
+
+    freeze(rendered, …) → WireTemplate        once per edition: all that must not change while it is sent
+    wire.splice(signer, …) → Message          once per reader: the same bytes on every try
+    line.send(message, at_dot) → Outcome      to a relay (`smtp`) or into a Maildir (`outbox`)
+
+Pure: addresses, headers, quoted, replies, message, letter. One outside thing each: wire, handshake and smtp hold the
+connection to a relay, outbox holds a folder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import TracebackType
+from typing import Protocol, Self
+
+from newsletter.model import Message, Outcome
+
+
+class Line(Protocol):
+    """One way out, for one thread at a time. A context manager that closes itself."""
+
+    def send(self, message: Message, at_dot: Callable[[], None]) -> Outcome:
+        """Offer one message; say what became of it. What goes wrong outside is an Outcome, never an exception.
+
+        `at_dot` is called once, right before the message can become the other side's: what it writes down is known
+        before there can be any doubt. Where it raises, the message is not handed over, and its exception goes up.
+        It is not called where nothing gets that far.
+        """
+        ...
+
+    def close(self) -> None: ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+class Mailer(Protocol):
+    """A way out: opens lines. Safe to share between threads."""
+
+    @property
+    def repeats_safely(self) -> bool:
+        """Offering a message again never makes a second copy: what `find` does not find is certainly not there."""
+        ...
+
+    def open(self) -> Line:
+        """A new line. Touches nothing yet."""
+        ...
+
+    def find(self, name: str) -> bool:
+        """Whether the message of this name is certainly delivered already. A relay cannot tell, and says no."""
+        ...

@@ -1,0 +1,269 @@
+"""Rendered edition + subscriber → the bytes on the wire. Every header of an edition stands here. Pure.
+
+The bytes are made once per edition and cut at what is personal; a reader's message is a join of them. All that a
+retry must find unchanged (content, headers, boundary, signing key, links' host) is kept in the WireTemplate, so that
+an upgrade, a new key or a changed template alters no message of an edition that has begun.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from email.utils import parseaddr
+from enum import StrEnum
+from html import escape
+from typing import NamedTuple
+
+from newsletter.config import NewsletterTable
+from newsletter.errors import DatabaseError, TemplateError
+from newsletter.links import Purpose, Signer, archive_link
+from newsletter.mail import headers, quoted
+from newsletter.mail.addresses import wire
+from newsletter.model import Message, Rendered, Slot
+
+VERSION = 1  # of what WireTemplate.dumps writes
+ANSWER = re.compile(r"^(?:(?:re|fwd?|tr)\s*:\s*)+", re.IGNORECASE)
+
+
+class Place(StrEnum):
+    """Where in a message a slot stands, which says how its value is written."""
+
+    HEADER = "header"  # raw
+    TEXT = "text"  # quoted-printable
+    HTML = "html"  # escaped, then quoted-printable
+
+
+class Hole(NamedTuple):
+    """A slot in one place."""
+
+    place: Place
+    slot: Slot
+
+    def __str__(self) -> str:
+        return f"{self.place}:{self.slot}"
+
+
+# --- Once per edition -----------------------------------------------------------------------------
+
+
+def freeze(rendered: Rendered, paper: NewsletterTable, *, edition: str, return_path: str, key: int) -> WireTemplate:
+    """Make the bytes of an edition.
+
+    `edition` is its name, `return_path` and `key` are `delivery.return_path` and the number of the key that signs
+    links. Raises TemplateError where a reader would find no link to leave by, in the HTML or in the text.
+    """
+    boundary = headers.boundary(edition)
+    builder = _Builder()
+    builder.raw(_head(rendered, paper, edition, boundary))
+    builder.raw(f"--{boundary}\r\n{headers.part_head('plain')}")
+    builder.quoted(Place.TEXT, rendered.text)
+    builder.raw(f"\r\n--{boundary}\r\n{headers.part_head('html')}")
+    builder.quoted(Place.HTML, rendered.html)
+    builder.raw(f"\r\n--{boundary}--\r\n")
+    return WireTemplate(
+        parts=tuple(builder.parts),
+        holes=tuple(builder.holes),
+        edition=edition,
+        sender=parseaddr(paper.sender)[1],
+        return_path=return_path,
+        public_url=paper.public_url,
+        list_id=paper.list_id,
+        key=key,
+    )
+
+
+def _head(rendered: Rendered, paper: NewsletterTable, edition: str, boundary: str) -> str:
+    """The header, with markers where it is personal. First what a person reads, then what machines read."""
+    owner = parseaddr(paper.reply_to or paper.sender)[1]
+    return "".join(
+        [
+            headers.mailbox_field("From", paper.sender, default_name=paper.title),
+            f"To: {Slot.TO.marker}\r\n",
+            headers.mailbox_field("Reply-To", paper.reply_to) if paper.reply_to else "",
+            headers.text_field("Subject", _subject(rendered, paper)),
+            f"Date: {Slot.DATE.marker}\r\n",
+            f"Message-ID: {Slot.MESSAGE_ID.marker}\r\n",
+            headers.field("List-Id", headers.list_id(paper.name, paper.list_id)),
+            f"List-Unsubscribe: <{Slot.UNSUBSCRIBE.marker}>\r\n",  # RFC 8058, 3.1: one https URI
+            headers.field("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),
+            headers.field("List-Archive", f"<{archive_link(paper.public_url, edition)}>"),
+            headers.field("List-Owner", headers.mailto(owner)),
+            headers.field("List-Post", "NO"),  # RFC 2369, 3.4
+            headers.field("Feedback-ID", feedback_id(paper.list_id, edition)),
+            headers.field("Auto-Submitted", "auto-generated"),  # RFC 3834, 5
+            headers.field("Precedence", "bulk"),
+            headers.field("MIME-Version", "1.0"),
+            headers.field("Content-Type", f'multipart/alternative; boundary="{boundary}"'),
+            "\r\n",
+        ]
+    )
+
+
+def _subject(rendered: Rendered, paper: NewsletterTable) -> str:
+    """Never like an answer or a forwarded mail, which mail services take for a trick."""
+    return ANSWER.sub("", headers.one_line(rendered.subject)) or paper.name
+
+
+def feedback_id(list_id: str, edition: str) -> str:
+    """Gmail's Feedback-ID, `edition:list:kind:sender`: by it the complaints are counted, never by a reader.
+
+    The last is asked to have 5 to 15 characters and to stay the same (support.google.com/mail/answer/6254652).
+    """
+    sender = (re.sub(r"[^a-z0-9]", "", list_id.lower()) + "newsletter")[:15]
+    return f"{edition}:{list_id}:edition:{sender}"
+
+
+class _Builder:
+    """Constant pieces and holes in turn: always one piece more than holes."""
+
+    def __init__(self) -> None:
+        self.parts = [b""]
+        self.holes: list[Hole] = []
+
+    def raw(self, text: str) -> None:
+        pieces = re.split("\ue000([a-z_]+)\ue001", text)
+        self._add([piece.encode("ascii") for piece in pieces[::2]], Place.HEADER, [Slot(name) for name in pieces[1::2]])
+
+    def quoted(self, place: Place, text: str) -> None:
+        constants, slots = quoted.cut(text)
+        if Slot.UNSUBSCRIBE not in slots:
+            kind = "HTML" if place is Place.HTML else "text"
+            raise TemplateError(f"the edition's {kind} holds no link to unsubscribe by: put it into the template")
+        self._add(constants, place, slots)
+
+    def _add(self, constants: list[bytes], place: Place, slots: list[Slot]) -> None:
+        self.parts[-1] += constants[0]
+        self.parts.extend(constants[1:])
+        self.holes.extend(Hole(place, slot) for slot in slots)
+
+
+# --- Once per reader ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class WireTemplate:
+    """An edition's bytes with holes in them, and all else that must stay the same until its last retry."""
+
+    parts: tuple[bytes, ...] = field(repr=False)
+    holes: tuple[Hole, ...]
+    edition: str  # its name
+    sender: str  # the From address
+    return_path: str  # "plain", or an address that holds {token}
+    public_url: str
+    list_id: str
+    key: int  # the number of the key that signs
+
+    def splice(self, signer: Signer, *, delivery: int, subscriber: int, address: str, date: datetime) -> Message:
+        """One reader's message: for the same delivery, address and date (aware) the same bytes every time.
+
+        Raises BadData for an address that cannot be mailed, DatabaseError where the frozen key is gone.
+        """
+        signer = self._frozen(signer)
+        to, utf8 = wire(address)
+        token = signer.token(Purpose.DELIVERY, delivery)
+        unsubscribe = signer.link(self.public_url, Purpose.UNSUBSCRIBE, subscriber)
+        preferences = signer.link(self.public_url, Purpose.PREFERENCES, subscriber)
+        values = _values({Slot.ADDRESS: to, Slot.UNSUBSCRIBE: unsubscribe, Slot.PREFERENCES: preferences})
+        values[TO] = to.encode()
+        values[DATE] = _date(date)
+        values[MESSAGE_ID] = self._message_id(token).encode("ascii")
+        values[UNSUBSCRIBE] = unsubscribe.encode("ascii")
+        pieces: list[bytes] = [b""] * (2 * len(self.holes) + 1)
+        pieces[::2] = self.parts
+        pieces[1::2] = [values[hole] for hole in self.holes]
+        return Message(
+            sender=self.sender if self.return_path == "plain" else self.return_path.replace("{token}", token),
+            recipient=to,
+            content=b"".join(pieces),
+            # The token's end ties the name to this database: a new one beside an old outbox numbers from 1 again.
+            name=f"{self.edition}.{delivery}.{token[-12:]}",
+            utf8=utf8,
+        )
+
+    def message_id(self, signer: Signer, delivery: int) -> str:
+        """The Message-ID of a delivery, in its angle brackets: unique, and the same on every try."""
+        return self._message_id(self._frozen(signer).token(Purpose.DELIVERY, delivery))
+
+    def _message_id(self, token: str) -> str:
+        return f"<{self.edition}.{token}@{self.list_id}>"
+
+    def _frozen(self, signer: Signer) -> Signer:
+        """The signer as it was when the edition was frozen."""
+        if self.key not in signer.keys:
+            raise DatabaseError(
+                f"edition {self.edition} was frozen with signing key {self.key}, which is no longer in the database:"
+                " restore it from a backup"
+            )
+        same = signer.current == self.key and signer.list_id == self.list_id
+        return signer if same else Signer(self.list_id, signer.keys, self.key)
+
+    # --- Kept in the database
+
+    def dumps(self) -> str:
+        """All of it as one ASCII JSON text."""
+        return json.dumps(
+            {
+                "version": VERSION,
+                "edition": self.edition,
+                "sender": self.sender,
+                "return_path": self.return_path,
+                "public_url": self.public_url,
+                "list_id": self.list_id,
+                "key": self.key,
+                "holes": [str(hole) for hole in self.holes],
+                "parts": [part.decode("ascii") for part in self.parts],
+            }
+        )
+
+    @classmethod
+    def loads(cls, text: str) -> WireTemplate:
+        """Read what `dumps` wrote. Raises DatabaseError for anything else."""
+        try:
+            values = json.loads(text)
+            if values.pop("version") != VERSION:
+                raise DatabaseError("the frozen edition was written by a newer version of newsletter: upgrade this one")
+            values["parts"] = tuple(part.encode("ascii") for part in values["parts"])
+            values["holes"] = tuple(_hole(name) for name in values["holes"])
+            return cls(**values)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise DatabaseError(
+                f"the frozen edition in the database cannot be read ({headers.one_line(str(error), 80)}):"
+                " restore the database from a backup"
+            ) from None
+
+
+def _hole(name: str) -> Hole:
+    place, _, slot = name.partition(":")
+    return Hole(Place(place), Slot(slot))
+
+
+TO = Hole(Place.HEADER, Slot.TO)
+DATE = Hole(Place.HEADER, Slot.DATE)
+MESSAGE_ID = Hole(Place.HEADER, Slot.MESSAGE_ID)
+UNSUBSCRIBE = Hole(Place.HEADER, Slot.UNSUBSCRIBE)
+IN_TEXT = {slot: Hole(Place.TEXT, slot) for slot in quoted.SLOTS}
+IN_HTML = {slot: Hole(Place.HTML, slot) for slot in quoted.SLOTS}
+WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+def _values(personal: Mapping[Slot, str]) -> dict[Hole, bytes]:
+    """Each personal text as it is written in the bodies."""
+    values = {}
+    for slot, text in personal.items():
+        escaped = escape(text)
+        values[IN_TEXT[slot]] = values[IN_HTML[slot]] = quoted.value(text)
+        if escaped != text:
+            values[IN_HTML[slot]] = quoted.value(escaped)
+    return values
+
+
+def _date(date: datetime) -> bytes:
+    """RFC 5322, 3.3, with the offset from UTC. email.utils takes three times as long, which every message would pay."""
+    if date.tzinfo is None:
+        raise ValueError("a Date needs its zone")
+    day = f"{WEEKDAYS[date.weekday()]}, {date.day:02} {MONTHS[date.month - 1]} {date.year:04}"
+    return f"{day} {date:%H:%M:%S %z}".encode("ascii")
