@@ -564,7 +564,7 @@ def test_the_demo_sends_once_a_day(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.chdir(tmp_path)
     first = CliRunner().invoke(cli, ["demo"])
     assert first.exit_code == 0, first.output
-    assert "8 of 8 subscribers" in first.stdout
+    assert "to 8 of 8 subscribers" in first.stdout
     assert "No reader receives anything" in first.stdout
     assert len(list((tmp_path / "outbox" / "new").iterdir())) == 8
     page = (tmp_path / "preview" / "edition.html").read_text(encoding="utf-8")

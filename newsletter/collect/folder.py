@@ -135,7 +135,7 @@ def _found(path: Path, front: Mapping[str, Any], body: str, site_url: str) -> Fo
         body = body[heading.end() :]  # the title again, above its text
     content = MarkdownIt("commonmark").render(body)
     image = values.text(front, "image")
-    own = [Image(image, OWN, alt=values.text(front, "image_alt"), **_size(front))] if image else []
+    own = [Image(image, OWN, alt=values.text(front, "image_alt"), **_measures(path, image, front))] if image else []
     base = f"{site_url}/" if site_url else ""
     return Found(
         title=title,
@@ -150,11 +150,15 @@ def _found(path: Path, front: Mapping[str, Any], body: str, site_url: str) -> Fo
         lead=folded(str(front.get("lead", ""))) in _YES,
         language=values.text(front, "language"),
         base=base,
+        images_base=base,
     )
 
 
-def _size(front: Mapping[str, Any]) -> dict[str, int | None]:
-    return {"width": number(front.get("image_width")), "height": number(front.get("image_height"))}
+def _measures(path: Path, image: str, front: Mapping[str, Any]) -> dict[str, int | None]:
+    """What is known of a picture: its file lies beside the article, until somebody puts both on the site."""
+    file = path.parent / image
+    size = file.stat().st_size if "://" not in image and file.is_file() else None
+    return {"width": number(front.get("image_width")), "height": number(front.get("image_height")), "size": size}
 
 
 def _slug(name: str) -> str:

@@ -16,7 +16,7 @@ _SENTENCE_END = re.compile(r"(?<=[^\s.][\w»\")\]%])[.!?](?:\s?[»\"])?(?=\s)")
 
 
 def summary_of(excerpt: str, content: str, title: str, strip: Sequence[str], plain: bool = False) -> str:
-    """A summary of at most some 400 characters, ending « … » where it was cut; empty where there is no text.
+    """A summary of at most some 400 characters; empty where there is no text.
 
     One that only repeats the title says nothing: the content is asked then.
     """
@@ -42,13 +42,13 @@ def _joined(lines: Iterable[str]) -> tuple[str, bool]:
 
 
 def shortened(text: str, cut: bool = False, limit: int = LONGEST) -> str:
-    """The text, cut behind a sentence, else behind a word, where it is too long; `cut` says that it already is."""
+    """The text, where it is too long cut behind a sentence, else behind a word with « … »; `cut`: it already is."""
     if len(text) <= limit:
         return _ended(text) if cut else text
     head = text[: limit + 1]
     ends = [match.end() for match in _SENTENCE_END.finditer(head)]
     if ends and ends[-1] >= limit // 2:
-        return head[: ends[-1]] + "\u00a0…"
+        return head[: ends[-1]]
     return _ended(head[: max(head.rfind(" "), limit // 2)])
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 
 import click
@@ -41,20 +40,22 @@ def demo(folder: Path) -> None:
     say()
     if found.problem:
         raise found.problem
-    if found.already or found.status == "nothing_new":
+    if not any(choice.picked for choice in choices):
+        say("Nothing was sent: the sample articles are of another day. Delete this folder's files to begin anew.")
+        return
+    shown = preview.preview(room, edition.day)
+    if found.already:
         say(f"Nothing was sent: {found.said}.")
     else:
-        say(f"Sent: « {preview.preview(room, edition.day).subject} »")
-        say(f"{found.accepted} of {found.audience} subscribers, in {found.seconds} s.")
-    outbox = room.config.resolve(room.config.delivery.via.path)
-    say("No reader receives anything from here: the mails lie in a folder (delivery.via).")
+        say(f"Sent: « {shown.subject} » to {found.accepted} of {found.audience} subscribers, in {found.seconds} s.")
+    say("No reader receives anything from here: the mails lie in a folder, the outbox.")
     say()
-    paths = preview.write_files(room, preview.preview(room, edition.day), folder / "preview")
+    outbox = room.config.resolve(room.config.delivery.via.path)
+    paths = preview.write_files(room, shown, folder / "preview")
     names = {"html": "the edition", "text": "as plain text", "eml": "as a mail", "whatsapp": "to paste into WhatsApp"}
     rows = [(names[kind], _shown(path)) for kind, path in paths.items()] + [("the outbox", _shown(outbox / "new"))]
     say("Where to look:")
     print_table(("", ""), rows)
-    sys.exit(0)
 
 
 def _shown(path: Path) -> str:
