@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Rules", "collect", "gone", "read"]
 
+_PARAMETERS = re.compile(r"\?[^\s?]{60,}?(?=:\s|\s|$)")
 _FEED_ROOT = re.compile(r"<(?:\w+:)?(?:rss|feed|rdf|channel)\b", re.IGNORECASE)
 
 
@@ -135,4 +136,5 @@ def _collect_wordpress(source: Source, rules: Rules, fetcher: Fetcher, validator
 
 
 def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:400]
+    """For a person: of an address, the long list of parameters is left out."""
+    return _PARAMETERS.sub("?…", " ".join(str(error).split()))[:400]
