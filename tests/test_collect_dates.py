@@ -69,8 +69,21 @@ def test_dates_that_are_read(text: str) -> None:
 
 @pytest.mark.parametrize("month", range(1, 13))
 def test_every_french_month(month: int) -> None:
-    long = "janvier février mars avril mai juin juillet août septembre octobre novembre décembre".split()
-    short = "janv. févr. mars avr. mai juin juil. août sept. oct. nov. déc.".split()
+    long = [
+        "janvier",
+        "février",
+        "mars",
+        "avril",
+        "mai",
+        "juin",
+        "juillet",
+        "août",
+        "septembre",
+        "octobre",
+        "novembre",
+        "décembre",
+    ]
+    short = ["janv.", "févr.", "mars", "avr.", "mai", "juin", "juil.", "août", "sept.", "oct.", "nov.", "déc."]
     for name in (long[month - 1], short[month - 1], long[month - 1].upper()):
         assert moment_of(f"5 {name} 2026 10:00 GMT", UTC) == datetime(2026, month, 5, 10, tzinfo=UTC)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, time, timedelta
 from pathlib import Path
 
 import pytest
@@ -180,7 +180,7 @@ def test_lateness_is_counted_from_the_local_hour(tmp_path: Path, zone: str) -> N
     config = load_text(tmp_path, TOML.replace("Africa/Lome", zone))
     due = config.due(date(2026, 3, 29))
     assert (due.hour, due.minute, str(due.tzinfo)) == (6, 30, zone)
-    assert config.too_late(date(2026, 3, 29)) - due.astimezone(UTC) == datetime(2026, 1, 1, 6) - datetime(2026, 1, 1)
+    assert config.too_late(date(2026, 3, 29)) - due.astimezone(UTC) == timedelta(hours=6)
 
 
 def test_the_newsroom_is_built_only_as_far_as_it_is_used(make_room: Callable[..., Newsroom]) -> None:

@@ -41,7 +41,7 @@ def readers(room: Newsroom, *names: str) -> None:
 def outbox(room: Newsroom) -> list[Message]:
     """The editions in the outbox, notices to the editors left aside."""
     path = room.config.resolve("outbox")
-    mails = [message for message in mailbox.Maildir(path, create=False)] if path.exists() else []
+    mails = list(mailbox.Maildir(path, create=False)) if path.exists() else []
     return [mail for mail in mails if mail["List-Id"]]
 
 
@@ -542,7 +542,7 @@ def import_text(room: Newsroom, folder: Path, data: bytes, **options: bool) -> s
 @pytest.mark.parametrize(
     "data",
     [
-        "email,name\nama@lecteurs.example,Ama\nkodjo@lecteurs.example,\n".encode(),
+        b"email,name\nama@lecteurs.example,Ama\nkodjo@lecteurs.example,\n",
         "\ufeffAdresse;Nom\nama@lecteurs.example;Ama\nkodjo@lecteurs.example;Kodjo\n".encode(),
         "Nom\tCourriel\r\nAmé\tama@lecteurs.example\r\nKodjo\tkodjo@lecteurs.example\r\n".encode("cp1252"),
         '"E-mail"\n"ama@lecteurs.example"\n\n"kodjo@lecteurs.example"'.encode("utf-16"),

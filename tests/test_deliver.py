@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
@@ -328,7 +329,7 @@ def test_the_rate_holds_across_restarts(engine: Engine) -> None:
     post.run(FakeMailer(meanwhile=note), rate="2/minute", stop=stop)
     post.run(FakeMailer(meanwhile=note), rate="2/minute")
     assert len(times) == 4
-    assert all(later - earlier >= timedelta(seconds=25) for earlier, later in zip(times, times[1:], strict=False))
+    assert all(later - earlier >= timedelta(seconds=25) for earlier, later in itertools.pairwise(times))
 
 
 def test_what_a_worker_raises_comes_out_and_the_next_run_goes_on(engine: Engine) -> None:

@@ -14,7 +14,16 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 SHIPPED = ("newsletter", "templates", "tests", "docs")
-FILES = ("cli.py", "pyproject.toml", "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "Makefile", ".gitignore")
+FILES = (
+    "cli.py",
+    "pyproject.toml",
+    "README.md",
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    "LICENSE",
+    "Makefile",
+    ".gitignore",
+)
 PRIVATE = ("subscribers.db", "newsletter.toml", "outbox/new/1", "newsletter/subscribers.db", "docs/subscribers.db")
 
 

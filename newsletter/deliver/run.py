@@ -209,7 +209,7 @@ class Supply:
                     return self._ready.popleft()
 
     def _refill(self) -> bool:
-        """Claim more: what is in doubt since an earlier run, then what is due, then what fell into doubt in this one."""
+        """Claim more: what an earlier run left in doubt, then what is due, then what fell into doubt in this one."""
         again = self._repeats_doubts()
         claimed: list[Delivery] = []
         if self._opening and again:
