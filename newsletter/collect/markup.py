@@ -124,9 +124,12 @@ class Node:
 _ENTITY = re.compile(r"&(#[0-9]{1,8}|#[xX][0-9a-fA-F]{1,7}|[A-Za-z][A-Za-z0-9]{0,40});")
 _NAME = re.compile(r"[A-Za-z_][\w.\-]*(?::[\w.\-]+)?")
 # A tag holds no "<": where one comes before the end, what began was text. That keeps the reading linear.
-_TAG = re.compile(r"""(?:[^<>"']+|"[^"<]*"|'[^'<]*')*>""")
+# Possessive (`++`): what is matched once is not tried in all other ways, which takes for ever where no ">" comes.
+_TAG = re.compile(r"""(?:[^<>"']++|"[^"<]*+"|'[^'<]*+')*+>""")
 _SLOPPY_TAG = re.compile(r"[^<>]*>")
-_ATTRIBUTE = re.compile(r"""([A-Za-z_][\w.\-]*(?::[\w.\-]+)?)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))""")
+_ATTRIBUTE = re.compile(
+    r"""(?<![\w.:\-])([A-Za-z_][\w.\-]*+(?::[\w.\-]++)?+)\s*+=\s*+(?:"([^"]*)"|'([^']*)'|([^\s"'>]++))"""
+)
 _DECLARATION = re.compile(r"""<!ENTITY\s+([A-Za-z][\w]*)\s+(?:"([^"<%]*)"|'([^'<%]*)')\s*>""")
 _CDATA = re.compile(r"<!\[CDATA\[(.*?)\]\]>", re.DOTALL)
 _PREFIX = re.compile(r"<(/?)(?:x?html|xh|h):")
