@@ -189,7 +189,7 @@ def test_every_error_has_an_exit_code_that_is_documented() -> None:
 def test_help_is_instant() -> None:
     """Nothing heavy is imported for it: not the database, not the templates, not the configuration."""
     code = "import sys; sys.argv = ['newsletter', '--help']\ntry:\n  import newsletter.__main__ as m; m.main()\nexcept SystemExit: pass\n"
-    code += "print([n for n in ('sqlalchemy', 'jinja2', 'pydantic', 'requests', 'feedparser', 'babel', 'rich') if n in sys.modules])"
+    code += "print([n for n in ('sqlalchemy', 'jinja2', 'pydantic', 'requests', 'nh3', 'babel', 'rich') if n in sys.modules])"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
     assert result.stdout.splitlines()[-1] == "[]"
 
