@@ -24,12 +24,12 @@ def tried(data: bytes) -> tuple[Article, ...] | str:
     """The articles, or the reason."""
     started = time.monotonic()
     try:
-        return read(data, None, "essai", RULES)
+        outcome: tuple[Article, ...] | str = read(data, None, "essai", RULES)
     except SourceError as error:
-        assert "\n" not in str(error)
-        return str(error)
-    finally:
-        assert time.monotonic() - started < SOON
+        outcome = str(error)
+    assert time.monotonic() - started < SOON
+    assert not isinstance(outcome, str) or "\n" not in outcome
+    return outcome
 
 
 def feed(inner: str, head: str = "") -> bytes:
@@ -138,7 +138,7 @@ FILES = [
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 def test_cut_off_anywhere_and_damaged_anyhow(path: Path) -> None:  # F04
     data, dice = path.read_bytes(), random.Random(7)
-    for _ in range(25):
+    for _ in range(12):
         at = dice.randrange(len(data))
         tried(data[:at])
         tried(data[:at] + bytes(dice.randrange(256) for _ in range(8)) + data[at + 8 :])
@@ -152,7 +152,7 @@ TOKENS = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.lists(TOKENS, max_size=60))
 def test_any_heap_of_pieces_is_read_or_refused(pieces: list[str]) -> None:  # F04
     outcome = tried("".join(["<rss>", *pieces]).encode("utf-8", "replace"))
@@ -171,7 +171,7 @@ JSON = st.recursive(
 )  # fmt: skip
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(JSON)
 def test_any_json_is_read_or_refused(value: object) -> None:  # F04
     tried(json.dumps(value).encode())

@@ -1,4 +1,4 @@
-"""The documentation stays true: every command, key, dependency and promise stands in it, and what it names exists."""
+"""The documentation is true: what it names exists, and what exists is named."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import ast
 import re
 import shlex
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -13,115 +14,247 @@ import pytest
 
 from cli import cli
 from newsletter.commands import EXIT_CODES
-from newsletter.tables import Source, Tables
-from tests.test_cli import ALL
+from newsletter.config import Source
+from newsletter.model import DeliveryState, EditionStatus, SubscriberStatus
+from newsletter.store.database import HEAD
+from newsletter.tables import DeliveryTable, NewsletterTable, PickTable, ScheduleTable, Table
 
 ROOT = Path(__file__).parent.parent
-DOCS = [ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
-CHECKS = [
-    f"{letter}{number:02}"
-    for letter, last in (("M", 29), ("S", 16), ("W", 15), ("F", 8), ("B", 10), ("R", 18))
-    for number in range(1, last + 1)
-    if f"{letter}{number}" not in ("R16", "R17")  # fell away
-]
+PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")])
+EVERYWHERE = {"--help", "--config", "--json", "--dry-run", "--date"}  # told once, at the top of commands.md
 
 
-def text_of(name: str) -> str:
-    return (ROOT / name).read_text(encoding="utf-8")
+def text_of(page: str) -> str:
+    return (ROOT / page).read_text(encoding="utf-8")
 
 
-def keys() -> list[str]:
-    """Every key of newsletter.toml, with its table."""
-    found = []
-    for table, info in Tables.model_fields.items():
-        model = Source if table == "sources" else info.annotation
-        assert isinstance(model, type)
-        found += [f"{table}.{field.alias or key}" for key, field in model.model_fields.items()]
-    return found
+def name_of(page: Path) -> str:
+    return page.relative_to(ROOT).as_posix()
 
 
-@pytest.mark.parametrize("path", [" ".join(path) for path, _ in ALL])
-def test_every_command_is_documented(path: str) -> None:
-    assert f"newsletter {path}" in text_of("docs/commands.md")
+def section(text: str, heading: str) -> str:
+    """What stands under a heading, up to the next one of its rank or above."""
+    rank = heading.index(" ")
+    _, found, rest = f"\n{text}".partition(f"\n{heading}\n")
+    assert found, f"no heading {heading!r}"
+    return re.split(rf"^#{{1,{rank}}} ", rest, maxsplit=1, flags=re.MULTILINE)[0]
 
 
-@pytest.mark.parametrize("key", keys())
-def test_every_key_is_documented(key: str) -> None:
-    assert f"`{key.split('.')[1]}`" in text_of("docs/configuration.md")
+# --- Commands -------------------------------------------------------------------------------------
 
 
-def test_every_exit_code_is_documented() -> None:
-    text = text_of("docs/commands.md")
-    assert all(re.search(rf"\b{code}\b", text) for code in EXIT_CODES)
+def commands(group: click.Group = cli, before: str = "") -> Iterator[tuple[str, click.Command]]:
+    """Every command with its whole name; of groups, those that do something by themselves."""
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
+        if not isinstance(command, click.Group) or command.invoke_without_command:
+            yield f"{before}{name}", command
+        if isinstance(command, click.Group):
+            yield from commands(command, f"{before}{name} ")
+
+
+COMMANDS = dict(commands())
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_is_told_with_its_options(name: str) -> None:
+    told = section(text_of("docs/commands.md"), f"### {name}")
+    assert f"newsletter {name}" in told, "an example"
+    assert "Example:" in (COMMANDS[name].help or "")
+    options = {option for param in COMMANDS[name].params if isinstance(param, click.Option) for option in param.opts}
+    assert not {option for option in options - EVERYWHERE if option not in told}
+
+
+def test_no_command_is_told_that_is_not_there() -> None:
+    told = re.findall(r"^### (.+)$", text_of("docs/commands.md"), re.MULTILINE)
+    assert sorted(told) == sorted(COMMANDS)
+
+
+def test_every_exit_code_is_told() -> None:
+    codes = re.findall(r"^\| (\d+) \|", section(text_of("docs/commands.md"), "## Exit codes"), re.MULTILINE)
+    assert [int(code) for code in codes] == list(EXIT_CODES)
+
+
+LINE = re.compile(r"(?:^|&& |/|\(| {2})newsletter ((?:[a-z-]+ ?).*)$")
+
+
+def shown(page: Path) -> Iterator[str]:
+    """The command lines that a page shows, from the word after `newsletter` on: in its blocks, and between `ticks`."""
+    text = page.read_text(encoding="utf-8")
+    for line in text.splitlines():
+        match = LINE.search(line) if line.startswith("    ") else None
+        if match:
+            yield match[1]
+    prose = re.sub(r"^ {4}.*$", "", text, flags=re.MULTILINE)
+    for span in re.findall(r"(?<!`)`([^`]+)`(?!`)", prose):
+        words = " ".join(span.split())
+        if words.startswith("newsletter ") and "[" not in words:
+            yield words.removeprefix("newsletter ")
+
+
+SHOWN = [(name_of(page), line) for page in PAGES for line in shown(page)]
+
+
+@pytest.mark.parametrize(("page", "line"), SHOWN, ids=[f"{page}: {line}" for page, line in SHOWN])
+def test_every_command_line_shown_is_understood(page: str, line: str) -> None:
+    whole = re.sub(r"\$\([^)]*\)", "today", line)
+    words = shlex.split(whole, comments=True)
+    end = next((i for i, word in enumerate(words) if word in (">", "|", "||", "&&", "#")), len(words))
+    understand(cli, words[:end])
+
+
+def understand(command: click.Command, words: list[str]) -> None:
+    """Raises where a command, an option or a value is none; touches nothing."""
+    context = click.Context(command, info_name=command.name)
+    values, rest, _ = command.make_parser(context).parse_args(words)
+    for param in command.params:
+        if values.get(param.name or "") and not isinstance(param.type, click.Path):
+            param.type_cast_value(context, values[param.name or ""])
+    if isinstance(command, click.Group):
+        assert rest or command.invoke_without_command or "help" in values or "version" in values, "which command?"
+        if rest:
+            inner = command.get_command(context, rest[0])
+            assert inner is not None, f"no command {rest[0]}"
+            understand(inner, rest[1:])
+    else:
+        assert not rest, f"too much: {rest}"
+
+
+def test_the_check_above_finds_mistakes() -> None:
+    assert len(SHOWN) > 60
+    for wrong in ("sned", "send --nwo", "edition", "send --max-time soon", "subscribers show a b"):
+        with pytest.raises((click.UsageError, AssertionError)):
+            understand(cli, wrong.split())
+
+
+# --- Configuration --------------------------------------------------------------------------------
+
+TABLES: dict[str, type[Table]] = {
+    "newsletter": NewsletterTable,
+    "schedule": ScheduleTable,
+    "sources": Source,
+    "pick": PickTable,
+    "delivery": DeliveryTable,
+}
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_every_key_is_told_with_its_variable(name: str) -> None:
+    heading = next(
+        line
+        for line in text_of("docs/configuration.md").splitlines()
+        if line.startswith(("## [" + name + "]", "## [[" + name + "]]"))
+    )
+    told = section(text_of("docs/configuration.md"), heading)
+    keys = {info.alias or key for key, info in TABLES[name].model_fields.items()}
+    rows = {row.split("`")[1]: row for row in told.splitlines() if row.startswith("| `")}
+    assert keys <= rows.keys()
+    if name != "sources":  # the file alone says them
+        prefix = "NEWSLETTER_" if name == "newsletter" else f"NEWSLETTER_{name.upper()}_"
+        assert not [key for key in keys if f"`{prefix}{key.upper()}`" not in rows[key]]
+
+
+@pytest.mark.parametrize("name", [name for name in TABLES if name != "sources"])
+def test_defaults_are_told_as_they_are(name: str) -> None:
+    text = text_of("docs/configuration.md")
+    for key, info in TABLES[name].model_fields.items():
+        row = next(line for line in text.splitlines() if line.startswith(f"| `{info.alias or key}` |"))
+        told = row.split("|")[3].strip()
+        if info.is_required():
+            assert told == "must be given"
+        elif info.default not in (None, (), "") and not told.startswith("none"):
+            default = info.default.strftime("%H:%M") if hasattr(info.default, "strftime") else str(info.default)
+            assert f"`{default}`" in told
+
+
+# --- Words, dependencies, migrations ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("states", [EditionStatus, DeliveryState, SubscriberStatus], ids=lambda one: one.__name__)
+def test_every_state_stands_in_the_glossary(states: type[EditionStatus]) -> None:
+    text = text_of("docs/glossary.md")
+    assert not [state.value for state in states if f"\n| {state.value} |" not in text]
+
+
+def packages() -> set[str]:
+    project = tomllib.loads(text_of("pyproject.toml"))["project"]
+    wanted = [*project["dependencies"], *(one for some in project["optional-dependencies"].values() for one in some)]
+    return {re.split(r"[\[<>=~! ]", one)[0] for one in wanted}
 
 
 def test_every_dependency_has_its_reason() -> None:
-    project = tomllib.loads(text_of("pyproject.toml"))["project"]
-    extras = [one for extra in project["optional-dependencies"].values() for one in extra]
-    named = {re.split(r"[\[<>=]", one)[0].lower() for one in [*project["dependencies"], *extras]}
-    text = text_of("docs/dependencies.md").lower()
-    assert not [name for name in named if name not in text]
+    told = re.findall(r"^\| ([\w.-]+) \| \S", text_of("docs/dependencies.md"), re.MULTILINE)
+    assert set(told) - {"package"} == packages()
 
 
-def test_every_promise_is_listed_once() -> None:
-    assert re.findall(r"^\| ([A-Z]\d\d) \|", text_of("docs/promises.md"), re.MULTILINE) == CHECKS
+def test_the_next_migration_is_told_by_its_number() -> None:
+    assert f'HEAD = "{int(HEAD) + 1:04}"' in text_of("CONTRIBUTING.md")
 
 
-def existing_tests() -> set[str]:
-    found = set()
-    for file in (ROOT / "tests").glob("test_*.py"):
-        names = [node.name for node in ast.parse(file.read_text(encoding="utf-8")).body if hasattr(node, "name")]
-        found |= {f"tests/{file.name}::{name}" for name in names if name.startswith("test_")}
-    return found
+# --- Promises ---------------------------------------------------------------------------------------
+
+COUNTS = {"M": 29, "S": 16, "W": 15, "F": 8, "B": 10, "R": 15}
+IDS = [f"{letter}{number:02}" for letter, most in COUNTS.items() for number in range(1, most + 1)] + ["R18"]
+ROW = re.compile(r"^\| ([MSWFBR]\d\d) \| (MUST|SHOULD|MAY) \| (.+?) \| (.+) \|$", re.MULTILINE)
+NAMED = re.compile(r"`(tests/\w+\.py)::(\w+)`")
 
 
-def test_every_test_that_proves_a_promise_exists() -> None:
-    named = set(re.findall(r"tests/test_\w+\.py::\w+", text_of("docs/promises.md")))
-    assert len(named) > 100
-    assert not named - existing_tests()
+def test_every_promise_stands_there_once() -> None:
+    assert len(IDS) == 94
+    assert [row[0] for row in ROW.findall(text_of("docs/promises.md"))] == IDS
 
 
-@pytest.mark.parametrize("id", CHECKS)
-def test_a_promise_is_proven_or_said_to_come(id: str) -> None:
-    [line] = re.findall(rf"^\| {id} \|.*$", text_of("docs/promises.md"), re.MULTILINE)
-    assert "::test_" in line or "later" in line or "documentation:" in line
+def test_every_promise_is_proven_or_says_when() -> None:
+    for number, _level, _promise, proof in ROW.findall(text_of("docs/promises.md")):
+        named = bool(NAMED.search(proof))
+        if proof.startswith(("later: ", "documentation: ")):
+            assert not named, number
+        else:
+            assert named, number
 
 
-@pytest.mark.parametrize("file", DOCS, ids=lambda file: str(file.relative_to(ROOT)))
-def test_links_lead_somewhere(file: Path) -> None:
-    text = re.sub(r"```.*?```", "", file.read_text(encoding="utf-8"), flags=re.DOTALL)
-    for target in re.findall(r"\]\(([^)\s]+)\)", text):
-        if not target.startswith(("http://", "https://", "mailto:", "#")):
-            assert (file.parent / target.split("#")[0]).exists(), target
+def test_every_test_named_exists() -> None:
+    named = set(NAMED.findall(text_of("docs/promises.md")))
+    assert named
+    tests = {file: functions(ROOT / file) for file in {file for file, _ in named}}
+    assert not [f"{file}::{name}" for file, name in sorted(named) if name not in tests[file]]
 
 
-def command_lines() -> list[str]:
-    """Every `newsletter …` line that the docs show, in code blocks and between backticks."""
-    found = []
-    for file in DOCS:
-        text = file.read_text(encoding="utf-8")
-        for line in [
-            *re.findall(r"^ {4}.*$|^[^`\n]*\bnewsletter .*$", text, re.MULTILINE),
-            *re.findall(r"`([^`\n]+)`", text),
-        ]:
-            match = re.match(r"(?:.*&& |.*\s)?(?:\S*/)?newsletter ((?:--\w|[a-z]).*)$", line.strip("` "))
-            if match and (line.startswith("    ") or line.startswith("newsletter ")):
-                found.append(match[1].split("  #")[0].split(" > ")[0].split(" | ")[0].split(" || ")[0].strip())
-    return sorted(set(found))
+def functions(file: Path) -> set[str]:
+    if not file.exists():
+        return set()
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    return {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
 
 
-@pytest.mark.parametrize("line", command_lines())
-def test_every_command_line_shown_can_be_typed(line: str) -> None:
-    """The command exists, and so do its options. It is not run."""
-    command: click.Command = cli
-    words = shlex.split(line)
-    while words and isinstance(command, click.Group) and not words[0].startswith("-"):
-        inner = command.get_command(click.Context(command), words[0])
-        if inner is None:
-            assert command.invoke_without_command or command is not cli, f"no command {words[0]}"
-            break
-        command = inner
-        words = words[1:]
-    known = {option for parameter in command.params for option in parameter.opts} | {"--help", "-h", "--version"}
-    known |= {option for parameter in cli.params for option in parameter.opts}
-    assert not [word for word in words if word.startswith("--") and word.split("=")[0] not in known]
+# --- Links ------------------------------------------------------------------------------------------
+
+LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_every_link_leads_somewhere(page: Path) -> None:
+    for target in LINK.findall(page.read_text(encoding="utf-8")):
+        if re.match(r"https?://", target):
+            continue
+        path, _, anchor = target.partition("#")
+        file = (page.parent / path).resolve() if path else page
+        assert file.exists(), target
+        assert not anchor or anchor in anchors(file), target
+
+
+def anchors(page: Path) -> set[str]:
+    """The headings' names, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_every_decision_stands_in_the_list() -> None:
+    folder = ROOT / "docs" / "decisions"
+    listed = re.findall(r"\]\((\d{4}-[\w-]+\.md)\)", (folder / "README.md").read_text(encoding="utf-8"))
+    assert listed == sorted(page.name for page in folder.glob("0*.md"))
+    for name in listed:
+        title = (folder / name).read_text(encoding="utf-8").splitlines()[0].removeprefix("# ")
+        assert f"[{title}]({name})" in (folder / "README.md").read_text(encoding="utf-8")

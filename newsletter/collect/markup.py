@@ -11,16 +11,14 @@ from __future__ import annotations
 import html
 import re
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import islice
 
 from newsletter.errors import SourceError
 
 MAX_STEPS = 150_000  # tags, comments and the like: about a second's work; a feed of 200 articles has 10,000
 MAX_DEPTH = 200  # below it tags are text of the element that holds them
 MAX_ATTRIBUTES = 10_000  # characters of one tag's attributes that are read
-MAX_SPACES = 60  # namespaces that are known at one place
+MAX_SPACES = 30  # namespaces that are known at one place
 MAX_ENTITIES = 200_000  # entities that are decoded in one document
 MAX_ENTITY = 100  # characters that one of the document's own may stand for: 20 MB in all
 
@@ -93,6 +91,7 @@ class Node:
     language: str = ""
     children: list[Node] = field(default_factory=list)
     pieces: list[tuple[str, bool]] = field(default_factory=list)  # its own text, and whether it is CDATA
+    named: dict[str, list[Node]] | None = None  # the children by name, once they are asked for
 
     @property
     def text(self) -> str:
@@ -110,9 +109,14 @@ class Node:
     def get(self, attribute: str) -> str:
         return self.attributes.get(attribute, "").strip()
 
-    def all(self, *names: str) -> Iterator[Node]:
-        """The children of these names, in document order; no feed means more than a hundred."""
-        return islice((child for child in self.children if child.name in names), 100)
+    def all(self, *names: str) -> list[Node]:
+        """The children of these names, in document order; no feed means more than a hundred of one."""
+        if self.named is None:
+            self.named = {}
+            for child in self.children:
+                self.named.setdefault(child.name, []).append(child)
+        found = [child for name in names for child in self.named.get(name, ())[:100]]
+        return found if len(names) == 1 else sorted(found, key=lambda child: child.start)
 
     def first(self, *names: str) -> Node | None:
         """The first child of the first name that has one with anything in it; else of the first name present."""

@@ -32,7 +32,7 @@ _MORE = (
     r"|leia mais|lees verder|lees meer)"
 )
 _MORE_TAIL = re.compile(
-    rf"(?:\s*(?:\.\.\.|…|\[…\]|\[\.\.\.\])\s*|[.!?»]\s+){_MORE}(?:\s*[→»›>.…:]|\s(?:de|sur|on)\b|\s*$).{{0,160}}$"
+    rf"(?:\s*(?:\.\.\.|…|\[…\]|\[\.\.\.\])\s*{_MORE}\b|[.!?»]\s+{_MORE}(?:\s*[→»›>.…:]|\s(?:de|sur|on)\b|\s*$)).{{0,160}}$"
 )
 _NETWORK = (
     r"(?:facebook|twitter|x|whats ?app|telegram|linkedin|pinterest|e-?mail|courriel|imprimer|print|messenger|tumblr"

@@ -20,7 +20,7 @@ def summary_of(excerpt: str, content: str, title: str, strip: Sequence[str], pla
 
     One that only repeats the title says nothing: the content is asked then.
     """
-    for markup, is_plain in ((excerpt, plain), (content, False)):
+    for markup, is_plain in ((excerpt, plain), (content if content != excerpt else "", False)):
         if not markup:
             continue
         text, cut = _joined(kept(paragraphs(markup, is_plain), title, strip))

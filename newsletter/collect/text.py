@@ -9,7 +9,7 @@ import unicodedata
 import nh3
 
 MAX_MARKUP = 100_000  # characters of one text that are looked at
-MAX_TAGS = 1_000  # nh3 takes quadratic time on depth: 10,000 nested elements 0.2 s, 200,000 two minutes
+MAX_TAGS = 600  # nh3 takes quadratic time on depth: 10,000 nested elements 0.2 s, 200,000 two minutes
 
 BLOCKS = frozenset(
     str.split(
