@@ -67,7 +67,12 @@ class Config:
             for prefix, part in _parts(name, table):
                 for key, info in type(part).model_fields.items():
                     dotted = f"{prefix}.{info.alias or key}"
-                    yield dotted, _shown(getattr(part, key)), self.origins.get(dotted, "default")
+                    value = getattr(part, key)
+                    yield (
+                        dotted,
+                        "0" if key == "rate" and value is None else _shown(value),
+                        self.origins.get(dotted, "default"),
+                    )
         yield (
             "delivery.password",
             SECRET if self.password else None,

@@ -30,11 +30,6 @@ from newsletter.store.database import read, sending_lock, write
 Status = EditionStatus
 
 
-def today(room: Newsroom) -> date:
-    """The newsroom's local date."""
-    return room.clock().astimezone(room.config.newsletter.zone).date()
-
-
 # --- Collect --------------------------------------------------------------------------------------
 
 
@@ -95,17 +90,20 @@ def _keep(connection: Connection, harvests: Iterable[Harvest], now: datetime) ->
 # --- Make the edition -----------------------------------------------------------------------------
 
 
-def make_edition(room: Newsroom, day: date, *, gathered: Gathered | None = None, dry_run: bool = False) -> Made:
-    """Collect the articles, pick the day's choice, keep it as a draft.
+def make_edition(room: Newsroom, day: date, *, subject: str | None = None, dry_run: bool = False) -> Made:
+    """Collect the articles, pick the day's choice, keep it as a draft; with an editor's `subject`, where one is given.
 
     A draft is picked anew each time; an edition that an editor has decided on, or that is frozen, stays as it is.
     """
-    harvests = gathered.harvests if gathered else _ask_all(room)
+    harvests = _ask_all(room)
     with write(room.engine, rehearsal=dry_run) as connection:
-        gathered = gathered or Gathered(harvests, _keep(connection, harvests, room.clock()))
+        gathered = Gathered(harvests, _keep(connection, harvests, room.clock()))
         edition = editions.get(connection, day, DAILY)
         if edition is None or _may_be_picked(connection, edition):
             edition = _draft(room, connection, day, edition)
+        if subject is not None and not edition.frozen:
+            editions.change(connection, edition.id, subject=subject.strip() or None)
+            edition = editions.by_id(connection, edition.id)
         return Made(edition, editions.choices_of(connection, edition.id), gathered)
 
 
@@ -129,7 +127,7 @@ class Made:
 
 def _draft(room: Newsroom, connection: Connection, day: date, known: Edition | None) -> Edition:
     now = room.clock()
-    end = now if day == today(room) else room.config.due(day).astimezone(UTC)
+    end = now if day == room.today() else room.config.due(day).astimezone(UTC)
     rules = room.config.pick
     span = window(end, rules.window_hours, _last_picking(connection, day, rules))
     considered = articles.candidates(
@@ -172,28 +170,36 @@ def send(room: Newsroom, day: date, *, regardless: bool = False, dry_run: bool =
         if found.status == "nothing_new":  # for all we know there is something new
             found = replace(found, status=Status.DRAFT.value)
     found = replace(found, seconds=round((room.clock() - started).total_seconds(), 1))
-    # A run that was stopped goes on by itself; for the rest somebody has to do something.
-    if found.problem and not isinstance(found.problem, Unfinished) and not dry_run:
+    if not dry_run and _concerns_editors(found):
         letters.tell_editors(room, day, found)
     return found
+
+
+def _concerns_editors(found: Report) -> bool:
+    """Something is wrong that they have not decided themselves, and that the next run does not mend."""
+    decided = found.status in (Status.HELD, Status.CANCELLED)
+    return found.problem is not None and not isinstance(found.problem, Unfinished) and not decided
 
 
 def _send_locked(room: Newsroom, day: date, regardless: bool, watch: Watch) -> Report:
     with sending_lock(room.engine):
         instance.check(room)
         instance.renew(room)
-        return _finish_earlier(room, watch) or _send_day(room, day, regardless, watch)
+        return _finish_earlier(room, day, watch) or _send_day(room, day, regardless, watch)
 
 
-def _finish_earlier(room: Newsroom, watch: Watch) -> Report | None:
-    """What an earlier run left, the oldest edition first; a report where that could not be finished now."""
+def _finish_earlier(room: Newsroom, day: date, watch: Watch) -> Report | None:
+    """What an earlier run left, the oldest edition first; a report where that is all there is to do now: the day's own
+    edition was among it, or one could not be finished."""
+    own = None
     with read(room.engine) as connection:
         unfinished = editions.sending(connection)
     for edition in unfinished:
         found = dispatch.deliver_edition(room, edition, watch)
         if found.status == Status.SENDING:
             return found
-    return None
+        own = found if (edition.day, edition.slot) == (day, DAILY) else own
+    return own
 
 
 def _send_day(room: Newsroom, day: date, regardless: bool, watch: Watch) -> Report:

@@ -20,8 +20,12 @@ DECISIONS = {
 }
 
 
-def decide(room: Newsroom, day: date, status: EditionStatus, *, dry_run: bool = False) -> Edition:
+def decide(
+    room: Newsroom, day: date, status: EditionStatus, *, subject: str | None = None, dry_run: bool = False
+) -> Edition:
     """Approve, hold or cancel the day's edition. One that does not exist yet can be held or cancelled beforehand.
+
+    `subject` goes before the lead's title, also in a later picking; empty, the lead's title it is again.
 
     Raises BadData where there is nothing to approve, NotSent where it is too late for the decision.
     """
@@ -35,6 +39,8 @@ def decide(room: Newsroom, day: date, status: EditionStatus, *, dry_run: bool = 
             raise BadData(f"the edition of {day} carries no article: `newsletter edition build` picks them")
         if not editions.move(connection, edition.id, DECISIONS[status], status):
             raise NotSent(f"the edition of {day} is {edition.status} already: it cannot be {status} any more")
+        if subject is not None:
+            editions.change(connection, edition.id, subject=subject.strip() or None)
         return editions.by_id(connection, edition.id)
 
 
@@ -44,7 +50,7 @@ def look(room: Newsroom, day: date | None) -> tuple[Edition, list[Choice]]:
     Raises BadData where there is none.
     """
     with read(room.engine) as connection:
-        edition = editions.get(connection, day, DAILY) if day else editions.latest(connection, DAILY)
+        edition = editions.get(connection, day, DAILY) if day else editions.latest(connection, DAILY, room.today())
         if edition is None:
             raise BadData(f"there is no edition{f' of {day}' if day else ''} yet: `newsletter edition build` makes one")
         return edition, editions.choices_of(connection, edition.id)

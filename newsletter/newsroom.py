@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -39,6 +39,10 @@ class Newsroom:
         self.config = config
         self.clock = clock
         self.sleep = sleep
+
+    def today(self) -> date:
+        """The newsroom's local date."""
+        return self.clock().astimezone(self.config.newsletter.zone).date()
 
     @cached_property
     def engine(self) -> Engine:

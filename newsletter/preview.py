@@ -97,7 +97,7 @@ def refused(results: Sequence[tuple[str, Outcome | None]]) -> list[tuple[str, Ou
 
 
 def _edition(room: Newsroom, day: date | None) -> tuple[Edition, list[Choice]]:
-    day = day or daily.today(room)
+    day = day or room.today()
     try:
         edition, choices = edit.look(room, day)
     except BadData:

@@ -93,11 +93,13 @@ class Standing:
 def standing(room: Newsroom) -> Standing:
     """The latest edition, the list and the sources as they are now."""
     with read(room.engine) as connection:
-        edition = editions.latest(connection, DAILY)
+        edition = editions.latest(connection, DAILY, room.today())
         latest = of_edition(connection, edition) if edition else Report(None, "nothing_new", said="no edition yet")
         refusals = deliveries.refusals(connection, edition.id) if edition else []
         counts = {status.value: count for status, count in subscribers.counts(connection).items()}
-        return Standing(latest, counts, list(sources.records(connection).values()), refusals)
+        known = sources.records(connection)
+        fared = [known[source.key] for source in room.config.sources if source.key in known]
+        return Standing(latest, counts, fared, refusals)
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,6 +105,8 @@ def test_one_odd_byte_spoils_one_character() -> None:
         ),
         (b"<html><body><item>x</item></body></html>", "is an HTML page, not a feed"),
         (b"Bonjour", "is not a feed"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(range(32)) * 40, "is no text"),
+        (b"rien []  et encore", "is not a feed"),
         (b"<urlset><url><loc>x</loc></url></urlset>", r"is XML \(urlset\), but no feed"),
         (b'{"code":"rest_forbidden","message":"non"}', "neither a JSON Feed nor WordPress posts.*rest_forbidden"),
         (b"[1, 2]", "neither a JSON Feed nor WordPress posts"),

@@ -181,7 +181,7 @@ def test_no_font_is_fetched() -> None:
 def test_a_notice_to_the_editors(tmp_path: Path) -> None:
     class Report:
         problem = TemplateError("templates/email/edition.mjml: not found")
-        said = ""
+        said, status = "", "draft"
         audience, accepted = 1200, 0
 
     text = look(tmp_path).text(

@@ -35,6 +35,7 @@ _IN_HEADER = re.compile(r"""charset\s*=\s*["']?([\w.:-]{1,40})""", re.IGNORECASE
 # What people mean by these names is the larger set (WHATWG Encoding).
 _MEANT = {"iso8859-1": "cp1252", "ascii": "cp1252", "gb2312": "gb18030", "gbk": "gb18030", "euc_kr": "cp949"}
 _MEANT |= {"iso8859-9": "cp1254", "shift_jis": "cp932", "tis-620": "cp874"}
+_CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1f\ufffd]")
 # Codecs that are no character sets of a page; punycode also takes quadratic time.
 _NO_CHARSETS = frozenset({"idna", "punycode", "unicode-escape", "raw-unicode-escape", "undefined", "mbcs", "oem"})
 
@@ -42,7 +43,7 @@ _NO_CHARSETS = frozenset({"idna", "punycode", "unicode-escape", "raw-unicode-esc
 def text_of(data: bytes, content_type: str = "") -> str:
     """Decode a document, whatever it says of itself.
 
-    Raises SourceError where it is empty, larger than 10 MB unpacked, or damaged gzip.
+    Raises SourceError where it is empty, larger than 10 MB unpacked, damaged gzip, or no text at all.
     """
     if data.startswith(b"\x1f\x8b"):
         data = _gunzip(data)
@@ -50,6 +51,13 @@ def text_of(data: bytes, content_type: str = "") -> str:
         raise SourceError(f"is larger than {MAX_BYTES // 1_000_000} MB")
     if not data.strip(b"\0 \t\r\n\xef\xbb\xbf\xff\xfe"):
         raise SourceError("is empty")
+    text = _decoded(data, content_type)
+    if len(_CONTROLS.findall(text[:4_000])) > 400:
+        raise SourceError("is no text, but a picture, a film or a program")
+    return text
+
+
+def _decoded(data: bytes, content_type: str) -> str:
     for mark, charset in _MARKS:
         if data.startswith(mark):
             return data[len(mark) :].decode(charset, "replace")

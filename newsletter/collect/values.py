@@ -35,7 +35,7 @@ def _starts(text: str) -> list[int]:
     """Where a list or an object may begin: at the first character, else behind a warning."""
     if text[:1] in ("{", "["):
         return [0]
-    return [match.start() for match in re.finditer(r"\[\s*\{|\{\s*\"|\[\s*\]", text[:20_000])][:20]
+    return [match.start() for match in re.finditer(r"\[\s*\{|\{\s*\"|\[\s*\]\s*\Z", text[:20_000])][:20]
 
 
 def text(values: Values, *names: str) -> str:

@@ -32,7 +32,7 @@ def demo(folder: Path) -> None:
     folder = folder.absolute()
     folder.mkdir(parents=True, exist_ok=True)
     room = sample.set_up(folder, utc_now())
-    day = daily.today(room)
+    day = room.today()
     found = daily.send(room, day, regardless=True, watch=Watch(Stop(room.clock)))
     edition, choices = edit.look(room, None)
     say(f"What was picked for {room.words.full_date(edition.day)}, and why:")

@@ -38,12 +38,16 @@ def edition() -> None:
     """
 
 
+subject_option = click.option("--subject", help="In the place of the lead's title; empty: the lead's title again.")
+
+
 @edition.command()
 @date_option
+@subject_option
 @dry_run_option
 @json_option
 @with_newsroom
-def build(room: Newsroom, day: date | None, dry_run: bool, as_json: bool) -> None:
+def build(room: Newsroom, day: date | None, subject: str | None, dry_run: bool, as_json: bool) -> None:
     """Collect the articles and pick the day's choice, as a draft.
 
     \b
@@ -52,7 +56,7 @@ def build(room: Newsroom, day: date | None, dry_run: bool, as_json: bool) -> Non
     """
     from newsletter import daily
 
-    made = daily.make_edition(room, day or daily.today(room), dry_run=dry_run)
+    made = daily.make_edition(room, day or room.today(), subject=subject, dry_run=dry_run)
     for harvest in made.gathered.harvests:
         if harvest.error:
             complain(f"{harvest.source}: {harvest.error}")
@@ -138,24 +142,27 @@ def explain(room: Newsroom, day: date | None, as_json: bool) -> None:
 
 def print_choices(choices: Sequence[Choice]) -> None:
     """Every article considered, in or out, with its reason."""
+    if not choices:
+        say("no article was considered: the sources gave none")
     rows = [(one.place or "–", one.section, one.candidate.article.title, one.reason) for one in choices]
     print_table(("place", "section", "title", "reason"), rows)
 
 
 @edition.command()
 @date_option
+@subject_option
 @dry_run_option
 @with_newsroom
-def approve(room: Newsroom, day: date | None, dry_run: bool) -> None:
+def approve(room: Newsroom, day: date | None, subject: str | None, dry_run: bool) -> None:
     """Keep the edition's choice as it is: `send` will not pick again.
 
     \b
     Example:
-      newsletter edition approve
+      newsletter edition approve --subject "Le port rouvre ce matin"
     """
     from newsletter.model import EditionStatus
 
-    _decide(room, day, EditionStatus.APPROVED, dry_run)
+    _decide(room, day, EditionStatus.APPROVED, dry_run, subject)
 
 
 @edition.command()
@@ -190,8 +197,8 @@ def cancel(room: Newsroom, day: date | None, dry_run: bool) -> None:
     _decide(room, day, EditionStatus.CANCELLED, dry_run)
 
 
-def _decide(room: Newsroom, day: date | None, status: EditionStatus, dry_run: bool) -> None:
-    from newsletter import daily, edit
+def _decide(room: Newsroom, day: date | None, status: EditionStatus, dry_run: bool, subject: str | None = None) -> None:
+    from newsletter import edit
 
-    found = edit.decide(room, day or daily.today(room), status, dry_run=dry_run)
+    found = edit.decide(room, day or room.today(), status, subject=subject, dry_run=dry_run)
     say(f"edition {found.name}: {'would be ' if dry_run else ''}{found.status}")

@@ -86,9 +86,7 @@ def send(
 
 
 def _not_in_future(room: Newsroom, day: date | None) -> date:
-    from newsletter import daily
-
-    today = daily.today(room)
+    today = room.today()
     if day and day > today:
         raise click.BadParameter(f"{day} has not come yet; today is {today}", param_hint="--date")
     return day or today

@@ -25,7 +25,9 @@ def plan(connection: Connection, edition_id: int, now: datetime) -> int:
         literal(now, deliveries.c.at.type),
     ).where(subscribers.c.status == SubscriberStatus.ACTIVE)
     names = ["edition_id", "subscriber_id", "address", "state", "attempts", "repeated", "at"]
-    return connection.execute(insert(deliveries).from_select(names, audience.order_by(subscribers.c.id))).rowcount
+    connection.execute(insert(deliveries).from_select(names, audience.order_by(subscribers.c.id)))
+    # Counted, since psycopg knows no row count of an INSERT … SELECT.
+    return sum(counts(connection, edition_id).values())
 
 
 # --- A run takes hold ----------------------------------------------------------------------------

@@ -24,8 +24,10 @@ def by_id(connection: Connection, edition_id: int) -> Edition:
     return _edition(connection.execute(select(editions).where(editions.c.id == edition_id)).one())
 
 
-def latest(connection: Connection, slot: str) -> Edition | None:
-    query = select(editions).where(editions.c.slot == slot).order_by(editions.c.day.desc()).limit(1)
+def latest(connection: Connection, slot: str, upto: date) -> Edition | None:
+    """The newest edition, that of `upto` included; one decided on for a later day is not there yet."""
+    here = editions.c.slot == slot, editions.c.day <= upto
+    query = select(editions).where(*here).order_by(editions.c.day.desc()).limit(1)
     row = connection.execute(query).one_or_none()
     return _edition(row) if row else None
 
