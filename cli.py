@@ -64,3 +64,7 @@ def cli(ctx: click.Context, config_path: str | None, debug: bool) -> None:
       newsletter send            what cron runs every morning
     """
     ctx.obj = {"config": config_path, "debug": debug}
+
+
+if __name__ == "__main__":
+    cli(prog_name="newsletter")

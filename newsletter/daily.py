@@ -43,7 +43,7 @@ class Gathered:
     def check(self) -> None:
         """Raise Unavailable where every source failed. Nothing new is no failure."""
         if all(harvest.error for harvest in self.harvests):
-            said = "; ".join(f"{harvest.source}: {harvest.error}" for harvest in self.harvests)
+            said = "; ".join(harvest.complaint for harvest in self.harvests)
             raise Unavailable(f"all sources are down: {said}")
 
 

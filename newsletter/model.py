@@ -65,6 +65,12 @@ class Harvest:
     notes: tuple[str, ...] = ()  # what an editor should know: fell back to the feed, moved, …
     error: str | None = None
 
+    @property
+    def complaint(self) -> str:
+        """The error, which names its source once."""
+        place = self.source.partition(" ")[2]
+        return str(self.error) if place and place.rstrip("/") in str(self.error) else f"{self.source}: {self.error}"
+
 
 @dataclass(frozen=True, slots=True)
 class Candidate:

@@ -32,7 +32,7 @@ def try_source(config_path: str | None, place: str, kind: str | None, allow_priv
         data = path.read_bytes()
     except OSError as error:
         raise BadData(f"{place}: {error.strerror}") from None
-    return Harvest(place, collecting.read(data, kind, "", rules))
+    return Harvest(place, collecting.read(data, kind, place, rules))
 
 
 def _try_url(place: str, kind: str | None, rules: Rules, fetcher: Fetcher, allow_private: bool) -> Harvest:
@@ -52,7 +52,7 @@ def _collect(source: Source, rules: Rules, fetcher: Fetcher) -> Harvest:
 
 def _checked(harvest: Harvest) -> Harvest:
     if harvest.error:
-        raise SourceError(f"{harvest.source}: {harvest.error}")
+        raise SourceError(harvest.complaint)
     return harvest
 
 

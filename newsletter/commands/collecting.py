@@ -19,7 +19,7 @@ from newsletter.commands import (
 )
 
 if TYPE_CHECKING:
-    from newsletter.model import Article
+    from newsletter.model import Article, Harvest
     from newsletter.newsroom import Newsroom
 
 
@@ -65,14 +65,14 @@ def _collect(room: Newsroom, dry_run: bool, as_json: bool) -> None:
     if as_json:
         print_json(rows)
     else:
-        for row in rows:
-            _say_source(row)
+        for row, harvest in zip(rows, gathered.harvests, strict=True):
+            _say_source(row, harvest)
     gathered.check()
 
 
-def _say_source(row: dict[str, Any]) -> None:
-    if row["error"]:
-        complain(f"{row['source']}: {row['error']}")
+def _say_source(row: dict[str, Any], harvest: Harvest) -> None:
+    if harvest.error:
+        complain(harvest.complaint)
     elif row["unchanged"]:
         say(f"{row['source']}: unchanged")
     else:

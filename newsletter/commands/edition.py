@@ -59,7 +59,7 @@ def build(room: Newsroom, day: date | None, subject: str | None, dry_run: bool, 
     made = daily.make_edition(room, day or room.today(), subject=subject, dry_run=dry_run)
     for harvest in made.gathered.harvests:
         if harvest.error:
-            complain(f"{harvest.source}: {harvest.error}")
+            complain(harvest.complaint)
     made.gathered.check()
     _show(made.edition, made.picked, as_json)
 
