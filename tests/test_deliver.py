@@ -276,8 +276,8 @@ def test_doubts_are_not_repeated_when_the_time_is_over(engine: Engine) -> None:
     post.clock.move(hours=13)
     mailer = FakeMailer()
     assert post.run(mailer).end is End.DONE
-    assert post.states()["ama"] == "uncertain"
-    assert "ama@lecteurs.example" not in mailer.offered
+    assert post.states() == {"ama": "uncertain", "kodjo": "rejected"}  # nor is an old edition sent at all
+    assert mailer.offered == []
 
 
 def test_who_leaves_meanwhile_is_skipped(engine: Engine) -> None:  # W04

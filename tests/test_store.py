@@ -307,8 +307,9 @@ def test_what_has_run_out_of_time_is_rejected_with_the_last_reply(engine: Engine
     people(engine, "ama", "kodjo")
     edition_id = an_edition(engine)
     with write(engine) as connection:
-        first, _second = deliveries.claim(connection, edition_id, NOW, 10)
+        first, second = deliveries.claim(connection, edition_id, NOW, 10)
         deliveries.record(connection, first.id, State.DEFERRED, now=NOW, reply="450 plus tard", next_attempt=NOW)
+        deliveries.give_back(connection, second.id, NOW)
         assert deliveries.expire(connection, edition_id, "expired", NOW) == 2
         assert dict(deliveries.refusals(connection, edition_id)) == {
             "expired; the last reply was: 450 plus tard": 1,

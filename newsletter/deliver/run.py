@@ -84,6 +84,12 @@ def recover(run: Run) -> None:
         else:
             said = "the run ended before the relay's reply was recorded"
             run.ledger.record(delivery, DeliveryState.UNCERTAIN, reply=said)
+    if run.clock() >= run.until:  # nobody wants the paper of the day before yesterday
+        _expire(run)
+
+
+def _expire(run: Run) -> None:
+    run.ledger.expire(f"expired: not accepted within {run.rules.retry_for_hours:g} hours")
 
 
 def deliver(run: Run) -> Ending:
@@ -235,7 +241,7 @@ class Supply:
             return True
         now = self._run.clock()
         if now >= self._run.until:
-            self._run.ledger.expire(f"expired: not accepted within {self._run.rules.retry_for_hours:g} hours")
+            _expire(self._run)
             return False
         due = min(self._run.ledger.next_attempt() or now + timedelta(seconds=1), self._run.until)
         self._pause((due - now).total_seconds())

@@ -130,8 +130,8 @@ def next_attempt(connection: Connection, edition_id: int) -> datetime | None:
 
 
 def expire(connection: Connection, edition_id: int, reason: str, now: datetime) -> int:
-    """The retries have run out: what has not been accepted by now is rejected."""
-    unfinished = deliveries.c.state.in_([State.PENDING, State.DEFERRED, State.CLAIMED])
+    """The time has run out: what is not in a run's hands now, and has not been accepted, is rejected."""
+    unfinished = deliveries.c.state.in_([State.PENDING, State.DEFERRED])
     reply = func.coalesce(
         literal(f"{reason}; the last reply was: ") + func.nullif(deliveries.c.reply, ""), literal(reason)
     )
