@@ -34,7 +34,7 @@ def check(room: Newsroom) -> None:
     """Raise NotSent where this database may be a copy. A database that has never sent belongs to whoever asks first."""
     with read(room.engine) as connection:
         stamp = notes.get(connection, NOTE)
-    if stamp is None:
+    if stamp is None and (room.config.newsletter.instance or not _state_path(room).exists()):
         return
     problem = _problem(room, stamp)
     if problem:
@@ -78,7 +78,7 @@ def adopt(room: Newsroom, *, go_on: bool, dry_run: bool = False) -> list[Edition
     return unfinished
 
 
-def _problem(room: Newsroom, stamp: str) -> str | None:
+def _problem(room: Newsroom, stamp: str | None) -> str | None:
     name = room.config.newsletter.instance
     if name:
         return None if stamp == name else f"this database belongs to another instance than {name!r}"

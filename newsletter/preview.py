@@ -83,8 +83,10 @@ def send_test(
     if not picked:
         raise NotSent(f"the edition of {edition.day} carries no article: there is nothing to test")
     marked = replace(edition, subject=_marked(room, edition, picked), status=EditionStatus.DRAFT)
-    wire = _wire(room, marked, picked, name=f"{edition.name}.test-{secrets.token_hex(4)}")
-    messages = [_message(room, wire, address) for address in recipients]
+    messages = []
+    for address in recipients:  # each a Message-ID and a file name of its own
+        wire = _wire(room, marked, picked, name=f"{edition.name}.test-{secrets.token_hex(4)}")
+        messages.append(_message(room, wire, address))
     if dry_run:
         return [(message.recipient, None) for message in messages]
     with room.mailer.open() as line:

@@ -73,7 +73,7 @@ def send(
     from newsletter.deliver import Stop
 
     day = _not_in_future(room, day)
-    stop = Stop(room.clock, room.clock() + max_time if max_time else None)
+    stop = Stop(room.clock, room.clock() + max_time if max_time is not None else None)
     with _signals_to(stop), _progress(stop, quiet=as_json or dry_run) as watch:
         found = daily.send(room, day, regardless=regardless, dry_run=dry_run, watch=watch)
     if as_json:

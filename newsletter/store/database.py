@@ -207,7 +207,15 @@ def backup(engine: Engine, target: Path) -> None:
         partial.unlink()
         with _explained(engine), closing(engine.raw_connection()) as raw:  # no BEGIN: VACUUM wants to be alone
             raw.cursor().execute("VACUUM INTO ?", (str(partial),))
+        _mark_as_copy(partial)
         partial.chmod(0o600)
         partial.replace(target)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def _mark_as_copy(path: Path) -> None:
+    """A copy never sends by itself, whenever it was made: its stamp is one that no state file holds (`instance`)."""
+    with closing(sqlite3.connect(path)) as copy, copy:
+        copy.execute("DELETE FROM notes WHERE name = 'instance'")
+        copy.execute("INSERT INTO notes (name, value) VALUES ('instance', 'a backup')")
