@@ -650,3 +650,35 @@ def test_the_figures_of_a_running_edition_add_up(ready: Newsroom) -> None:
         deliveries.claim(connection, edition.id, ready.clock() + timedelta(0), 1)
     found = report.of_day(ready, DAY)
     assert (found.status, found.pending, found.audience) == ("sending", 3, 3)
+
+
+def test_a_backup_never_sends_by_itself_whenever_it_was_made(ready: Newsroom, folder: Path) -> None:  # R10
+    from newsletter.store.database import backup
+
+    backup(ready.engine, folder / "backup.db")  # before anything was sent
+    send(ready)
+    ready.engine.dispose()
+    for end in ("-wal", "-shm"):
+        (folder / f"subscribers.db{end}").unlink(missing_ok=True)
+    (folder / "backup.db").replace(folder / "subscribers.db")
+    restored = Newsroom(ready.config, clock=ready.clock)
+    assert isinstance(send(restored).problem, NotSent)
+    assert len(outbox(restored)) == 3
+    restored.engine.dispose()
+
+
+def test_a_new_database_beside_an_old_state_file_does_not_send(ready: Newsroom, folder: Path) -> None:  # R10
+    send(ready)
+    ready.engine.dispose()
+    for end in ("", "-wal", "-shm"):
+        (folder / f"subscribers.db{end}").unlink(missing_ok=True)
+    fresh = Newsroom(ready.config, clock=ready.clock)
+    assert isinstance(send(fresh).problem, NotSent)
+    fresh.engine.dispose()
+
+
+def test_an_unclosed_quote_swallows_nobody_in_silence(room: Newsroom, folder: Path) -> None:
+    rows = b'email,name\na@lecteurs.example,A\nb@lecteurs.example,"B\nc@lecteurs.example,C\n'
+    with pytest.raises(BadData, match="line"):
+        import_text(room, folder, rows)
+    assert subscribe.listed(room) == []
