@@ -111,15 +111,19 @@ def load(given: str | Path | None = None, environ: Mapping[str, str] = os.enviro
     raw = _read(path)
     origins = dict.fromkeys(_leaves(raw), path.name)
     _overlay(raw, origins, environ)
+    problems = []
     try:
         tables = Tables.model_validate(raw)
     except ValidationError as error:
         problems = [_problem(path, raw, dict(one)) for one in error.errors()]
-        raise ConfigError(*dict.fromkeys(problems)) from None
-    password, where = _password(tables.delivery, path, environ)
+    try:
+        password, where = _password(raw.get("delivery"), path, environ)
+    except ConfigError as error:
+        problems += error.problems
+    if problems:
+        raise ConfigError(*dict.fromkeys(problems))
     if where:
         origins["delivery.password"] = where
-    _check_database(tables.newsletter.database, path)
     return Config(tables, path, origins, password)
 
 
@@ -150,12 +154,14 @@ def _overlay(raw: dict[str, Any], origins: dict[str, str], environ: Mapping[str,
                 origins[f"{name}.{key}"] = f"environment ({variable})"
 
 
-def _password(table: DeliveryTable, path: Path, environ: Mapping[str, str]) -> tuple[str | None, str]:
+def _password(table: object, path: Path, environ: Mapping[str, str]) -> tuple[str | None, str]:
+    """The relay's password, and where it stands. Read beside the other tables, so that all mistakes come together."""
     if "NEWSLETTER_SMTP_PASSWORD" in environ:
         return environ["NEWSLETTER_SMTP_PASSWORD"], "environment (NEWSLETTER_SMTP_PASSWORD)"
-    if not table.password_file:
+    named = table.get("password_file") if isinstance(table, dict) else None
+    if not isinstance(named, str) or not named:
         return None, ""
-    file = path.parent / Path(table.password_file).expanduser()
+    file = path.parent / Path(named).expanduser()
     try:
         return file.read_text(encoding="utf-8").rstrip("\r\n"), str(file)
     except (OSError, UnicodeDecodeError) as error:
@@ -225,15 +231,10 @@ def _shown(value: object) -> object:
 
 
 def _masked(url: str) -> str:
-    return re.sub(r"(://[^/@:]*):[^/@]*@", rf"\1:{SECRET}@", url)
-
-
-def _check_database(url: str, path: Path) -> None:
-    if not url.startswith(("sqlite:///", "postgresql://", "postgres://", "postgresql+psycopg://")):
-        raise ConfigError(
-            f"{path}: newsletter.database: {_masked(url)!r}: must begin with sqlite:/// or postgresql://,"
-            " as sqlite:///subscribers.db or postgresql://user@host/name"
-        )
+    """A URL as it may be shown: a password may hold any sign, so all between the first : and the last @ is taken for
+    one; it may also stand in the query, as libpq allows."""
+    url = re.sub(r"(://[^:@?]*):[^?]*@", rf"\1:{SECRET}@", url)
+    return re.sub(r"([?&](?:ssl)?password=)[^&]*", rf"\1{SECRET}", url)
 
 
 def _database_url(url: str, folder: Path) -> str:

@@ -18,7 +18,15 @@ from newsletter import collect as collecting
 from newsletter import dispatch, instance, letters, report
 from newsletter.config import PickTable, Source
 from newsletter.dispatch import Watch
-from newsletter.errors import AlreadyRunning, ConfigError, NewsletterError, NotSent, Unavailable, Unfinished
+from newsletter.errors import (
+    AlreadyRunning,
+    ConfigError,
+    DatabaseError,
+    NewsletterError,
+    NotSent,
+    Unavailable,
+    Unfinished,
+)
 from newsletter.model import DAILY, Choice, Edition, EditionStatus, Harvest, SubscriberStatus, Validators
 from newsletter.newsroom import Newsroom
 from newsletter.pick import pick, window
@@ -131,7 +139,7 @@ def _draft(room: Newsroom, connection: Connection, day: date, known: Edition | N
     rules = room.config.pick
     span = window(end, rules.window_hours, _last_picking(connection, day, rules))
     considered = articles.candidates(
-        connection, since=span.start, seen_since=now, edition_id=known.id if known else None
+        connection, since=span.start, seen_since=now, day=day, edition_id=known.id if known else None
     )
     return editions.keep_draft(connection, day, DAILY, end, pick(considered, span, rules, room.words))
 
@@ -166,40 +174,63 @@ def send(room: Newsroom, day: date, *, regardless: bool = False, dry_run: bool =
     except ConfigError:
         raise
     except NewsletterError as error:
-        found = report.of_day(room, day, said=str(error), problem=error)
-        if found.status == "nothing_new":  # for all we know there is something new
-            found = replace(found, status=Status.DRAFT.value)
+        found = _failed(room, day, error)
     found = replace(found, seconds=round((room.clock() - started).total_seconds(), 1))
-    if not dry_run and _concerns_editors(found):
-        letters.tell_editors(room, day, found)
+    if not dry_run:
+        _tell(room, found, watch)
     return found
 
 
-def _concerns_editors(found: Report) -> bool:
-    """Something is wrong that they have not decided themselves, and that the next run does not mend."""
+def _failed(room: Newsroom, day: date, error: NewsletterError) -> Report:
+    """The report of a day whose edition did not come about. For all we know there is something new."""
+    found = report.of_day(room, day, said=str(error), problem=error)
+    return replace(found, status=Status.DRAFT.value) if found.status == "nothing_new" else found
+
+
+def _tell(room: Newsroom, found: Report, watch: Watch) -> None:
+    """Tell the editors of what is wrong, unless they have decided it themselves, or somebody has stopped the run."""
     decided = found.status in (Status.HELD, Status.CANCELLED)
-    return found.problem is not None and not isinstance(found.problem, Unfinished) and not decided
+    stopped = isinstance(found.problem, Unfinished) and watch.stop.asked
+    if found.problem is not None and not decided and not stopped:
+        letters.tell_editors(room, found)
 
 
 def _send_locked(room: Newsroom, day: date, regardless: bool, watch: Watch) -> Report:
+    """Earlier editions first; yet what the relay has put off of them does not keep the day's edition waiting."""
     with sending_lock(room.engine):
         instance.check(room)
         instance.renew(room)
-        return _finish_earlier(room, day, watch) or _send_day(room, day, regardless, watch)
+        with read(room.engine) as connection:
+            unfinished = editions.sending(connection)
+        own = next((edition for edition in unfinished if (edition.day, edition.slot) == (day, DAILY)), None)
+        others = [edition for edition in unfinished if edition is not own]
+        earlier = _finish(room, others, watch, patient=False)
+        if earlier and earlier[-1].problem and earlier[-1].status == Status.SENDING:
+            return earlier[-1]  # the relay is down, or we were stopped: so it would go with the day's own
+        try:
+            found = dispatch.deliver_edition(room, own, watch) if own else _send_day(room, day, regardless, watch)
+        except (ConfigError, DatabaseError):
+            raise
+        except NewsletterError as error:
+            found = _failed(room, day, error)
+        waiting = [edition for edition, one in zip(others, earlier, strict=True) if one.status == Status.SENDING]
+        ended = [one for one in earlier if one.status != Status.SENDING]
+        if found.status != Status.SENDING:
+            ended += _finish(room, waiting, watch, patient=True)
+        problem = found.problem or next((one.problem for one in ended if one.status == Status.SENDING), None)
+        return replace(found, earlier=tuple(ended), problem=problem)
 
 
-def _finish_earlier(room: Newsroom, day: date, watch: Watch) -> Report | None:
-    """What an earlier run left, the oldest edition first; a report where that is all there is to do now: the day's own
-    edition was among it, or one could not be finished."""
-    own = None
-    with read(room.engine) as connection:
-        unfinished = editions.sending(connection)
+def _finish(room: Newsroom, unfinished: Iterable[Edition], watch: Watch, *, patient: bool) -> list[Report]:
+    """Bring editions to their end, the oldest first, until one cannot be brought there now."""
+    reports = []
     for edition in unfinished:
-        found = dispatch.deliver_edition(room, edition, watch)
-        if found.status == Status.SENDING:
-            return found
-        own = found if (edition.day, edition.slot) == (day, DAILY) else own
-    return own
+        found = dispatch.deliver_edition(room, edition, watch, patient=patient)
+        reports.append(found)
+        if found.problem and found.status == Status.SENDING:
+            break
+        _tell(room, found, watch)
+    return reports
 
 
 def _send_day(room: Newsroom, day: date, regardless: bool, watch: Watch) -> Report:
@@ -221,6 +252,8 @@ def _rehearse(room: Newsroom, day: date, regardless: bool) -> Report:
     with read(room.engine) as connection:
         edition = editions.get(connection, day, DAILY)
         audience = subscribers.counts(connection)[SubscriberStatus.ACTIVE]
+    if edition and edition.status is Status.SENDING:
+        return report.of_day(room, day, said=f"would go on with the edition of {day}, which is not finished")
     decided = _decided(room, day, edition, regardless)
     if decided:
         return decided
@@ -229,6 +262,7 @@ def _rehearse(room: Newsroom, day: date, regardless: bool) -> Report:
     if not made.picked:
         return Report(made.edition.name, "nothing_new", said=_nothing_said(made))
     rendered = dispatch.render_edition(room, made.edition, made.choices)
+    dispatch.wire_of(room, made.edition, rendered)  # what could not be mailed is told now
     said = f"would send « {rendered.subject} » to {audience} subscribers"
     return Report(made.edition.name, made.edition.status, articles=len(made.picked), audience=audience, said=said)
 

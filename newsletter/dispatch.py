@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from typing import Any
 
 from newsletter import collect as collecting
 from newsletter import report
@@ -15,7 +16,7 @@ from newsletter.mail.message import WireTemplate, freeze
 from newsletter.model import Choice, Delivery, DeliveryState, Edition, EditionStatus, Rendered, SubscriberStatus
 from newsletter.newsroom import Newsroom
 from newsletter.report import Report
-from newsletter.store import deliveries, editions, subscribers
+from newsletter.store import articles, deliveries, editions, subscribers
 from newsletter.store.database import read, write
 
 Status = EditionStatus
@@ -32,9 +33,10 @@ class Watch:
 
 def send_edition(room: Newsroom, edition: Edition, choices: Sequence[Choice], watch: Watch) -> Report:
     """Render it once, deliver it to each active subscriber. Only for who holds the sending lock."""
-    picked = _drop_gone(room, edition, choices)
+    picked = _drop_taken(room, edition, _drop_gone(room, edition, choices))
     if not picked:
-        return report.of_day(room, edition.day, status="nothing_new", said="every article picked is gone from its site")
+        said = "every article picked is gone from its site, or went out in another edition"
+        return report.of_day(room, edition.day, status="nothing_new", said=said)
     rendered = render_edition(room, edition, picked)
     with read(room.engine) as connection:
         if not subscribers.counts(connection)[SubscriberStatus.ACTIVE]:
@@ -57,43 +59,65 @@ def _drop_gone(room: Newsroom, edition: Edition, choices: Sequence[Choice]) -> l
     by_key = {source.key: source for source in room.config.sources}
     looked_up = [(choice.candidate.article, by_key.get(choice.candidate.source)) for choice in picked]
     gone = collecting.gone(looked_up, room.collect_rules, room.fetcher)
-    left = [choice for choice in picked if choice.candidate.article.identity not in gone]
-    if len(left) == len(picked):
-        return picked
+    reasons = {
+        choice.candidate.id: room.words.say("gone since it was picked: {reason}", reason=reason)
+        for choice in picked
+        if (reason := gone.get(choice.candidate.article.identity))
+    }
+    return _left_out(room, edition, picked, reasons)
+
+
+def _drop_taken(room: Newsroom, edition: Edition, picked: Sequence[Choice]) -> list[Choice]:
+    """Leave out what another edition has sent meanwhile: this one was held, cancelled, or approved and not sent."""
+    with read(room.engine) as connection:
+        taken = articles.taken(connection, edition.id)
+    reasons = {id: room.words.say("already in the edition of {day}", day=day.isoformat()) for id, day in taken.items()}
+    return _left_out(room, edition, picked, reasons)
+
+
+def _left_out(room: Newsroom, edition: Edition, picked: Sequence[Choice], reasons: Mapping[int, str]) -> list[Choice]:
+    """Without those for which there is a reason, by the article's id; it is written down beside the choice."""
+    if not reasons:
+        return list(picked)
     with write(room.engine) as connection:
-        for choice in picked:
-            reason = gone.get(choice.candidate.article.identity)
-            if reason:
-                said = room.words.say("gone since it was picked: {reason}", reason=reason)
-                editions.leave_out(connection, edition.id, choice.candidate.id, said)
-        editions.renumber(connection, edition.id)
+        editions.leave_out(connection, edition.id, reasons)
+    left = [choice for choice in picked if choice.candidate.id not in reasons]
     return [replace(choice, place=place) for place, choice in enumerate(left, 1)]
+
+
+def wire_of(room: Newsroom, edition: Edition, rendered: Rendered, *, name: str | None = None) -> WireTemplate:
+    """The template of the edition's messages, under its own name or another. Raises TemplateError."""
+    return freeze(
+        rendered,
+        room.config.newsletter,
+        edition=name or edition.name,
+        return_path=room.config.delivery.return_path,
+        key=room.signer.current,
+    )
 
 
 def _freeze(room: Newsroom, edition: Edition, rendered: Rendered) -> None:
     """From here on nothing that changes outside changes a message: content, headers, keys, audience are stored."""
-    wire = freeze(
-        rendered,
-        room.config.newsletter,
-        edition=edition.name,
-        return_path=room.config.delivery.return_path,
-        key=room.signer.current,
-    )
+    wire = wire_of(room, edition, rendered)
     now = room.clock()
     with write(room.engine) as connection:
-        values = {"wire": wire.dumps(), "subject": rendered.subject, "started_at": now}
-        if not editions.move(connection, edition.id, [Status.DRAFT, Status.APPROVED], Status.SENDING, **values):
+        values: dict[str, Any] = {"wire": wire.dumps(), "subject": rendered.subject, "started_at": now}
+        values["picked_at"] = edition.picked_at  # what was rendered is what stands there
+        open_ones = [Status.DRAFT, Status.APPROVED]
+        if not editions.move(connection, edition.id, open_ones, Status.SENDING, **values):
+            if editions.by_id(connection, edition.id).status in open_ones:
+                raise Unfinished(f"the edition of {edition.day} was picked anew just now; run `newsletter send` again")
             raise NotSent(f"the edition of {edition.day} was held or cancelled a moment ago")
         audience = deliveries.plan(connection, edition.id, now)
         editions.change(connection, edition.id, audience=audience)
         too_heavy = room.words.say("left out: the mail would have become too heavy")
-        for article_id in rendered.left_out:
-            editions.leave_out(connection, edition.id, article_id, too_heavy)
+        editions.leave_out(connection, edition.id, dict.fromkeys(rendered.left_out, too_heavy))
 
 
-def deliver_edition(room: Newsroom, edition: Edition, watch: Watch) -> Report:
+def deliver_edition(room: Newsroom, edition: Edition, watch: Watch, *, patient: bool = True) -> Report:
     """Send what is unsent of a frozen edition, and end it when every delivery has ended.
 
+    Without `patient`, what the relay has put off is not waited for: the edition may stay `sending`, without a problem.
     Only for who holds the sending lock.
     """
     with read(room.engine) as connection:
@@ -110,26 +134,32 @@ def deliver_edition(room: Newsroom, edition: Edition, watch: Watch) -> Report:
         until=(edition.started_at or room.clock()) + timedelta(hours=table.retry_for_hours),
         clock=room.clock,
         stop=watch.stop,
+        patient=patient,
         ended=watch.ended,
     )
-    recover(run)
-    return _conclude(room, edition, deliver(run))
+    too_late = recover(run)
+    return _conclude(room, edition, deliver(run), too_late)
 
 
-def _conclude(room: Newsroom, edition: Edition, ending: Ending) -> Report:
+def _conclude(room: Newsroom, edition: Edition, ending: Ending, too_late: int) -> Report:
     """Write down how the run ended; the edition is sent when every delivery has ended."""
     problem = _problem(room, ending)
+    if problem is None and too_late:
+        hours, nobody = room.config.delivery.retry_for_hours, f"{too_late} of {edition.audience} subscribers"
+        said = f"{nobody} did not get it within {hours:g} hours, and will not any more"
+        problem = NotSent(f"the edition of {edition.day} came too late: {said}")
     with write(room.engine) as connection:
         if ending.end is End.DONE:
             values = {"ended_at": room.clock(), "remark": None}
             editions.move(connection, edition.id, [Status.SENDING], Status.SENT, **values)
-        else:
+        elif problem:
             editions.change(connection, edition.id, remark=str(problem))
         edition = editions.by_id(connection, edition.id)
         found = report.of_edition(connection, edition, problem=problem)
         if ending.end is End.DONE and _refused_by_all(found, deliveries.reasons(connection, edition.id)):
             problem = Unavailable(f"the relay refused the edition for every subscriber: {ending.reply}")
-    said = str(problem) if problem else f"sent to {found.accepted} of {found.audience} subscribers"
+    so_far = "" if found.status == Status.SENT else " so far"
+    said = str(problem) if problem else f"sent to {found.accepted} of {found.audience} subscribers{so_far}"
     return replace(found, said=said, problem=problem)
 
 
@@ -142,7 +172,7 @@ def _problem(room: Newsroom, ending: Ending) -> NewsletterError | None:
             return Unfinished(f"the line to {via} keeps breaking{reply}; run `newsletter send` again to go on")
         case End.REFUSED:
             return Unavailable(f"the relay {via} refuses everything{reply}")
-        case End.DONE:
+        case End.DONE | End.WAITING:
             return None
 
 

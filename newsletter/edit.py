@@ -7,7 +7,7 @@ from datetime import date
 from newsletter.errors import BadData, NotSent
 from newsletter.model import DAILY, Choice, Edition, EditionStatus
 from newsletter.newsroom import Newsroom
-from newsletter.store import editions
+from newsletter.store import articles, editions
 from newsletter.store.database import read, write
 
 Status = EditionStatus
@@ -35,6 +35,10 @@ def decide(
             raise BadData(f"there is no edition of {day} yet: `newsletter edition build` makes one")
         if edition is None:
             edition = editions.keep_draft(connection, day, DAILY, room.clock(), [])
+        if status is Status.APPROVED and not edition.frozen:
+            taken = articles.taken(connection, edition.id)  # it was held or cancelled, and another has sent them since
+            said = {id: room.words.say("already in the edition of {day}", day=day) for id, day in taken.items()}
+            editions.leave_out(connection, edition.id, said)
         if status is Status.APPROVED and not editions.picked(connection, edition.id):
             raise BadData(f"the edition of {day} carries no article: `newsletter edition build` picks them")
         if not editions.move(connection, edition.id, DECISIONS[status], status):

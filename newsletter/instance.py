@@ -23,7 +23,7 @@ from newsletter.errors import NotSent, Unavailable
 from newsletter.model import Edition, EditionStatus
 from newsletter.newsroom import Newsroom
 from newsletter.store import deliveries, editions, notes
-from newsletter.store.database import read, write
+from newsletter.store.database import read, sending_lock, write
 
 STATE_FILE = ".newsletter-instance"
 NOTE = "instance"
@@ -61,8 +61,16 @@ def adopt(room: Newsroom, *, go_on: bool, dry_run: bool = False) -> list[Edition
     """Make this the database that sends. Returns the editions it knows as unfinished.
 
     Unless `go_on`, those are stopped: the original may have sent the rest of them, so what is open ends as uncertain
-    and is not repeated.
+    and is not repeated. Raises AlreadyRunning while a run is sending.
     """
+    with sending_lock(room.engine):
+        unfinished = _take_over(room, go_on, dry_run)
+        if not dry_run:
+            renew(room)
+    return unfinished
+
+
+def _take_over(room: Newsroom, go_on: bool, dry_run: bool) -> list[Edition]:
     now = room.clock()
     with write(room.engine, rehearsal=dry_run) as connection:
         unfinished = editions.sending(connection)
@@ -73,8 +81,6 @@ def adopt(room: Newsroom, *, go_on: bool, dry_run: bool = False) -> list[Edition
                 origin = [EditionStatus.SENDING]
                 editions.move(connection, edition.id, origin, EditionStatus.STOPPED, remark=remark, ended_at=now)
         notes.drop(connection, NOTE)
-    if not dry_run:
-        renew(room)
     return unfinished
 
 

@@ -18,11 +18,12 @@ from newsletter.store.database import read, write
 log = logging.getLogger(__name__)
 
 
-def tell_editors(room: Newsroom, day: date, found: Report) -> int:
+def tell_editors(room: Newsroom, found: Report) -> int:
     """Tell each editor once a day and reason that the edition did not go out as it should; returns how many were told.
 
     A letter that cannot leave is logged, and tried again at the next run: the edition's own trouble comes first.
     """
+    day = found.day or room.today()
     note = f"told {day} {found.status} {type(found.problem).__name__}"
     try:
         with read(room.engine) as connection:

@@ -110,6 +110,14 @@ class EditionStatus(StrEnum):
     STOPPED = "stopped"  # given up with deliveries unsent
     CANCELLED = "cancelled"  # an editor said no
 
+    @property
+    def frozen(self) -> bool:
+        """Nothing of the edition may change any more."""
+        return self in FROZEN
+
+
+FROZEN = frozenset({EditionStatus.SENDING, EditionStatus.SENT, EditionStatus.STOPPED})
+
 
 @dataclass(frozen=True, slots=True)
 class Edition:
@@ -134,7 +142,7 @@ class Edition:
     @property
     def frozen(self) -> bool:
         """Nothing of it may change any more."""
-        return self.status in (EditionStatus.SENDING, EditionStatus.SENT, EditionStatus.STOPPED)
+        return self.status.frozen
 
 
 class Slot(StrEnum):

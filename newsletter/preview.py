@@ -12,7 +12,7 @@ from pathlib import Path
 from newsletter import daily, dispatch, edit
 from newsletter.errors import BadData, NotSent
 from newsletter.mail.addresses import normalise
-from newsletter.mail.message import WireTemplate, freeze
+from newsletter.mail.message import WireTemplate
 from newsletter.model import Choice, Edition, EditionStatus, Message, Outcome, Verdict
 from newsletter.newsroom import Newsroom
 from newsletter.store import editions
@@ -115,10 +115,7 @@ def _wire(room: Newsroom, edition: Edition, picked: Sequence[Choice], name: str 
     if edition.frozen:
         with read(room.engine) as connection:
             return WireTemplate.loads(editions.wire(connection, edition.id))
-    rendered = dispatch.render_edition(room, edition, picked)
-    return_path = room.config.delivery.return_path
-    paper = room.config.newsletter
-    return freeze(rendered, paper, edition=name or edition.name, return_path=return_path, key=room.signer.current)
+    return dispatch.wire_of(room, edition, dispatch.render_edition(room, edition, picked), name=name)
 
 
 def _marked(room: Newsroom, edition: Edition, picked: Sequence[Choice]) -> str:

@@ -37,6 +37,8 @@ class Report:
     said: str = ""  # the outcome in one line
     problem: NewsletterError | None = None  # why it is not as it should be
     already: bool = False  # it had ended before this run
+    day: date | None = None
+    earlier: tuple[Report, ...] = ()  # editions of other days or slots that this run brought to their end
 
     def figures(self) -> dict[str, object]:
         """What `--json` prints."""
@@ -56,6 +58,7 @@ def of_edition(connection: Connection, edition: Edition, **values: object) -> Re
         seconds = round((edition.ended_at - edition.started_at).total_seconds(), 1)
     figures: dict[str, object] = {
         "edition": edition.name,
+        "day": edition.day,
         "status": status,
         "articles": articles,
         "audience": edition.audience,
@@ -77,7 +80,8 @@ def of_day(room: Newsroom, day: date, **values: object) -> Report:
         edition = editions.get(connection, day, DAILY)
         if edition:
             return of_edition(connection, edition, **values)
-    return Report(**({"edition": day.isoformat(), "status": "nothing_new"} | values))  # type: ignore[arg-type]
+    absent: dict[str, object] = {"edition": day.isoformat(), "day": day, "status": "nothing_new"}
+    return Report(**(absent | values))  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True, slots=True)

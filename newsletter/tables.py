@@ -87,6 +87,21 @@ def _return_path(value: str) -> str:
     return value
 
 
+def _database(value: str) -> str:
+    scheme, _, rest = value.partition("://")
+    if scheme == "sqlite" and rest.startswith("/") and len(rest) > 1:
+        return value
+    if scheme not in ("postgresql", "postgres", "postgresql+psycopg"):
+        raise ValueError(
+            "must begin with sqlite:/// or postgresql://, as sqlite:///subscribers.db or postgresql://user@host/name"
+        )
+    try:
+        urlsplit(value).port  # noqa: B018  looked at for its complaint
+    except ValueError:
+        raise ValueError("its port must be a number up to 65535 (a password with / or @ in it: %2F, %40)") from None
+    return value
+
+
 def _one_line(value: str) -> str:
     if any(ord(c) < 32 for c in value):
         raise ValueError("must be one line without control characters")
@@ -119,7 +134,7 @@ class NewsletterTable(Table):
     postal_address: str = ""
     language: Literal["fr", "en"] = "fr"
     timezone: Annotated[str, AfterValidator(_zone)] = "Africa/Lome"
-    database: str = "sqlite:///subscribers.db"
+    database: Annotated[str, AfterValidator(_database)] = "sqlite:///subscribers.db"
     editors: Annotated[tuple[Mailbox, ...], BeforeValidator(_list_from_text)] = ()
     instance: str | None = None
 

@@ -60,6 +60,14 @@ class Clock:
         self.now += timedelta(**span)
 
 
+class TickingClock(Clock):
+    """Time passes at each look, a second: so what waits for its hour does not make a test wait."""
+
+    def __call__(self) -> datetime:
+        self.now += timedelta(seconds=1)
+        return self.now
+
+
 @pytest.fixture
 def clock() -> Clock:
     return Clock()

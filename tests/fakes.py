@@ -20,6 +20,7 @@ ANSWERS = {
     "policy": Outcome(Verdict.REJECTED, Phase.RCPT, 554, "554 5.7.1 relay access denied"),
     "lost": Outcome(Verdict.LOST, Phase.RCPT, None, "connection closed"),
     "doubt": Outcome(Verdict.UNCERTAIN, Phase.DOT, None, "connection closed after the dot"),
+    "busy": Outcome(Verdict.REFUSED, Phase.CONNECT, 421, "421 4.7.0 too many connections"),
     "refused": Outcome(Verdict.REFUSED, Phase.CONNECT, 535, "535 5.7.8 wrong password"),
 }
 AT_DOT = {"ok", "doubt"}
@@ -46,9 +47,6 @@ class FakeMailer:
 
     def open(self) -> FakeLine:
         return FakeLine(self)
-
-    def find(self, name: str) -> bool:
-        return False
 
     def answer(self, message: Message, at_dot: Callable[[], None]) -> Outcome:
         self._meanwhile(message)

@@ -136,10 +136,34 @@ def test_the_environment_goes_before_the_file_and_says_so(tmp_path: Path) -> Non
     assert "hunter2" not in str(view)
 
 
-def test_the_view_masks_the_databases_password(tmp_path: Path) -> None:
-    config = load_text(tmp_path, TOML, NEWSLETTER_DATABASE="postgresql://lettre:hunter2@db.example/lettre")
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://lettre:hunter2@db.example/lettre",
+        "postgresql://lettre:hun@hunter2@db.example/lettre",
+        "postgresql://lettre:hun%2Fhunter2@db.example/lettre",
+        "postgresql://lettre@db.example/lettre?sslmode=require&password=hunter2&connect_timeout=5",
+        "postgresql:///lettre?host=/run/postgresql&password=hunter2",
+    ],
+)
+def test_the_view_masks_the_databases_password(tmp_path: Path, url: str) -> None:
+    config = load_text(tmp_path, TOML, NEWSLETTER_DATABASE=url)
     assert "hunter2" not in str(list(config.view()))
-    assert config.database_url.startswith("postgresql+psycopg://lettre:hunter2@")
+    assert "hunter2" in config.database_url
+
+
+@pytest.mark.parametrize("port", ["port", "99999", "-1"])
+def test_a_bad_port_of_the_database_is_told(tmp_path: Path, port: str) -> None:
+    found = problems(tmp_path, TOML.replace("[newsletter]", f'[newsletter]\ndatabase = "postgresql://u@h:{port}/x"', 1))
+    assert "newsletter.database" in found[0]
+    assert "port" in found[0]
+
+
+def test_mistakes_of_all_kinds_come_together(tmp_path: Path) -> None:
+    text = TOML.replace("[newsletter]", '[newsletter]\ndatabase = "mysql://x"\nnonsense = 1', 1)
+    found = "\n".join(problems(tmp_path, text + '[delivery]\npassword_file = "nowhere"\nconnections = 0\n'))
+    for key in ("newsletter.database", "newsletter.nonsense", "delivery.password_file", "delivery.connections"):
+        assert key in found
 
 
 def test_a_password_file_lies_beside_the_configuration(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
+import time
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 
@@ -34,7 +35,7 @@ from newsletter.store import deliveries, editions, subscribers
 from newsletter.store.database import read, write
 from newsletter.store.subscribers import NewSubscriber
 from newsletter.tables import NewsletterTable
-from tests.conftest import MORNING, Clock
+from tests.conftest import MORNING, Clock, TickingClock
 from tests.fakes import ANSWERS, FakeMailer
 
 State = DeliveryState
@@ -53,20 +54,12 @@ WIRE = freeze(
 )
 
 
-class FastClock(Clock):
-    """Time passes at each look: a second. So what waits for its hour does not make a test wait."""
-
-    def __call__(self) -> datetime:
-        self.now += timedelta(seconds=1)
-        return self.now
-
-
 class Post:
     """An edition to some people, and runs over it."""
 
     def __init__(self, engine: Engine, *names: str, rules: str = "") -> None:
         self.engine = engine
-        self.clock: Clock = FastClock()
+        self.clock: Clock = TickingClock()
         with write(engine) as connection:
             people = [NewSubscriber(f"{name}@lecteurs.example", f"{name}@lecteurs.example") for name in names]
             subscribers.add(connection, people, consent="test", now=MORNING)
@@ -75,7 +68,13 @@ class Post:
             deliveries.plan(connection, self.id, MORNING)
 
     def run(
-        self, mailer: FakeMailer, *, stop: Stop | None = None, wire: WireTemplate = WIRE, **rules: object
+        self,
+        mailer: FakeMailer,
+        *,
+        stop: Stop | None = None,
+        wire: WireTemplate = WIRE,
+        patient: bool = True,
+        **rules: object,
     ) -> Ending:
         table = DeliveryTable.model_validate({"connections": 1} | rules)
         run = Run(
@@ -87,6 +86,7 @@ class Post:
             until=MORNING + timedelta(hours=table.retry_for_hours),
             clock=self.clock,
             stop=stop or Stop(self.clock),
+            patient=patient,
             chance=lambda: 0.0,
             glance=0.001,
         )
@@ -158,7 +158,7 @@ def test_not_now_is_tried_again_with_the_same_bytes(engine: Engine) -> None:  # 
 
 def test_retries_run_out(engine: Engine) -> None:  # S05
     post = Post(engine, "ama")
-    post.clock = FastClock()
+    post.clock = TickingClock()
 
     def an_hour_later(_message: Message) -> None:
         post.clock.move(hours=1)
@@ -202,7 +202,74 @@ def test_a_relay_that_refuses_us_is_not_the_readers_fault(engine: Engine) -> Non
 def test_the_same_refusal_for_everybody_stops_the_run(engine: Engine) -> None:  # S07
     post = Post(engine, *[f"r{i}" for i in range(60)])
     assert post.run(FakeMailer(default="policy")).end is End.REFUSED
-    assert post.counts() == {"rejected": 20, "pending": 40}
+    assert post.counts() == {"pending": 60}  # no reader's fault: when the relay is in order again, all of them get it
+    assert post.delivery("r0").reply == ANSWERS["policy"].reply  # type: ignore[attr-defined]
+    assert post.run(FakeMailer()).end is End.DONE
+    assert post.counts() == {"accepted": 60}
+
+
+def test_a_relay_that_puts_us_off_is_left_alone_longer_and_longer(engine: Engine) -> None:  # S08
+    post = Post(engine, *[f"r{i}" for i in range(6)])
+    times: list[datetime] = []
+    mailer = FakeMailer({f"r{i}": ["busy"] for i in range(5)}, meanwhile=lambda _message: times.append(post.clock.now))
+    assert post.run(mailer).end is End.DONE
+    assert post.counts() == {"accepted": 6}
+    gaps = [(later - earlier).total_seconds() for earlier, later in itertools.pairwise(times)]
+    assert all(gap >= pause for gap, pause in zip(gaps, (5, 10, 20, 40, 80), strict=False))
+    assert max(gaps[5:]) < 20  # and when it takes one, the others follow
+    assert post.delivery("r0").attempts == 1  # type: ignore[attr-defined]
+
+
+def test_a_relay_that_puts_us_off_is_asked_by_one_line_at_a_time(engine: Engine) -> None:  # S08
+    post = Post(engine, *[f"r{i}" for i in range(8)])
+    together: list[int] = []
+    inside = threading.Semaphore(100)
+    count = itertools.count()
+
+    class Counting(FakeMailer):
+        def answer(self, message: Message, at_dot: Callable[[], None]) -> Outcome:
+            n = next(count)
+            with inside:
+                together.append(100 - inside._value)
+                if 4 <= n < 8:
+                    time.sleep(0.02)  # long enough for another line to come in, if it may
+                return ANSWERS["busy"] if n < 8 else super().answer(message, at_dot)
+
+    assert post.run(Counting(), connections=4).end is End.DONE
+    assert together[4:8] == [1, 1, 1, 1]
+    assert post.counts() == {"accepted": 8}
+
+
+def test_a_relay_that_puts_us_off_for_ever_ends_with_the_time(engine: Engine) -> None:
+    post = Post(engine, "ama", "kodjo")
+    assert post.run(FakeMailer(default="busy"), retry_for_hours=0.5).end is End.DONE
+    assert post.counts() == {"rejected": 2}
+    assert post.delivery("ama").reply.startswith("expired")  # type: ignore[attr-defined]
+
+
+def test_lines_that_die_together_are_one_loss(engine: Engine) -> None:
+    post = Post(engine, *[f"r{i}" for i in range(12)])
+    first = threading.Barrier(4)
+    count = itertools.count()
+
+    class Cut(FakeMailer):
+        def answer(self, message: Message, at_dot: Callable[[], None]) -> Outcome:
+            n = next(count)
+            if n < 4:
+                first.wait(timeout=10)
+            return ANSWERS["lost"] if n < 8 else super().answer(message, at_dot)
+
+    assert post.run(Cut(), connections=4).end is End.LOST  # four at once, and four more one after the other
+    assert next(count) == 8
+
+
+def test_a_run_without_patience_leaves_what_is_put_off(engine: Engine) -> None:
+    post = Post(engine, "ama", "kodjo")
+    mailer = FakeMailer({"ama": ["later", "ok"]})
+    assert post.run(mailer, patient=False).end is End.WAITING
+    assert post.states() == {"ama": "deferred", "kodjo": "accepted"}
+    assert post.run(mailer).end is End.DONE
+    assert post.states() == {"ama": "accepted", "kodjo": "accepted"}
 
 
 def test_many_unknown_mailboxes_do_not_stop_the_run(engine: Engine) -> None:  # S07
@@ -401,6 +468,6 @@ def test_different_words_for_one_refusal_are_one_refusal() -> None:
     ends = []
     for i in range(20):
         reply = f"554 5.7.1 <r{i}@lecteurs.example>: relay access denied (id {i}AB42F)"
-        ends.append(judge.see(i, Outcome(ANSWERS["policy"].verdict, Phase.RCPT, 554, reply)))
+        ends.append(judge.see(i, Outcome(ANSWERS["policy"].verdict, Phase.RCPT, 554, reply), 0))
     assert ends[-1] is End.REFUSED
     assert not any(ends[:-1])

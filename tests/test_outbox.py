@@ -15,7 +15,6 @@ from pathlib import Path
 
 import pytest
 
-from newsletter.errors import Unavailable
 from newsletter.mail.outbox import Outbox, file_name
 from newsletter.model import Message, Outcome, Phase, Verdict
 from tests.conftest import MORNING, Clock
@@ -72,17 +71,6 @@ def test_a_second_time_changes_nothing(folder: Path, place: str) -> None:
     assert send(folder, dots=dots).verdict is Verdict.ACCEPTED
     assert names(folder) == [place]
     assert dots == []
-    assert Outbox(folder, Clock()).find(NAME)
-
-
-def test_found_only_where_it_is_delivered(folder: Path) -> None:
-    outbox = Outbox(folder, Clock())
-    assert not outbox.find(NAME)
-    send(folder)
-    assert outbox.find(NAME)
-    assert not outbox.find(NAME[:-1])
-    (folder / "new" / NAME).rename(folder / "tmp" / NAME)
-    assert not outbox.find(NAME)
 
 
 def test_a_repeat_on_the_same_line_finds_it_too(folder: Path) -> None:
@@ -137,7 +125,7 @@ def test_killed_at_any_point_it_is_there_whole_or_not_at_all(folder: Path, at: s
     root = Path(__file__).parent.parent
     died = subprocess.run([sys.executable, "-c", script, str(folder), at], cwd=root)
     assert died.returncode == -signal.SIGKILL
-    assert Outbox(folder, Clock()).find(NAME) is (at == "link")
+    assert (folder / "new" / NAME).exists() is (at == "link")
     assert send(folder).verdict is Verdict.ACCEPTED
     assert [name for name in names(folder) if not name.startswith("tmp/")] == [f"new/{NAME}"]
     assert (folder / "new" / NAME).read_bytes() == CONTENT
@@ -173,8 +161,6 @@ def test_a_file_in_the_folder_s_place_refuses(tmp_path: Path) -> None:
     assert outcome.verdict is Verdict.REFUSED
     assert "cannot write into the outbox" in outcome.reply
     assert len(outcome.reply.splitlines()) == 1
-    with pytest.raises(Unavailable, match="cannot read the outbox"):
-        Outbox(tmp_path / "outbox", Clock()).find(NAME)
 
 
 @pytest.mark.parametrize(
@@ -191,4 +177,3 @@ def test_file_names_are_harmless(folder: Path, name: str, file: str) -> None:
     assert file_name(name) == file
     assert send(folder, message(name=name)).verdict is Verdict.ACCEPTED
     assert names(folder) == [f"new/{file}"]
-    assert Outbox(folder, Clock()).find(name)

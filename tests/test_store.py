@@ -51,7 +51,7 @@ def keep(
 def found(engine: Engine, **values: object) -> list[Article]:
     with read(engine) as connection:
         since = NOW - timedelta(days=1)
-        return [one.article for one in articles.candidates(connection, since=since, seen_since=NOW)]
+        return [one.article for one in articles.candidates(connection, since=since, seen_since=NOW, day=NOW.date())]
 
 
 def people(engine: Engine, *names: str) -> None:
@@ -64,7 +64,7 @@ def an_edition(engine: Engine, day: date = DAY) -> int:
     """A planned edition that carries article 1."""
     keep(engine, article(1))
     with write(engine) as connection:
-        candidates = articles.candidates(connection, since=NOW - timedelta(days=1), seen_since=NOW)
+        candidates = articles.candidates(connection, since=NOW - timedelta(days=1), seen_since=NOW, day=NOW.date())
         choices = [Choice(one, picked=True, reason="choisi", place=i) for i, one in enumerate(candidates, 1)]
         edition = editions.keep_draft(connection, day, DAILY, NOW, choices)
         editions.move(connection, edition.id, [EditionStatus.DRAFT], EditionStatus.SENDING, started_at=NOW)
@@ -176,7 +176,9 @@ def test_an_article_without_a_date_counts_from_when_it_was_first_seen(engine: En
     keep(engine, article(1, published=None), article(2), first=True)
     with read(engine) as connection:
         undated = next(
-            one for one in articles.candidates(connection, since=NOW - timedelta(days=1), seen_since=NOW) if one.id == 1
+            one
+            for one in articles.candidates(connection, since=NOW - timedelta(days=1), seen_since=NOW, day=NOW.date())
+            if one.id == 1
         )
     assert undated.published == NOW
     assert not undated.archived
@@ -186,7 +188,7 @@ def test_the_first_reading_of_an_undated_source_is_its_archive(engine: Engine) -
     keep(engine, article(1, published=None), article(2, published=None), first=True)
     keep(engine, article(1, published=None), article(3, published=None), now=NOW + timedelta(hours=1))
     with read(engine) as connection:
-        candidates = articles.candidates(connection, since=NOW - timedelta(days=1), seen_since=NOW)
+        candidates = articles.candidates(connection, since=NOW - timedelta(days=1), seen_since=NOW, day=NOW.date())
     assert {one.id: one.archived for one in candidates} == {1: True, 2: True, 3: False}
 
 
@@ -199,7 +201,7 @@ def test_an_article_is_updated_until_its_edition_is_frozen(engine: Engine) -> No
 def test_what_went_out_is_known_as_used(engine: Engine) -> None:
     edition_id = an_edition(engine)
     with read(engine) as connection:
-        values = {"since": NOW - timedelta(days=1), "seen_since": NOW}
+        values = {"since": NOW - timedelta(days=1), "seen_since": NOW, "day": NOW.date()}
         assert articles.candidates(connection, **values)[0].used_in == "2026-11-23"
         assert articles.candidates(connection, **values, edition_id=edition_id)[0].used_in is None
 
@@ -309,7 +311,7 @@ def test_what_has_run_out_of_time_is_rejected_with_the_last_reply(engine: Engine
     with write(engine) as connection:
         first, second = deliveries.claim(connection, edition_id, NOW, 10)
         deliveries.record(connection, first.id, State.DEFERRED, now=NOW, reply="450 plus tard", next_attempt=NOW)
-        deliveries.give_back(connection, second.id, NOW)
+        deliveries.give_back(connection, [second.id], NOW)
         assert deliveries.expire(connection, edition_id, "expired", NOW) == 2
         assert dict(deliveries.refusals(connection, edition_id)) == {
             "expired; the last reply was: 450 plus tard": 1,

@@ -74,8 +74,10 @@ def send(
 
     day = _not_in_future(room, day)
     stop = Stop(room.clock, room.clock() + max_time if max_time is not None else None)
-    with _signals_to(stop), _progress(stop, quiet=as_json or dry_run) as watch:
+    with _signals_to(stop), _progress(room, stop, quiet=as_json or dry_run) as watch:
         found = daily.send(room, day, regardless=regardless, dry_run=dry_run, watch=watch)
+    for one in found.earlier:
+        complain(f"edition {one.edition}, begun by an earlier run: {one.said}")
     if as_json:
         print_json(found.figures())
         if found.problem:
@@ -95,8 +97,8 @@ def _not_in_future(room: Newsroom, day: date | None) -> date:
 def _exit_code(found: Report) -> int:
     if found.problem:
         return exit_code(found.problem)
-    finished_badly = found.status == "sent" and (found.rejected or found.uncertain)
-    return 3 if finished_badly and not found.already else 0
+    ended = [*found.earlier, *([] if found.already else [found])]
+    return 3 if any(one.status == "sent" and (one.rejected or one.uncertain) for one in ended) else 0
 
 
 @contextmanager
@@ -117,22 +119,30 @@ def _signals_to(stop: Any) -> Iterator[None]:
 
 
 @contextmanager
-def _progress(stop: Any, *, quiet: bool) -> Iterator[Watch]:
-    """A bar with rate and finishing time on a terminal; nothing in cron."""
+def _progress(room: Newsroom, stop: Any, *, quiet: bool) -> Iterator[Watch]:
+    """A bar with rate and finishing time, on the newsroom's clock, on a terminal; nothing in cron."""
     from newsletter.dispatch import Watch
 
     if quiet or not sys.stderr.isatty():
         yield Watch(stop)
         return
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn
+    from rich.text import Text
+
+    class FinishingTime(ProgressColumn):
+        def render(self, task: Task) -> Text:
+            if task.time_remaining is None or task.finished:
+                return Text("")
+            end = room.clock() + timedelta(seconds=task.time_remaining)
+            return Text(f"ends at {end.astimezone(room.config.newsletter.zone):%H:%M}")
 
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn("{task.fields[rate]}"),
-        TimeRemainingColumn(),
+        FinishingTime(),
     )
     with Progress(*columns, console=Console(stderr=True)) as bar:
         tasks: list[Any] = []

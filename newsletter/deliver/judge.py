@@ -1,6 +1,7 @@
 """What a relay's words mean for the run as a whole. Pure but for its own counting; it touches nothing outside.
 
-One bad address never stops a run; a relay that refuses everybody does, and so does a line that keeps dying.
+One bad address never stops a run; a relay that refuses everybody does, and so does a line that keeps dying. A relay
+that says "not now" to us (421, 4xx at the greeting, the log-in or MAIL) is left alone for longer and longer.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from newsletter.model import Outcome, Verdict
 
 LOSSES = 5  # lost lines without progress end the run
 LOSSES_OF_ONE = 3  # lost lines of one delivery, while others pass, put that one off
-REFUSALS = 3  # times the relay refused us before any reader was named
+REFUSALS = 3  # times the relay refused us for good before any reader was named
 SAME_REJECTIONS = 20  # the same 5xx for that many readers in a row, with no other reply between
 
 # Replies about one mailbox (RFC 3463, 3.2 and 3.3): they say nothing of the relay.
@@ -25,6 +26,7 @@ class End(StrEnum):
     """Why a run ended."""
 
     DONE = "done"  # every delivery has ended
+    WAITING = "waiting"  # what is left is put off, and this run does not wait for it
     STOPPED = "stopped"  # told to stop, or out of time
     LOST = "lost"  # the line to the relay keeps dying
     REFUSED = "refused"  # the relay refuses everything
@@ -34,43 +36,60 @@ class Judge:
     """Watches the outcomes of one run; says when it must end."""
 
     def __init__(self) -> None:
-        self._losses = 0
         self._refusals = 0
-        self._same: tuple[str, int] = ("", 0)
+        self._sign: str | None = None  # of the last rejection, and whose rejections in a row had it
+        self._alike: list[int] = []
         self._lost: Counter[int] = Counter()
-        self._any_other = False
+        self.losses = 0  # lost lines since the last progress
+        self.put_offs = 0  # times the relay said "not now" to us since the last progress
         self.last_reply = ""
 
     @property
-    def losses(self) -> int:
-        """Lost lines since the last progress."""
-        return self._losses
+    def troubles(self) -> int:
+        """Losses and put-offs since the last progress. While there are any, one line at a time tries its luck."""
+        return self.losses + self.put_offs
 
-    def see(self, delivery_id: int, outcome: Outcome) -> End | None:
-        """Take in an outcome; the end it brings, if any."""
+    def see(self, delivery_id: int, outcome: Outcome, began: int) -> End | None:
+        """Take in an outcome; the end it brings, if any.
+
+        `began` is `troubles` as it was when the message was begun: lines that die together are one loss.
+        """
         self.last_reply = outcome.reply or self.last_reply
+        counts = began == self.troubles
         if outcome.verdict is Verdict.LOST:
-            self._losses += 1
+            self.losses += counts
             self._lost[delivery_id] += 1
-            return End.LOST if self._losses >= LOSSES else None
+            return End.LOST if self.losses >= LOSSES else None
+        if outcome.verdict is Verdict.REFUSED and is_for_now(outcome):
+            self.put_offs += counts
+            return None
         if outcome.verdict is Verdict.REFUSED:
             self._refusals += 1
             return End.REFUSED if self._refusals >= REFUSALS else None
-        self._losses = self._refusals = 0
-        return self._see_rejection(outcome)
+        self.losses = self.put_offs = self._refusals = 0
+        return self._see_rejection(delivery_id, signature(outcome))
 
-    def _see_rejection(self, outcome: Outcome) -> End | None:
-        sign = signature(outcome)
-        if sign is None:
-            self._any_other = True
-            self._same = ("", 0)
-            return None
-        self._same = (sign, self._same[1] + 1 if sign == self._same[0] else 1)
-        return End.REFUSED if self._same[1] >= SAME_REJECTIONS else None
+    def _see_rejection(self, delivery_id: int, sign: str | None) -> End | None:
+        ended = bool(self.relays_fault)
+        if sign != self._sign and not ended:
+            self._sign, self._alike = sign, []
+        if sign is not None and sign == self._sign:
+            self._alike.append(delivery_id)
+        return End.REFUSED if self.relays_fault else None
+
+    @property
+    def relays_fault(self) -> tuple[int, ...]:
+        """The deliveries rejected in a row with one and the same words, when they ended the run: no reader's fault."""
+        return tuple(self._alike) if len(self._alike) >= SAME_REJECTIONS else ()
 
     def tired_of(self, delivery_id: int) -> bool:
         """This one has lost its line again and again while others passed."""
-        return self._lost[delivery_id] >= LOSSES_OF_ONE and self._losses < self._lost[delivery_id]
+        return self._lost[delivery_id] >= LOSSES_OF_ONE and self.losses < self._lost[delivery_id]
+
+
+def is_for_now(outcome: Outcome) -> bool:
+    """Whether a relay that refuses us may have us later: 4xx (RFC 5321, 4.2.1), 421 among them."""
+    return outcome.code is not None and outcome.code // 100 == 4
 
 
 def signature(outcome: Outcome) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
@@ -57,9 +57,9 @@ class Ledger:
         with self._writing() as connection:
             deliveries.at_dot(connection, delivery.id, first_attempt, self._clock())
 
-    def give_back(self, delivery: Delivery) -> None:
+    def give_back(self, ids: Iterable[int]) -> None:
         with self._writing() as connection:
-            deliveries.give_back(connection, delivery.id, self._clock())
+            deliveries.give_back(connection, list(ids), self._clock())
 
     def skip(self, delivery: Delivery) -> None:
         reply = "left before the message had begun"

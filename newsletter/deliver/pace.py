@@ -35,6 +35,17 @@ def following(rate: Rate, this_turn: datetime) -> datetime:
     return this_turn + timedelta(seconds=rate.interval)
 
 
-def pause_after_loss(losses: int) -> float:
-    """Seconds to wait before connecting again after so many lost connections in a row: 0.25, 0.5, 1, 2, …, 8."""
-    return float(min(0.25 * 2 ** (losses - 1), 8.0)) if losses else 0.0
+def pause(losses: int, put_offs: int) -> timedelta:
+    """How long to leave the relay alone after so many lost connections, and so many times "not now", in a row.
+
+    Losses: 1, 2, 4, 8 seconds, so that a relay may be started anew meanwhile. "Not now": 5, 10, 20, … up to 300.
+    """
+    after_losses = 2.0 ** min(losses - 1, 3) if losses else 0.0
+    after_put_offs = min(5 * 2.0 ** (put_offs - 1), 300.0) if put_offs else 0.0
+    return timedelta(seconds=max(after_losses, after_put_offs))
+
+
+def left(pause: timedelta, since: datetime, now: datetime) -> float:
+    """Seconds that are left of a pause. A clock that was set back ends it."""
+    gone = now - since
+    return (pause - gone).total_seconds() if timedelta(0) <= gone < pause else 0.0

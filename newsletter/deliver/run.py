@@ -59,6 +59,7 @@ class Run:
     until: datetime  # when the retries of this edition run out
     clock: Callable[[], datetime]
     stop: Stop
+    patient: bool = True  # wait for what the relay has put off
     chance: Callable[[], float] = random.random
     glance: float = 0.5  # seconds between two looks at the stop, while there is nothing to do
     ended: Callable[[Delivery, DeliveryState], None] = field(default=lambda delivery, state: None)
@@ -72,24 +73,26 @@ class Ending:
     reply: str = ""
 
 
-def recover(run: Run) -> None:
-    """Put in order what a dead run left. Only for who holds the sending lock.
+def recover(run: Run) -> int:
+    """Put in order what a dead run left; returns how many readers get nothing any more, since the time is over.
+
+    Only for who holds the sending lock.
 
     A dot on its way is in doubt, unless sending again cannot repeat it (an outbox finds the file it has written).
     """
     run.ledger.release()
     for delivery in run.ledger.in_doubt():
         if run.mailer.repeats_safely:
-            run.ledger.give_back(delivery)
+            run.ledger.give_back([delivery.id])
         else:
             said = "the run ended before the relay's reply was recorded"
             run.ledger.record(delivery, DeliveryState.UNCERTAIN, reply=said)
-    if run.clock() >= run.until:  # nobody wants the paper of the day before yesterday
-        _expire(run)
+    # Nobody wants the paper of the day before yesterday.
+    return _expire(run) if run.clock() >= run.until else 0
 
 
-def _expire(run: Run) -> None:
-    run.ledger.expire(f"expired: not accepted within {run.rules.retry_for_hours:g} hours")
+def _expire(run: Run) -> int:
+    return run.ledger.expire(f"expired: not accepted within {run.rules.retry_for_hours:g} hours")
 
 
 def deliver(run: Run) -> Ending:
@@ -117,6 +120,8 @@ class Supply:
         self._busy = 0  # deliveries in the workers' hands
         self._change = threading.Condition()
         self._judge = Judge()
+        self._pause = timedelta(0)  # we leave the relay alone for that long, since then
+        self._paused_at = run.clock()
         self._end: End | None = None
         self._opening = True  # what a dead run left in doubt goes first
         self._next_turn = run.ledger.next_turn() if run.rules.rate else None
@@ -124,8 +129,8 @@ class Supply:
 
     def close(self) -> Ending:
         """Give back what was claimed and not begun."""
-        for delivery in self._ready:
-            self._run.ledger.give_back(delivery)
+        self._run.ledger.give_back(delivery.id for delivery in self._ready)
+        self._run.ledger.give_back(self._judge.relays_fault)
         end = self._end or End.DONE
         if end is End.STOPPED and self._run.ledger.all_ended(self._repeats_doubts()):
             end = End.DONE  # told to stop when the last message was under way already
@@ -136,9 +141,9 @@ class Supply:
     def work(self) -> None:
         try:
             with self._run.mailer.open() as line:
-                while (delivery := self._next()) is not None:
+                while (turn := self._next()) is not None:
                     try:
-                        self._send(line, delivery)
+                        self._send(line, *turn)
                     finally:
                         self._free()
         except BaseException as error:  # a thread's exception would be printed and forgotten: it belongs to deliver()
@@ -146,7 +151,7 @@ class Supply:
                 self.failure = self.failure or error
                 self._finish(End.STOPPED)
 
-    def _send(self, line: Line, delivery: Delivery) -> None:
+    def _send(self, line: Line, delivery: Delivery, troubles: int) -> None:
         ledger = self._run.ledger
         if not ledger.wants_it(delivery):
             ledger.skip(delivery)
@@ -160,7 +165,7 @@ class Supply:
             self._run.ended(delivery, DeliveryState.REJECTED)
             return
         outcome = line.send(message, lambda: ledger.at_dot(delivery, first))
-        self._record(delivery, outcome, first)
+        self._record(delivery, outcome, first, troubles)
 
     def _message(self, delivery: Delivery, first: datetime) -> Message:
         return self._run.wire.splice(
@@ -171,11 +176,13 @@ class Supply:
             date=first,
         )
 
-    def _record(self, delivery: Delivery, outcome: Outcome, first: datetime) -> None:
+    def _record(self, delivery: Delivery, outcome: Outcome, first: datetime, troubles: int) -> None:
         ledger = self._run.ledger
         with self._change:
-            end = self._judge.see(delivery.id, outcome)
+            end = self._judge.see(delivery.id, outcome, troubles)
             tired = self._judge.tired_of(delivery.id)
+            self._pause = pace.pause(self._judge.losses, self._judge.put_offs)
+            self._paused_at = self._run.clock()
         if outcome.verdict in REPORTED:
             state = REPORTED[outcome.verdict]
             ledger.record(delivery, state, code=outcome.code, reply=outcome.reply, first_attempt=first)
@@ -191,28 +198,48 @@ class Supply:
                 next_attempt=again,
             )
         else:
-            ledger.give_back(delivery)
+            ledger.give_back([delivery.id])
         if end:
             with self._change:
                 self._finish(end)
-        elif outcome.verdict in (Verdict.LOST, Verdict.REFUSED):
-            self._rest(pace.pause_after_loss(max(1, self._judge.losses)))
 
     # --- Who sends what, when
 
-    def _next(self) -> Delivery | None:
-        """The next delivery, when its turn has come; None when there is nothing more to do."""
+    def _next(self) -> tuple[Delivery, int] | None:
+        """The next delivery, when its turn has come, with the troubles there are; None when there is nothing to do."""
         with self._change:
             while True:
                 if self._end or self._stopped():
                     return None
+                if self._resting():
+                    continue
                 if not self._ready and not self._refill():
                     if self._over():
                         return None
                     continue
                 if self._wait_for_turn():
                     self._busy += 1
-                    return self._ready.popleft()
+                    return self._ready.popleft(), self._judge.troubles
+
+    def _resting(self) -> bool:
+        """The relay is in trouble, or puts us off: left alone for a while, then asked by one line at a time."""
+        if not self._judge.troubles:
+            return False
+        if self._busy:
+            self._change.wait(timeout=1.0)
+            return True
+        if self._expired():
+            self._run.ledger.give_back(delivery.id for delivery in self._ready)
+            self._ready.clear()
+            _expire(self._run)
+            return False
+        left = pace.left(self._pause, self._paused_at, self._run.clock())
+        if left:
+            self._wait(left)
+        return bool(left)
+
+    def _expired(self) -> bool:
+        return self._run.clock() >= self._run.until
 
     def _refill(self) -> bool:
         """Claim more: what an earlier run left in doubt, then what is due, then what fell into doubt in this one."""
@@ -228,7 +255,7 @@ class Supply:
         return bool(claimed)
 
     def _repeats_doubts(self) -> bool:
-        return self._run.rules.on_uncertain == "resend" and self._run.clock() < self._run.until
+        return self._run.rules.on_uncertain == "resend" and not self._expired()
 
     def _over(self) -> bool:
         """Nothing to hand out now: wait for what comes back or falls due, or see that all has ended."""
@@ -239,12 +266,15 @@ class Supply:
         if not counts[DeliveryState.PENDING] and not counts[DeliveryState.DEFERRED]:
             self._finish(End.DONE)
             return True
-        now = self._run.clock()
-        if now >= self._run.until:
+        if self._expired():
             _expire(self._run)
             return False
+        if not self._run.patient:
+            self._finish(End.WAITING)
+            return True
+        now = self._run.clock()
         due = min(self._run.ledger.next_attempt() or now + timedelta(seconds=1), self._run.until)
-        self._pause((due - now).total_seconds())
+        self._wait((due - now).total_seconds())
         return False
 
     def _wait_for_turn(self) -> bool:
@@ -255,7 +285,7 @@ class Supply:
         now = self._run.clock()
         turn = pace.turn(rate, self._next_turn, now)
         if turn > now:
-            self._pause((turn - now).total_seconds())
+            self._wait((turn - now).total_seconds())
             return False
         self._next_turn = pace.following(rate, turn)
         self._run.ledger.keep_turn(self._next_turn)
@@ -266,14 +296,9 @@ class Supply:
             self._finish(End.STOPPED)
         return self._end is not None
 
-    def _pause(self, seconds: float) -> None:
+    def _wait(self, seconds: float) -> None:
         """Wait, but not past a stop."""
         self._change.wait(timeout=max(0.001, min(seconds, self._run.glance, self._run.stop.seconds_left())))
-
-    def _rest(self, seconds: float) -> None:
-        """After a loss: leave the relay alone for a while."""
-        with self._change:
-            self._change.wait_for(lambda: self._end or self._run.stop.asked, timeout=seconds)
 
     def _free(self) -> None:
         with self._change:

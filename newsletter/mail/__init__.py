@@ -43,13 +43,9 @@ class Mailer(Protocol):
 
     @property
     def repeats_safely(self) -> bool:
-        """Offering a message again never makes a second copy: what `find` does not find is certainly not there."""
+        """Offering a message again never makes a second copy: by its name it is known to be there already."""
         ...
 
     def open(self) -> Line:
         """A new line. Touches nothing yet."""
-        ...
-
-    def find(self, name: str) -> bool:
-        """Whether the message of this name is certainly delivered already. A relay cannot tell, and says no."""
         ...

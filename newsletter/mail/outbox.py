@@ -15,7 +15,6 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import quote
 
-from newsletter.errors import Unavailable
 from newsletter.mail.headers import one_line
 from newsletter.model import Message, Outcome, Phase, Verdict
 
@@ -34,13 +33,6 @@ class Outbox:
     def open(self) -> OutboxLine:
         """A new line. It makes the folders when there is something to send."""
         return OutboxLine(self._path, self._clock)
-
-    def find(self, name: str) -> bool:
-        """Whether the message of this name was delivered and is still there. Raises Unavailable."""
-        try:
-            return file_name(name) in _delivered(self._path)
-        except OSError as error:
-            raise Unavailable(f"cannot read the outbox {self._path}: {error.strerror or error}") from None
 
 
 class OutboxLine:

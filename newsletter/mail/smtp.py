@@ -72,10 +72,6 @@ class Relay:
         connect = partial(dial, self._via, self._password, self._hello, self._context, self._patience, self._clock)
         return RelayLine(connect, self._patience, self._messages)
 
-    def find(self, name: str) -> bool:
-        """A relay cannot be asked."""
-        return False
-
 
 class RelayLine:
     """One connection at a time, made anew where it has ended. For one thread."""

@@ -6,16 +6,14 @@ import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, Select, and_, exists, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, exists, func, insert, or_, select, update
 
-from newsletter.model import Article, Candidate, EditionStatus, Picture
+from newsletter.model import FROZEN, Article, Candidate, EditionStatus, Picture
 from newsletter.store.schema import article_keys, articles, choices, editions
 
-FROZEN = (EditionStatus.SENDING, EditionStatus.SENT, EditionStatus.STOPPED)
-TAKEN = (EditionStatus.APPROVED, *FROZEN)  # an edition in one of these keeps its articles for itself
 GRACE = timedelta(minutes=10)  # two sources of one collecting are not seen at the very same second
 
 
@@ -52,14 +50,15 @@ def seen_again(connection: Connection, source: str, now: datetime) -> None:
 
 
 def candidates(
-    connection: Connection, *, since: datetime, seen_since: datetime, edition_id: int | None = None
+    connection: Connection, *, since: datetime, seen_since: datetime, day: date, edition_id: int | None = None
 ) -> list[Candidate]:
-    """The articles to choose from: published since, or given by a source since; the newest first.
+    """The articles to choose from for the edition of `day`: published since, or given by a source since; the newest
+    first.
 
-    `edition_id` is the edition they are for: what it carries itself does not count as used.
+    `edition_id` is that edition, where it is there already: what it carries itself does not count as used.
     """
     considered = or_(articles.c.published >= since, articles.c.last_seen >= seen_since - GRACE)
-    used = _used_in(edition_id)
+    used = _used_in(day, edition_id)
     query = select(articles, used.label("used_day")).where(considered)
     rows = connection.execute(query.order_by(articles.c.published.desc(), articles.c.id.desc()))
     return [_candidate(row) for row in rows]
@@ -67,16 +66,28 @@ def candidates(
 
 def chosen(connection: Connection, ids: Iterable[int]) -> dict[int, Candidate]:
     """Candidates by id."""
-    query = select(articles, _used_in(None).label("used_day")).where(articles.c.id.in_(list(ids)))
+    query = select(articles, _used_in().label("used_day")).where(articles.c.id.in_(list(ids)))
     return {row.id: _candidate(row) for row in connection.execute(query)}
 
 
-def _used_in(edition_id: int | None) -> Any:
-    """The day of the edition that keeps an article for itself, if there is one."""
+def taken(connection: Connection, edition_id: int) -> dict[int, date]:
+    """The articles picked for this edition that have gone out in another: which, and of what day."""
+    used = _used_in(edition_id=edition_id).label("used_day")
+    query = select(articles.c.id, used).join(choices, choices.c.article_id == articles.c.id)
+    rows = connection.execute(query.where(choices.c.edition_id == edition_id, choices.c.picked))
+    return {row.id: row.used_day for row in rows if row.used_day}
+
+
+def _used_in(day: date | None = None, edition_id: int | None = None) -> Any:
+    """The day of the edition that keeps an article for itself, if there is one: a frozen one for good; an approved one
+    while it can still go out, which for `day` is no earlier one's case."""
+    keeps: ColumnElement[bool] = editions.c.status.in_(FROZEN)
+    if day is not None:
+        keeps = or_(keeps, and_(editions.c.status == EditionStatus.APPROVED, editions.c.day >= day))
     query: Select[Any] = (
         select(func.max(editions.c.day))
         .select_from(choices.join(editions, editions.c.id == choices.c.edition_id))
-        .where(choices.c.article_id == articles.c.id, choices.c.picked, editions.c.status.in_(TAKEN))
+        .where(choices.c.article_id == articles.c.id, choices.c.picked, keeps)
     )
     if edition_id is not None:
         query = query.where(editions.c.id != edition_id)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from newsletter.errors import AlreadyRunning, DatabaseError
 
@@ -27,7 +27,10 @@ BUSY_SECONDS = 60  # how long a writer waits for another
 def open_engine(url: str) -> Engine:
     """An engine for a URL of `Config.database_url`."""
     if not url.startswith("sqlite:"):
-        return create_engine(url, pool_pre_ping=True)
+        try:
+            return create_engine(url, pool_pre_ping=True)
+        except (ArgumentError, ValueError) as error:
+            raise DatabaseError(f"the database's address cannot be read: {_first_line(error)}") from None
     engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS})
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
@@ -170,7 +173,11 @@ def sending_lock(engine: Engine) -> Iterator[None]:
 
 @contextmanager
 def _file_lock(path: Path) -> Iterator[None]:
-    with path.open("a+") as file:
+    try:
+        file = path.open("a+")
+    except OSError as error:
+        raise DatabaseError(f"{path}: {error.strerror}: who sends must be able to write there") from error
+    with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

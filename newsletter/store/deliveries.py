@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -79,9 +80,10 @@ def at_dot(connection: Connection, delivery_id: int, first_attempt: datetime, no
     _set(connection, deliveries.c.id == delivery_id, state=State.SENDING, first_attempt=first_attempt, at=now)
 
 
-def give_back(connection: Connection, delivery_id: int, now: datetime) -> None:
-    """Nothing was offered to the relay, or the line died before the dot: no attempt is counted."""
-    _set(connection, deliveries.c.id == delivery_id, state=State.PENDING, at=now)
+def give_back(connection: Connection, ids: Sequence[int], now: datetime) -> None:
+    """To be sent as before: nothing was offered to the relay, or the line died before the dot, or the relay refused
+    everybody alike. No attempt is counted, or not one more."""
+    _set(connection, deliveries.c.id.in_(ids), state=State.PENDING, at=now)
 
 
 def record(

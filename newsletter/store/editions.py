@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
-from newsletter.model import Choice, Edition, EditionStatus
+from newsletter.model import FROZEN, Choice, Edition, EditionStatus
 from newsletter.store import articles
 from newsletter.store.schema import choices, editions
-
-PICKED_FOR_GOOD = (EditionStatus.SENDING, EditionStatus.SENT, EditionStatus.STOPPED)
 
 
 def get(connection: Connection, day: date, slot: str) -> Edition | None:
@@ -42,7 +40,7 @@ def last_picking(connection: Connection, slot: str, before: date) -> datetime | 
     """When the last edition before that day was picked, among those that went out."""
     return connection.execute(
         select(func.max(editions.c.picked_at)).where(
-            editions.c.slot == slot, editions.c.day < before, editions.c.status.in_(PICKED_FOR_GOOD)
+            editions.c.slot == slot, editions.c.day < before, editions.c.status.in_(FROZEN)
         )
     ).scalar()
 
@@ -69,13 +67,22 @@ def keep_draft(connection: Connection, day: date, slot: str, picked_at: datetime
 
 
 def move(
-    connection: Connection, edition_id: int, origin: Iterable[EditionStatus], to: EditionStatus, **values: Any
+    connection: Connection,
+    edition_id: int,
+    origin: Iterable[EditionStatus],
+    to: EditionStatus,
+    *,
+    picked_at: datetime | None = None,
+    **values: Any,
 ) -> bool:
-    """Bring an edition from one status to another; False where it was in none of `origin` any more.
+    """Bring an edition from one status to another; False where it was in none of `origin` any more, or was picked at
+    another moment than `picked_at`.
 
     Compare and set: of two who try at once, one succeeds.
     """
-    here = editions.c.id == edition_id, editions.c.status.in_(list(origin))
+    here = [editions.c.id == edition_id, editions.c.status.in_(list(origin))]
+    if picked_at is not None:
+        here.append(editions.c.picked_at == picked_at)
     return bool(connection.execute(update(editions).where(*here).values(status=to, **values)).rowcount)
 
 
@@ -104,15 +111,12 @@ def picked(connection: Connection, edition_id: int) -> int:
     return connection.execute(select(func.count()).select_from(choices).where(*here)).scalar_one()
 
 
-def leave_out(connection: Connection, edition_id: int, article_id: int, reason: str) -> None:
-    """Take an article out of the choice, and say why."""
-    here = choices.c.edition_id == edition_id, choices.c.article_id == article_id
-    connection.execute(update(choices).where(*here).values(picked=False, place=None, reason=reason))
-
-
-def renumber(connection: Connection, edition_id: int) -> None:
-    """Close the gaps that articles left out have made: places run from 1 again."""
+def leave_out(connection: Connection, edition_id: int, reasons: Mapping[int, str]) -> None:
+    """Take articles out of the choice, each by its id and with the reason why. The places run from 1 again."""
     here = choices.c.edition_id == edition_id
+    for article_id, reason in reasons.items():
+        one = here, choices.c.article_id == article_id
+        connection.execute(update(choices).where(*one).values(picked=False, place=None, reason=reason))
     picked = connection.execute(select(choices.c.article_id).where(here, choices.c.picked).order_by(choices.c.place))
     for place, article_id in enumerate(picked.scalars().all(), 1):
         connection.execute(update(choices).where(here, choices.c.article_id == article_id).values(place=place))
