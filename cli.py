@@ -22,6 +22,12 @@ COMMANDS = {
     "subscribers": "people",
     "config": "setup",
     "adopt": "setup",
+    "serve": "serving",
+    "run": "serving",
+    "schedule": "serving",
+    "embed": "serving",
+    "tidy": "serving",
+    "keys": "serving",
     "database": "setup",
 }
 

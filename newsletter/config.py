@@ -21,11 +21,40 @@ from pydantic import ValidationError
 
 from newsletter.errors import ConfigError
 from newsletter.settings import Days, Rate, Via
-from newsletter.tables import DeliveryTable, NewsletterTable, PickTable, ScheduleTable, Source, Table, Tables
+from newsletter.tables import (
+    DeliveryTable,
+    NewsletterTable,
+    PickTable,
+    PrivacyTable,
+    ScheduleTable,
+    SignUpTable,
+    Source,
+    Table,
+    Tables,
+    WebTable,
+)
 
-__all__ = ["Config", "DeliveryTable", "NewsletterTable", "PickTable", "ScheduleTable", "Source", "find", "load"]
+__all__ = [
+    "Config",
+    "DeliveryTable",
+    "NewsletterTable",
+    "PickTable",
+    "PrivacyTable",
+    "ScheduleTable",
+    "SignUpTable",
+    "Source",
+    "WebTable",
+    "find",
+    "load",
+]
 
 FILE_NAME = "newsletter.toml"
+SHAPES = {  # what pydantic says of them speaks of Python
+    "model_type": "must be a table, as [{key}]",
+    "model_attributes_type": "must be a table, as [{key}]",
+    "dict_type": "must be a table, as [{key}]",
+    "tuple_type": 'must be a list, as [[{key}]] or {key} = ["…", "…"]',
+}
 SECRET = "•••"  # noqa: S105  what `newsletter config` shows for a password
 
 
@@ -38,6 +67,10 @@ class Config:
         self.sources = tables.sources
         self.pick = tables.pick
         self.delivery = tables.delivery
+        self.sign_up = tables.sign_up
+        self.web = tables.web
+        self.privacy = tables.privacy
+        self.retention = tables.retention
         self.path = path
         self.folder = path.parent
         self.password = password
@@ -165,7 +198,8 @@ def _password(table: object, path: Path, environ: Mapping[str, str]) -> tuple[st
     try:
         return file.read_text(encoding="utf-8").rstrip("\r\n"), str(file)
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: delivery.password_file: {file}: {error}") from None
+        said = error.strerror if isinstance(error, OSError) else "not UTF-8"
+        raise ConfigError(f"{path}: delivery.password_file: {file}: {said}") from None
 
 
 def _problem(path: Path, raw: Mapping[str, Any], error: Mapping[str, Any]) -> str:
@@ -176,6 +210,8 @@ def _problem(path: Path, raw: Mapping[str, Any], error: Mapping[str, Any]) -> st
         return f"{path}: {key}: unknown key{_suggestion(error['loc'], raw)}"
     if kind == "missing":
         return f"{path}: {key}: missing"
+    if kind in SHAPES:
+        return f"{path}: {key}: {SHAPES[kind].format(key=key.rsplit('.', 1)[-1])}"
     if isinstance(given, (str, int, float, bool)):
         shown = _masked(given) if isinstance(given, str) else given
         return f"{path}: {key}: {shown!r}: {message[0].lower()}{message[1:]}"
@@ -185,15 +221,9 @@ def _problem(path: Path, raw: Mapping[str, Any], error: Mapping[str, Any]) -> st
 def _suggestion(location: tuple[str | int, ...], raw: Mapping[str, Any]) -> str:
     """The known keys that stand where an unknown one was found, the nearest first."""
     table = str(location[0]) if len(location) > 1 else ""
-    tables: dict[str, type[Table]] = {
-        "": Tables,
-        "newsletter": NewsletterTable,
-        "schedule": ScheduleTable,
-        "sources": Source,
-        "pick": PickTable,
-        "delivery": DeliveryTable,
-    }
-    known = [info.alias or key for key, info in tables.get(table, Tables).model_fields.items()]
+    tables: dict[str, Any] = {name: info.annotation for name, info in Tables.model_fields.items()}
+    model: type[Table] = (tables | {"": Tables, "sources": Source})[table]
+    known = [info.alias or key for key, info in model.model_fields.items()]
     near = difflib.get_close_matches(str(location[-1]), known, n=1)
     return f"; did you mean {near[0]}?" if near else f"; known here: {', '.join(known)}"
 

@@ -7,6 +7,7 @@ Every step is safe to repeat: one edition per local date and slot, one delivery 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -15,7 +16,7 @@ from datetime import UTC, date, datetime, timedelta
 from sqlalchemy import Connection
 
 from newsletter import collect as collecting
-from newsletter import dispatch, instance, letters, report
+from newsletter import dispatch, instance, letters, post, report, tidy
 from newsletter.config import PickTable, Source
 from newsletter.dispatch import Watch
 from newsletter.errors import (
@@ -27,13 +28,15 @@ from newsletter.errors import (
     Unavailable,
     Unfinished,
 )
-from newsletter.model import DAILY, Choice, Edition, EditionStatus, Harvest, SubscriberStatus, Validators
+from newsletter.model import DAILY, Choice, Edition, EditionStatus, Harvest, Validators
 from newsletter.newsroom import Newsroom
 from newsletter.pick import pick, window
 from newsletter.report import Report
 from newsletter.store import articles, editions, sources, subscribers
 from newsletter.store.articles import Kept
 from newsletter.store.database import read, sending_lock, write
+
+log = logging.getLogger(__name__)
 
 Status = EditionStatus
 
@@ -47,6 +50,13 @@ class Gathered:
 
     harvests: list[Harvest]
     kept: list[Kept]
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """A line for each source that could not be read, or had something to say."""
+        errors = [harvest.complaint for harvest in self.harvests if harvest.error]
+        notes = [f"{harvest.source}: {note}" for harvest in self.harvests for note in harvest.notes]
+        return (*errors, *notes)
 
     def check(self) -> None:
         """Raise Unavailable where every source failed. Nothing new is no failure."""
@@ -167,6 +177,8 @@ def send(room: Newsroom, day: date, *, regardless: bool = False, dry_run: bool =
     report's `problem`, and the editors are told. Raises ConfigError and DatabaseError.
     """
     started = room.clock()
+    if not dry_run:
+        _send_letters(room)  # they go ahead of editions
     try:
         found = _rehearse(room, day, regardless) if dry_run else _send_locked(room, day, regardless, watch)
     except AlreadyRunning as error:
@@ -178,7 +190,24 @@ def send(room: Newsroom, day: date, *, regardless: bool = False, dry_run: bool =
     found = replace(found, seconds=round((room.clock() - started).total_seconds(), 1))
     if not dry_run:
         _tell(room, found, watch)
+        _tidy_up(room)
     return found
+
+
+def _send_letters(room: Newsroom) -> None:
+    """Trouble with the letters is no trouble of the edition: they wait for the next call."""
+    try:
+        post.send_waiting(room)
+    except NewsletterError as error:
+        log.warning("letters wait: %s", error)
+
+
+def _tidy_up(room: Newsroom) -> None:
+    _send_letters(room)
+    try:
+        tidy.once_a_day(room)
+    except NewsletterError as error:
+        log.warning("not tidied: %s", error)
 
 
 def _failed(room: Newsroom, day: date, error: NewsletterError) -> Report:
@@ -191,21 +220,27 @@ def _tell(room: Newsroom, found: Report, watch: Watch) -> None:
     """Tell the editors of what is wrong, unless they have decided it themselves, or somebody has stopped the run."""
     decided = found.status in (Status.HELD, Status.CANCELLED)
     stopped = isinstance(found.problem, Unfinished) and watch.stop.asked
-    if found.problem is not None and not decided and not stopped:
+    if found.problem is None or decided or stopped:
+        return
+    try:
         letters.tell_editors(room, found)
+    except NewsletterError as error:
+        log.warning("the editors could not be told: %s", error)
 
 
 def _send_locked(room: Newsroom, day: date, regardless: bool, watch: Watch) -> Report:
     """Earlier editions first; yet what the relay has put off of them does not keep the day's edition waiting."""
-    with sending_lock(room.engine):
+    with sending_lock(room.engine) as still_ours:
+        watch = replace(watch, still_ours=still_ours)
         instance.check(room)
         instance.renew(room)
         with read(room.engine) as connection:
             unfinished = editions.sending(connection)
         own = next((edition for edition in unfinished if (edition.day, edition.slot) == (day, DAILY)), None)
         others = [edition for edition in unfinished if edition is not own]
+        dispatch.deliver_to_newcomers(room, watch)
         earlier = _finish(room, others, watch, patient=False)
-        if earlier and earlier[-1].problem and earlier[-1].status == Status.SENDING:
+        if earlier and isinstance(earlier[-1].problem, Unfinished):
             return earlier[-1]  # the relay is down, or we were stopped: so it would go with the day's own
         try:
             found = dispatch.deliver_edition(room, own, watch) if own else _send_day(room, day, regardless, watch)
@@ -213,12 +248,13 @@ def _send_locked(room: Newsroom, day: date, regardless: bool, watch: Watch) -> R
             raise
         except NewsletterError as error:
             found = _failed(room, day, error)
-        waiting = [edition for edition, one in zip(others, earlier, strict=True) if one.status == Status.SENDING]
-        ended = [one for one in earlier if one.status != Status.SENDING]
+        both = list(zip(others, earlier, strict=True))
+        waiting = [edition for edition, one in both if one.status == Status.SENDING and not one.problem]
+        ended = [one for _, one in both if one.status != Status.SENDING or one.problem]
         if found.status != Status.SENDING:
             ended += _finish(room, waiting, watch, patient=True)
-        problem = found.problem or next((one.problem for one in ended if one.status == Status.SENDING), None)
-        return replace(found, earlier=tuple(ended), problem=problem)
+        stopped = next((one.problem for one in ended if isinstance(one.problem, Unfinished)), None)
+        return replace(found, earlier=tuple(ended), problem=found.problem or stopped)
 
 
 def _finish(room: Newsroom, unfinished: Iterable[Edition], watch: Watch, *, patient: bool) -> list[Report]:
@@ -227,7 +263,7 @@ def _finish(room: Newsroom, unfinished: Iterable[Edition], watch: Watch, *, pati
     for edition in unfinished:
         found = dispatch.deliver_edition(room, edition, watch, patient=patient)
         reports.append(found)
-        if found.problem and found.status == Status.SENDING:
+        if isinstance(found.problem, Unfinished):
             break
         _tell(room, found, watch)
     return reports
@@ -244,14 +280,16 @@ def _send_day(room: Newsroom, day: date, regardless: bool, watch: Watch) -> Repo
         return _nothing_new(room, made)
     if watch.stop.asked:
         raise Unfinished("stopped before the edition was begun; run `newsletter send` again")
-    return dispatch.send_edition(room, made.edition, made.choices, watch)
+    found = dispatch.send_edition(room, made.edition, made.choices, watch)
+    return replace(found, remarks=made.gathered.remarks)
 
 
 def _rehearse(room: Newsroom, day: date, regardless: bool) -> Report:
     """All but the writing: what would be sent now."""
+    instance.check(room)
     with read(room.engine) as connection:
         edition = editions.get(connection, day, DAILY)
-        audience = subscribers.counts(connection)[SubscriberStatus.ACTIVE]
+        audience = subscribers.readers(connection, room.clock())
     if edition and edition.status is Status.SENDING:
         return report.of_day(room, day, said=f"would go on with the edition of {day}, which is not finished")
     decided = _decided(room, day, edition, regardless)
@@ -262,7 +300,8 @@ def _rehearse(room: Newsroom, day: date, regardless: bool) -> Report:
     if not made.picked:
         return Report(made.edition.name, "nothing_new", said=_nothing_said(made))
     rendered = dispatch.render_edition(room, made.edition, made.choices)
-    dispatch.wire_of(room, made.edition, rendered)  # what could not be mailed is told now
+    dispatch.wire_of(room, made.edition, rendered)  # what could not be mailed is told now, and a way out that is none
+    room.mailer  # noqa: B018
     said = f"would send « {rendered.subject} » to {audience} subscribers"
     return Report(made.edition.name, made.edition.status, articles=len(made.picked), audience=audience, said=said)
 
@@ -298,7 +337,8 @@ def _make(room: Newsroom, day: date) -> Made:
 
 
 def _nothing_new(room: Newsroom, made: Made) -> Report:
-    return report.of_day(room, made.edition.day, status="nothing_new", said=_nothing_said(made))
+    remarks = made.gathered.remarks
+    return report.of_day(room, made.edition.day, status="nothing_new", said=_nothing_said(made), remarks=remarks)
 
 
 def _nothing_said(made: Made) -> str:

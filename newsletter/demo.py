@@ -7,7 +7,7 @@ import shutil
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from newsletter import config, subscribe
+from newsletter import config, imports
 from newsletter.errors import BadData
 from newsletter.newsroom import Newsroom
 
@@ -30,7 +30,7 @@ def set_up(folder: Path, now: datetime) -> Newsroom:
     except OSError as error:
         raise BadData(f"{folder}: {error.strerror}") from None
     room = Newsroom(config.load(path, environ={}))
-    subscribe.import_file(room, SAMPLE / "subscribers.csv", CONSENT)
+    imports.import_file(room, SAMPLE / "subscribers.csv", CONSENT)
     return room
 
 

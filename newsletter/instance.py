@@ -91,7 +91,7 @@ def _problem(room: Newsroom, stamp: str | None) -> str | None:
     path = _state_path(room)
     try:
         state = json.loads(path.read_text(encoding="utf-8"))
-        stamps, machine = list(state["stamps"]), state["machine"]
+        stamps, machine, folder = list(state["stamps"]), state["machine"], state.get("folder")
     except FileNotFoundError:
         return f"this database has sent before, but not from here ({path.name} is missing): it may be a copy"
     except (OSError, ValueError, KeyError, TypeError):
@@ -100,6 +100,8 @@ def _problem(room: Newsroom, stamp: str | None) -> str | None:
         return "this database is not the one that sent last from here: it may be a restored backup"
     if machine != _machine():
         return "this folder came from another machine (in containers, set newsletter.instance)"
+    if folder not in (None, str(path.parent.resolve())):
+        return f"this folder was copied or moved from {folder}"
     return None
 
 
@@ -107,8 +109,9 @@ def _write_state(room: Newsroom, stamps: list[str]) -> None:
     """Written beside, then moved into place: never half a file."""
     path = _state_path(room)
     partial = path.with_name(path.name + ".part")
+    state = {"stamps": stamps, "machine": _machine(), "folder": str(path.parent.resolve())}
     try:
-        partial.write_text(json.dumps({"stamps": stamps, "machine": _machine()}), encoding="utf-8")
+        partial.write_text(json.dumps(state), encoding="utf-8")
         with partial.open("rb") as file:
             os.fsync(file.fileno())
         partial.replace(path)

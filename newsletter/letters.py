@@ -1,60 +1,173 @@
-"""Single mails to one person. For now there is one: to the editors, when the day's edition did not go out."""
+"""Single mails to one person: what each of them says.
+
+Every letter is a row with the ledger's states, put there by the operation that wants it; `post` sends it. `NOTES`, with
+the notice to the editors, is all that the program ever writes to one person.
+"""
 
 from __future__ import annotations
 
-import logging
-import secrets
-from datetime import date
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
 from email.utils import parseaddr
+from typing import Any
 
-from newsletter.errors import NewsletterError
+from newsletter.errors import BadData
+from newsletter.links import Purpose
 from newsletter.mail.letter import letter
-from newsletter.model import Message, Verdict
+from newsletter.model import Letter, LetterKind, Message
 from newsletter.newsroom import Newsroom
+from newsletter.preferences import OWN_WITHIN
 from newsletter.report import Report
-from newsletter.store import notes
-from newsletter.store.database import read, write
+from newsletter.store import letters, notes
+from newsletter.store.database import write
 
-log = logging.getLogger(__name__)
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What a letter says; email/letter.mjml and letter.txt set it. `link` is a button, with `label` on it."""
+
+    subject: str
+    before: tuple[str, ...]
+    link: str = ""
+    label: str = ""
+    after: tuple[str, ...] = ()
+
+
+# --- What each of them says ------------------------------------------------------------------------
+# Nothing that a visitor typed is ever repeated in one: it would be a way to write to strangers in our name.
+
+
+def _confirm(room: Newsroom, one: Letter) -> Note:
+    say, paper = room.words_in(one.language).say, room.config.newsletter
+    return Note(
+        subject=say("Confirm that you want {name}", name=paper.name),
+        before=(
+            say("Somebody, you we hope, asked for {name}, the letter of {title}, to be sent to this address.",
+                name=paper.name, title=paper.title),
+            say("Open this link and press the button you find there, and it comes."),
+        ),
+        link=_link(room, Purpose.CONFIRM, one.subscriber_id, one.created_at),
+        label=say("Yes, send me the letter"),
+        after=(
+            say("The link is good for 7 days. If it was not you, do nothing: you will not hear from us again."),
+        ),
+    )  # fmt: skip
+
+
+def _known(room: Newsroom, one: Letter) -> Note:
+    say, paper = room.words_in(one.language).say, room.config.newsletter
+    return Note(
+        subject=say("You receive {name} already", name=paper.name),
+        before=(
+            say("Somebody, you we hope, asked for {name} to be sent to this address. It is on the list already.",
+                name=paper.name),
+            say("If it does not reach you, look into your folder for unwanted mail. Your settings are here:"),
+        ),
+        link=_link(room, Purpose.PREFERENCES, one.subscriber_id),
+        label=say("My preferences"),
+    )  # fmt: skip
+
+
+def _own(room: Newsroom, one: Letter) -> Note:
+    say = room.words_in(one.language).say
+    minutes = int(OWN_WITHIN.total_seconds() // 60)
+    return Note(
+        subject=say("Your link to your data"),
+        before=(say("By this link you see your data, take it with you, change your address or have all deleted."),),
+        link=_link(room, Purpose.OWN, one.subscriber_id, one.created_at),
+        label=say("My data"),
+        after=(
+            say("It is good for {minutes} minutes. If you did not ask for it, do nothing, and do not pass it on.",
+                minutes=minutes),
+        ),
+    )  # fmt: skip
+
+
+def _new_address(room: Newsroom, one: Letter) -> Note:
+    say, paper = room.words_in(one.language).say, room.config.newsletter
+    return Note(
+        subject=say("Confirm your new address"),
+        before=(say("A reader of {name} asked for it to be sent to this address from now on.", name=paper.name),),
+        link=_link(room, Purpose.ADDRESS, int(one.details["change"]), one.created_at),
+        label=say("Use this address"),
+        after=(say("The link is good for 24 hours. If it was not you, do nothing: nothing changes."),),
+    )
+
+
+def _address_changed(room: Newsroom, one: Letter) -> Note:
+    say, paper = room.words_in(one.language).say, room.config.newsletter
+    contact = parseaddr(paper.reply_to or paper.sender)[1]
+    return Note(
+        subject=say("{name} goes to another address from now on", name=paper.name),
+        before=(
+            say("As you asked, {name} does not come to this address any more, but to the new one.", name=paper.name),
+            say("If you did not ask for that, write to us: {contact}.", contact=contact),
+        ),
+    )
+
+
+NOTES: dict[LetterKind, Callable[[Newsroom, Letter], Note]] = {
+    LetterKind.CONFIRM: _confirm,
+    LetterKind.KNOWN: _known,
+    LetterKind.LINK: _own,
+    LetterKind.NEW_ADDRESS: _new_address,
+    LetterKind.ADDRESS_CHANGED: _address_changed,
+}
+
+
+def _link(room: Newsroom, purpose: Purpose, subject: int | None, at: datetime | None = None) -> str:
+    if subject is None:
+        raise BadData("a letter about nobody has no link")
+    return room.signer.link(room.config.newsletter.public_url, purpose, subject, at)
+
+
+# --- To the editors --------------------------------------------------------------------------------
 
 
 def tell_editors(room: Newsroom, found: Report) -> int:
-    """Tell each editor once a day and reason that the edition did not go out as it should; returns how many were told.
+    """Tell each editor once a day and reason that the edition did not go out as it should; returns how many are told.
 
-    A letter that cannot leave is logged, and tried again at the next run: the edition's own trouble comes first.
+    The letters wait for whoever sends them next.
     """
     day = found.day or room.today()
     note = f"told {day} {found.status} {type(found.problem).__name__}"
-    try:
-        with read(room.engine) as connection:
-            known = notes.get(connection, note)
-        if known or not room.config.newsletter.editors:
-            return 0
-        told = sum(_send(room, _notice(room, editor, day, found)) for editor in room.config.newsletter.editors)
-        if told:
-            with write(room.engine) as connection:
-                notes.put(connection, note, room.clock().isoformat())
-        return told
-    except NewsletterError as error:
-        log.warning("the editors could not be told: %s", error)
+    editors, words, paper = room.config.newsletter.editors, room.words, room.config.newsletter
+    if not editors:
         return 0
-
-
-def _notice(room: Newsroom, editor: str, day: date, found: Report) -> Message:
-    words, paper = room.words, room.config.newsletter
     subject = words.say("{name}: no edition on {day}", name=paper.name, day=words.full_date(day))
     if found.status == "sending":
         subject = words.say("{name}: the edition of {day} is not finished", name=paper.name, day=words.full_date(day))
     text = room.look.text("email/notice.txt", paper=paper, day=day, report=found, subject=subject)
-    now = room.clock()
-    domain = parseaddr(paper.sender)[1].rpartition("@")[2]
-    message_id = f"<{day}.notice.{secrets.token_hex(8)}@{domain}>"
-    return letter(paper, to=parseaddr(editor)[1], subject=subject, text=text, date=now, message_id=message_id)
+    with write(room.engine) as connection:
+        if notes.get(connection, note):
+            return 0
+        notes.put(connection, note, room.clock().isoformat())
+        details = {"subject": subject, "text": text}
+        for editor in editors:
+            address = parseaddr(editor)[1]
+            values: dict[str, Any] = {"language": words.language, "now": room.clock(), "details": details}
+            letters.add(connection, LetterKind.NOTICE, address, **values)
+    return len(editors)
 
 
-def _send(room: Newsroom, message: Message) -> bool:
-    with room.mailer.open() as line:
-        outcome = line.send(message, lambda: None)
-    if outcome.verdict is not Verdict.ACCEPTED:
-        log.warning("the letter to %s did not leave: %s", message.recipient, outcome.reply)
-    return outcome.verdict is Verdict.ACCEPTED
+# --- As messages ------------------------------------------------------------------------------------
+
+
+def message(room: Newsroom, one: Letter) -> Message:
+    """Its message: the same bytes on every attempt, since they are kept from the first one on."""
+    token = room.signer.token(Purpose.LETTER, one.id)
+    paper = room.config.newsletter
+    message_id = f"<{one.kind.value.replace('_', '-')}.{token}@{paper.list_id}>"
+    values: dict[str, Any] = {"to": one.address, "date": one.created_at, "message_id": message_id}
+    if one.content is not None:
+        bare = letter(paper, subject="", text="", **values)
+        return Message(bare.sender, bare.recipient, one.content, bare.name, bare.utf8)
+    if one.kind is LetterKind.NOTICE:
+        return letter(paper, subject=one.details["subject"], text=one.details["text"], **values)
+    note = NOTES[one.kind](room, one)
+    look = room.look_in(one.language)
+    contact = parseaddr(paper.reply_to or paper.sender)[1]
+    said: dict[str, Any] = {"note": note, "title": paper.title, "contact": contact}
+    text = look.text("email/letter.txt", **said).strip("\n") + "\n"
+    return letter(paper, subject=note.subject, text=text, html=look.html("email/letter.mjml", **said), **values)

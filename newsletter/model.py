@@ -5,6 +5,7 @@ Times are aware and in UTC; texts are plain text, never HTML, unless a name says
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
@@ -116,6 +117,7 @@ class EditionStatus(StrEnum):
         return self in FROZEN
 
 
+WENT_OUT = frozenset({EditionStatus.SENDING, EditionStatus.SENT})
 FROZEN = frozenset({EditionStatus.SENDING, EditionStatus.SENT, EditionStatus.STOPPED})
 
 
@@ -143,6 +145,11 @@ class Edition:
     def frozen(self) -> bool:
         """Nothing of it may change any more."""
         return self.status.frozen
+
+    @property
+    def went_out(self) -> bool:
+        """Readers have received it, or are about to: it may be read by everybody."""
+        return self.status in WENT_OUT
 
 
 class Slot(StrEnum):
@@ -189,6 +196,13 @@ class SubscriberStatus(StrEnum):
     FORGOTTEN = "forgotten"  # asked us to forget
 
 
+class Variant(StrEnum):
+    """Which shape of an edition a reader gets."""
+
+    FULL = "full"  # HTML with pictures, and text beside it
+    TEXT = "text"  # text alone, for readers who want few bytes
+
+
 @dataclass(frozen=True, slots=True)
 class Subscriber:
     """A person on the list."""
@@ -198,7 +212,77 @@ class Subscriber:
     status: SubscriberStatus
     since: datetime  # in this status
     name: str | None = None
-    consent: str | None = None  # how we know that they asked
+    variant: Variant = Variant.FULL
+    paused_until: datetime | None = None  # receives nothing before
+
+
+class Act(StrEnum):
+    """What happened to a person's being on the list. Each is a row, kept as the proof of it."""
+
+    SIGNED_UP = "signed_up"  # asked for the letter; nothing is sent before they confirm
+    CONFIRMED = "confirmed"  # pressed the button behind the confirmation letter's link
+    ADDED = "added"  # by the newsroom, one by one
+    IMPORTED = "imported"  # by the newsroom, out of a file
+    UNSUBSCRIBED = "unsubscribed"  # left
+    CAME_BACK = "came_back"  # took their leaving back
+    PAUSED = "paused"
+    RESUMED = "resumed"  # ended a pause early
+    VARIANT = "variant"  # chose the full edition or the text
+    ADDRESS = "address"  # changed it
+    FORGOTTEN = "forgotten"  # had their data deleted
+    REVIVED = "revived"  # by the newsroom, after a complaint or a dead address
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Whence an act came: how, and what there is to prove it by. Never a whole network address."""
+
+    how: str  # page, form (pasted elsewhere), link, one-click, command, import
+    page: str | None = None  # where the form stood
+    wording: str | None = None  # the version of the words that were agreed to
+    network: str | None = None  # /24 or /48 of the address
+    note: str | None = None  # the newsroom's own claim
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """One act, as it is kept."""
+
+    at: datetime
+    act: Act
+    origin: Origin
+    imported: str | None = None  # the import it was part of: who, when, which file, which claim
+
+
+class LetterKind(StrEnum):
+    """The single mails that we write."""
+
+    CONFIRM = "confirm"  # one link to confirm a sign-up by
+    KNOWN = "known"  # somebody signed up who is on the list already
+    LINK = "link"  # a fresh link to one's own data, good for 15 minutes
+    NEW_ADDRESS = "new_address"  # to the new one: a link to confirm it by
+    ADDRESS_CHANGED = "address_changed"  # to the old one: it has been changed
+    NOTICE = "notice"  # to an editor: the day's edition did not go out
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A single mail to one person: a row with the ledger's states."""
+
+    id: int
+    kind: LetterKind
+    address: str
+    language: str
+    created_at: datetime  # its Date, on every attempt
+    state: DeliveryState
+    subscriber_id: int | None = None  # none: to an editor
+    details: Mapping[str, str] = field(default_factory=dict)  # what its template needs besides
+    content: bytes | None = field(default=None, repr=False)  # frozen when it is first offered
+    attempts: int = 0
+    repeated: bool = False
+    code: int | None = None
+    reply: str | None = None
+    at: datetime | None = None  # of the last change
 
 
 # --- Deliveries -----------------------------------------------------------------------------------
@@ -232,6 +316,8 @@ class Delivery:
     subscriber_id: int
     address: str  # as it was when the audience was frozen
     state: DeliveryState
+    variant: Variant = Variant.FULL
+    late: bool = False  # a newcomer's, not of the frozen audience
     attempts: int = 0
     first_attempt: datetime | None = None  # the Date of the message, on every attempt
     repeated: bool = False  # sent again after a doubt

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
+import threading
 import time
+import weakref
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from newsletter import __version__
 from newsletter.config import Config
-from newsletter.links import Signer
+from newsletter.links import Purpose, Signer
 from newsletter.words import Words
 
 if TYPE_CHECKING:
@@ -39,6 +44,18 @@ class Newsroom:
         self.config = config
         self.clock = clock
         self.sleep = sleep
+        self.stirred = threading.Event()  # a letter was put into the post: whoever sends letters here need not wait
+
+    def rehearse(self) -> None:
+        """Nothing may be written: where there is no database yet, a passing one stands in for it."""
+        url = self.config.database_url
+        if url.startswith("sqlite:///") and not Path(url.removeprefix("sqlite:///")).exists():
+            from newsletter.store import database
+
+            folder = tempfile.mkdtemp(prefix="newsletter-rehearsal-")
+            weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+            self.engine = database.open_engine(f"sqlite:///{folder}/subscribers.db")
+            database.upgrade(self.engine)
 
     def today(self) -> date:
         """The newsroom's local date."""
@@ -55,13 +72,27 @@ class Newsroom:
 
     @cached_property
     def words(self) -> Words:
-        return Words(self.config.newsletter.language, self.config.newsletter.zone)
+        return self.words_in(self.config.newsletter.language)
 
     @cached_property
     def look(self) -> Look:
-        from newsletter.render import Look
+        return self.look_in(self.config.newsletter.language)
 
-        return Look(self.config.folder, self.words)
+    def words_in(self, language: str) -> Words:
+        """The words of a page or a letter: a reader's language may be another than the newsletter's."""
+        return Words(language, self.config.newsletter.zone)
+
+    def look_in(self, language: str) -> Look:
+        """The templates, filled in with the words of that language."""
+        if language not in self._looks:
+            from newsletter.render import Look
+
+            self._looks[language] = Look(self.config.folder, self.words_in(language))
+        return self._looks[language]
+
+    @cached_property
+    def _looks(self) -> dict[str, Look]:
+        return {}
 
     @cached_property
     def fetcher(self) -> Fetcher:
@@ -124,3 +155,12 @@ class Newsroom:
                     notes.make_key(connection, self.clock())
                 keys = notes.keys(connection)
         return Signer(self.config.newsletter.list_id, keys, max(keys))
+
+    def read_link(self, purpose: Purpose, token: str) -> tuple[int, datetime] | None:
+        """Whose link it is, and when it was made (see `links`); None where it is none of ours. Writes nothing.
+
+        The keys may have been rotated since this program began: for one that it does not know, it looks again.
+        """
+        if not self.signer.knows(token):
+            vars(self).pop("signer", None)
+        return self.signer.read_dated(purpose, token)

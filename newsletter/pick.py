@@ -83,7 +83,7 @@ def _repeats(ordered: Sequence[Candidate], out: dict[int, str], words: Words) ->
     seen: dict[tuple[str, ...], Candidate] = {}
     for one in reversed(ordered):
         title, text = _plain(one.article.title), _plain(one.article.summary)
-        if one.used_in:
+        if one.used_in and text:
             seen.setdefault((title, text), one)
         if one.id in out:
             continue

@@ -13,7 +13,7 @@ from newsletter import daily, dispatch, edit
 from newsletter.errors import BadData, NotSent
 from newsletter.mail.addresses import normalise
 from newsletter.mail.message import WireTemplate
-from newsletter.model import Choice, Edition, EditionStatus, Message, Outcome, Verdict
+from newsletter.model import Choice, Edition, EditionStatus, Message, Outcome, Variant, Verdict
 from newsletter.newsroom import Newsroom
 from newsletter.store import editions
 from newsletter.store.database import read
@@ -114,7 +114,7 @@ def _edition(room: Newsroom, day: date | None) -> tuple[Edition, list[Choice]]:
 def _wire(room: Newsroom, edition: Edition, picked: Sequence[Choice], name: str | None = None) -> WireTemplate:
     if edition.frozen:
         with read(room.engine) as connection:
-            return WireTemplate.loads(editions.wire(connection, edition.id))
+            return WireTemplate.loads(editions.wires_of(connection, edition.id)[Variant.FULL])
     return dispatch.wire_of(room, edition, dispatch.render_edition(room, edition, picked), name=name)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime, timedelta
 
 from sqlalchemy import Connection
 
@@ -12,11 +12,13 @@ from newsletter.links import Signer
 from newsletter.mail.message import WireTemplate
 from newsletter.model import DAILY, Delivery, DeliveryState, Edition, EditionStatus, Subscriber
 from newsletter.newsroom import Newsroom
-from newsletter.store import deliveries, editions, sources, subscribers
+from newsletter.store import deliveries, editions, letters, notes, sources, subscribers
 from newsletter.store.database import read
 from newsletter.store.sources import SourceRecord
 
 State = DeliveryState
+ALIVE = "runner_alive"  # the note that a runner renews every half minute
+SEEN_WITHIN = timedelta(minutes=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,7 @@ class Report:
     problem: NewsletterError | None = None  # why it is not as it should be
     already: bool = False  # it had ended before this run
     day: date | None = None
+    remarks: tuple[str, ...] = ()  # what else is to be said: a source that could not be read
     earlier: tuple[Report, ...] = ()  # editions of other days or slots that this run brought to their end
 
     def figures(self) -> dict[str, object]:
@@ -48,7 +51,7 @@ class Report:
 
 def of_edition(connection: Connection, edition: Edition, **values: object) -> Report:
     """An edition's report; `values` go over what the rows say."""
-    counts = deliveries.counts(connection, edition.id)
+    counts = deliveries.counts(connection, edition.id, late=False) if edition.frozen else dict.fromkeys(State, 0)
     articles = editions.picked(connection, edition.id)
     status = edition.status.value
     if edition.status is EditionStatus.DRAFT and not articles:
@@ -90,6 +93,10 @@ class Standing:
 
     latest: Report
     subscribers: dict[str, int]  # by status
+    letters: int  # that wait
+    waiting_since: datetime | None
+    runner: bool  # one lives, and sends them
+    late: dict[str, int]  # deliveries of the latest edition to newcomers, counted apart
     sources: list[SourceRecord]
     refusals: list[tuple[str, int]]  # what the relay said most often, with how often
 
@@ -101,9 +108,26 @@ def standing(room: Newsroom) -> Standing:
         latest = of_edition(connection, edition) if edition else Report(None, "nothing_new", said="no edition yet")
         refusals = deliveries.refusals(connection, edition.id) if edition else []
         counts = {status.value: count for status, count in subscribers.counts(connection).items()}
+        late = deliveries.counts(connection, edition.id, late=True) if edition else {}
+        waiting, since = letters.waiting(connection)
         known = sources.records(connection)
-        fared = [known[source.key] for source in room.config.sources if source.key in known]
-        return Standing(latest, counts, fared, refusals)
+        return Standing(
+            latest,
+            counts,
+            letters=waiting,
+            waiting_since=since,
+            runner=runner_lives(room),
+            late={state.value: n for state, n in late.items() if n},
+            sources=[known[source.key] for source in room.config.sources if source.key in known],
+            refusals=refusals,
+        )
+
+
+def runner_lives(room: Newsroom) -> bool:
+    """Whether a runner has given a sign of life lately, on whatever machine."""
+    with read(room.engine) as connection:
+        seen = notes.get(connection, ALIVE)
+    return seen is not None and abs(room.clock() - datetime.fromisoformat(seen)) < SEEN_WITHIN
 
 
 @dataclass(frozen=True, slots=True)

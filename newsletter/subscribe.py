@@ -1,25 +1,50 @@
-"""Who is on the list: add, remove, look up, import."""
+"""Who is on the list: how people join it and leave it, and what the newsroom does by hand.
+
+A sign-up puts a letter into the post; pressing the button behind its link makes the person active. Every step is kept
+with its proof (`store.consents`). Whatever a visitor asks about an address, known, new or blocked, gets one answer.
+"""
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
+import hashlib
+import hmac
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection
 
 from newsletter.errors import BadData
+from newsletter.links import Purpose
 from newsletter.mail.addresses import normalise
-from newsletter.model import Subscriber, SubscriberStatus
+from newsletter.model import DAILY, Act, Consent, LetterKind, Origin, Subscriber, SubscriberStatus
 from newsletter.newsroom import Newsroom
-from newsletter.store import subscribers
+from newsletter.store import consents, deliveries, editions, letters, notes, subscribers
 from newsletter.store.database import read, write
 from newsletter.store.subscribers import NewSubscriber
 
 Status = SubscriberStatus
-EMAIL_COLUMNS = ("email", "adresse", "e-mail", "courriel", "mail", "email address", "adresse e-mail", "adresse email")
-NAME_COLUMNS = ("name", "nom")
-BATCH = 500
+
+CONFIRM_WITHIN = timedelta(days=7)
+BACK_WITHIN = timedelta(days=7)  # how long the way back stays open after leaving
+ONE_LETTER = timedelta(days=1)  # to one address, however often somebody signs it up
+COUNTED = (LetterKind.CONFIRM, LetterKind.KNOWN)  # the letters that a stranger can have us write
+LEFT = (Status.UNSUBSCRIBED, Status.UNREACHABLE)  # may join again by a confirmed sign-up
+# Addresses of a post, not of a person (RFC 2142), which nobody can have asked for us by.
+ROLES = frozenset(
+    [
+        *("abuse", "admin", "administrator", "contact", "hostmaster", "info", "mailer-daemon", "no-reply", "noreply"),
+        *("noc", "postmaster", "root", "sales", "security", "service", "support", "sysadmin", "usenet", "webmaster"),
+    ]
+)
+
+
+class NotWelcome(BadData):
+    """An address that we do not write to: of an office (`role`), or one that lasts for a day."""
+
+    def __init__(self, message: str, *, role: bool) -> None:
+        super().__init__(message)
+        self.role = role
 
 
 def person(address: str, name: str | None = None) -> NewSubscriber:
@@ -29,34 +54,242 @@ def person(address: str, name: str | None = None) -> NewSubscriber:
     return NewSubscriber(found.text, found.key, clean[:200] or None)
 
 
+# --- A reader joins -------------------------------------------------------------------------------
+
+
+def sign_up(room: Newsroom, address: str, origin: Origin, *, language: str) -> None:
+    """Somebody asks for the letter: write to that address to have it confirmed, unless we should not.
+
+    A known, a blocked and a new address cannot be told apart by what comes back, nor by how long it takes: each costs
+    the same look-ups and one commit. Raises BadData for what is no address, or none that we write to.
+    """
+    one = person(address)
+    _check_welcome(room, one)
+    now = room.clock()
+    with write(room.engine) as connection:
+        notes.add_one(connection, "sign_ups")
+        known = subscribers.find(connection, one.key)
+        forgotten = subscribers.find(connection, forgotten_key(connection, one.key))
+        if _may_write(room, connection, one.address, origin.network, now) and not (known and _is_blocked(known)):
+            _write_to(connection, one, known or forgotten, origin, language, now)
+    room.stirred.set()
+
+
+def keep_wording(room: Newsroom, version: str, text: str) -> None:
+    """Keep the words that people agree to, so that each consent can be proven by them. Once for each version."""
+    with write(room.engine) as connection:
+        consents.keep_wording(connection, version, text, room.clock())
+
+
+def knows_wording(room: Newsroom, version: str) -> bool:
+    """Whether the words of that version are kept."""
+    with read(room.engine) as connection:
+        return consents.wording(connection, version) is not None
+
+
+def _check_welcome(room: Newsroom, one: NewSubscriber) -> None:
+    local, _, domain = one.key.rpartition("@")
+    table = room.config.sign_up
+    if table.refuse_roles and local in ROLES:
+        raise NotWelcome(f"{one.address} is the address of a post, not of a person: please give your own", role=True)
+    refused = {name.strip().lower() for name in table.refuse_domains}
+    if any(domain == name or domain.endswith(f".{name}") for name in refused):
+        raise NotWelcome(f"{one.address} is an address for one day: please give one that you keep", role=False)
+
+
+def _may_write(room: Newsroom, connection: Connection, address: str, network: str | None, now: datetime) -> bool:
+    """The caps on letters that strangers can have us write: per address, per network, in all."""
+    table, hour, day = room.config.sign_up, now - timedelta(hours=1), now - timedelta(days=1)
+    counts = [
+        letters.count(connection, COUNTED, now - ONE_LETTER, address=address) < 1,
+        letters.count(connection, COUNTED, hour, network=network or "") < table.per_network_per_hour,
+        letters.count(connection, COUNTED, hour) < table.total_per_hour,
+        letters.count(connection, COUNTED, day) < table.total_per_day,
+    ]
+    return all(counts)
+
+
+def _is_blocked(known: Subscriber) -> bool:
+    """Said that we are spam: only the newsroom can bring them back (`subscribers revive`)."""
+    return known.status is Status.COMPLAINED
+
+
+def _write_to(
+    connection: Connection, one: NewSubscriber, known: Subscriber | None, origin: Origin, language: str, now: datetime
+) -> None:
+    values: dict[str, Any] = {"language": language, "now": now, "network": origin.network or ""}
+    if known and known.status is Status.ACTIVE:
+        letters.add(connection, LetterKind.KNOWN, known.address, subscriber_id=known.id, **values)
+        return
+    if known is None or known.status is Status.FORGOTTEN:
+        [subscriber_id] = subscribers.add(connection, [one], now=now, status=Status.PENDING)
+    else:
+        subscriber_id = known.id
+    consents.record(connection, [subscriber_id], Act.SIGNED_UP, origin, now)
+    letters.add(connection, LetterKind.CONFIRM, one.address, subscriber_id=subscriber_id, **values)
+
+
+def to_confirm(room: Newsroom, token: str) -> Subscriber | None:
+    """Whose sign-up a confirmation link is for; None where it is none of ours, is over, or was followed by a departure.
+
+    Changes nothing.
+    """
+    found = room.read_link(Purpose.CONFIRM, token)
+    if found is None or room.clock() - found[1] > CONFIRM_WITHIN:
+        return None
+    with read(room.engine) as connection:
+        known = subscribers.by_id(connection, found[0])
+    if known is None or known.status in (Status.COMPLAINED, Status.FORGOTTEN):
+        return None
+    made_before_leaving = known.status in LEFT and found[1] < known.since.replace(microsecond=0)
+    return None if made_before_leaving else known
+
+
+def confirm(room: Newsroom, token: str, origin: Origin) -> Subscriber | None:
+    """The reader presses the button: from here on they get the letter; None as for `to_confirm`. Twice is harmless."""
+    known = to_confirm(room, token)
+    if known is None:
+        return None
+    now = room.clock()
+    with write(room.engine) as connection:
+        if subscribers.set_status(connection, known.id, Status.ACTIVE, now):
+            consents.record(connection, [known.id], Act.CONFIRMED, origin, now)
+            known = subscribers.by_id(connection, known.id) or known
+            key = normalise(known.address).key
+            subscribers.free_key(connection, forgotten_key(connection, key))
+            if room.config.sign_up.send_latest_on_confirm:
+                _welcome(connection, known.id, now)
+    room.stirred.set()
+    return known
+
+
+def _welcome(connection: Connection, subscriber_id: int, now: datetime) -> None:
+    """The latest edition, by its own ledger: so never twice."""
+    for latest in editions.sent(connection, DAILY, limit=1):
+        deliveries.add_newcomer(connection, latest.id, subscriber_id, now)
+
+
+# --- A reader leaves ------------------------------------------------------------------------------
+
+
+def of_link(room: Newsroom, purpose: Purpose, token: str) -> Subscriber | None:
+    """Whose link in a mail this is; None where it is none of ours, or its owner is forgotten. Changes nothing."""
+    found = room.read_link(purpose, token)
+    if found is None:
+        return None
+    with read(room.engine) as connection:
+        known = subscribers.by_id(connection, found[0])
+    return None if known is None or known.status is Status.FORGOTTEN else known
+
+
+def leave(room: Newsroom, known: Subscriber, origin: Origin) -> None:
+    """Unsubscribe, at once: a delivery that has not begun is skipped, in a running edition too. Twice is harmless."""
+    now = room.clock()
+    with write(room.engine) as connection:
+        found = subscribers.by_id(connection, known.id)
+        if found and found.status in (Status.ACTIVE, Status.PENDING, Status.UNREACHABLE):
+            subscribers.set_status(connection, known.id, Status.UNSUBSCRIBED, now)
+            consents.record(connection, [known.id], Act.UNSUBSCRIBED, origin, now)
+
+
+def may_come_back(room: Newsroom, known: Subscriber) -> bool:
+    """Whether their leaving is so fresh that one press takes it back; later it takes a new sign-up."""
+    return known.status is Status.UNSUBSCRIBED and room.clock() - known.since <= BACK_WITHIN
+
+
+def come_back(room: Newsroom, known: Subscriber, origin: Origin) -> bool:
+    """Take leaving back; False where it is too long ago. Somebody who never confirmed does not come in by this way."""
+    now = room.clock()
+    with write(room.engine) as connection:
+        found = subscribers.by_id(connection, known.id)
+        if found is None or not may_come_back(room, found) or not _was_active(connection, known.id):
+            return bool(found and found.status is Status.ACTIVE)
+        subscribers.set_status(connection, known.id, Status.ACTIVE, now)
+        consents.record(connection, [known.id], Act.CAME_BACK, origin, now)
+    return True
+
+
+def _was_active(connection: Connection, subscriber_id: int) -> bool:
+    joined = (Act.CONFIRMED, Act.ADDED, Act.IMPORTED, Act.REVIVED)
+    return any(consents.last(connection, subscriber_id, act) for act in joined)
+
+
+# --- Forgotten -------------------------------------------------------------------------------------
+
+
+def forgotten_key(connection: Connection, key: str) -> str:
+    """What is left of a forgotten address: by it we know it again when it is offered, and cannot read it."""
+    secret = notes.secret(connection, "forgotten_key")
+    return "hmac:" + hmac.new(secret, key.encode(), hashlib.sha256).hexdigest()
+
+
+def forget(room: Newsroom, known: Subscriber, origin: Origin, *, dry_run: bool = False) -> None:
+    """Delete all that is personal of a subscriber; an import cannot bring the address back, its owner can."""
+    now = room.clock()
+    with write(room.engine, rehearsal=dry_run) as connection:
+        found = subscribers.by_id(connection, known.id)
+        if found and found.status is not Status.FORGOTTEN:
+            forget_one(connection, found, now)
+            consents.record(connection, [known.id], Act.FORGOTTEN, Origin(origin.how), now)
+
+
+def forget_one(connection: Connection, known: Subscriber, now: datetime) -> None:
+    key = forgotten_key(connection, normalise(known.address).key)
+    subscribers.free_key(connection, key)  # forgotten before, and back since: one row holds the key
+    subscribers.forget(connection, known.id, key, now)
+
+
+# --- By the newsroom's hand -------------------------------------------------------------------------
+
+
 def add(room: Newsroom, addresses: Iterable[str], consent: str | None, *, dry_run: bool = False) -> list[str]:
     """Put addresses on the list as active; returns those that were new.
 
     Raises BadData for an address that cannot be mailed, or whose owner has left: only they can come back.
     """
-    people = [person(address) for address in addresses]
+    people, now = [person(address) for address in addresses], room.clock()
     fresh = []
     with write(room.engine, rehearsal=dry_run) as connection:
         for one in people:
             known = subscribers.find(connection, one.key)
+            known = known or subscribers.find(connection, forgotten_key(connection, one.key))
             if known and known.status is not Status.ACTIVE:
                 raise BadData(
                     f"{one.address} is {known.status} since {known.since:%Y-%m-%d}: only its owner can come back"
                 )
-            if subscribers.add(connection, [one], consent=consent, now=room.clock()):
+            for subscriber_id in subscribers.add(connection, [one], now=now):
+                consents.record(connection, [subscriber_id], Act.ADDED, Origin("command", note=consent), now)
                 fresh.append(one.address)
     return fresh
 
 
 def remove(room: Newsroom, address: str, *, dry_run: bool = False) -> Subscriber:
     """Unsubscribe an address; what was sent to it stays in the ledger. Harmless a second time."""
+    now = room.clock()
     with write(room.engine, rehearsal=dry_run) as connection:
         known = subscribers.find(connection, normalise(address).key)
         if known is None:
             raise BadData(f"{address} is not on the list")
         if known.status in (Status.ACTIVE, Status.PENDING):
-            subscribers.set_status(connection, known.id, Status.UNSUBSCRIBED, room.clock())
+            subscribers.set_status(connection, known.id, Status.UNSUBSCRIBED, now)
+            consents.record(connection, [known.id], Act.UNSUBSCRIBED, Origin("command"), now)
         return known
+
+
+def revive(room: Newsroom, address: str, consent: str, *, dry_run: bool = False) -> Subscriber:
+    """Bring back an address that complained or was unreachable, because its owner has asked the newsroom.
+
+    Raises BadData for any other: who left comes back by signing up.
+    """
+    now = room.clock()
+    with write(room.engine, rehearsal=dry_run) as connection:
+        known = subscribers.find(connection, normalise(address).key)
+        if known is None or known.status not in (Status.COMPLAINED, Status.UNREACHABLE):
+            standing = f"is {known.status}" if known else "is not on the list"
+            raise BadData(f"{address} {standing}: only who complained or was unreachable can be revived")
+        subscribers.set_status(connection, known.id, Status.ACTIVE, now)
+        consents.record(connection, [known.id], Act.REVIVED, Origin("command", note=consent), now)
+        return subscribers.by_id(connection, known.id) or known
 
 
 def find(room: Newsroom, address: str) -> Subscriber:
@@ -68,108 +301,13 @@ def find(room: Newsroom, address: str) -> Subscriber:
     return known
 
 
+def history(room: Newsroom, known: Subscriber) -> list[Consent]:
+    """All that a person did, and what was done with them, the oldest first."""
+    with read(room.engine) as connection:
+        return consents.of_subscriber(connection, known.id)
+
+
 def listed(room: Newsroom, status: SubscriberStatus | None = None) -> list[Subscriber]:
     """Everybody, or those in one status, in the order in which they came."""
     with read(room.engine) as connection:
-        return subscribers.listed(connection, status)
-
-
-# --- Import ---------------------------------------------------------------------------------------
-
-
-@dataclass(slots=True)
-class Imported:
-    """What came of an import. `bad` holds a line of text for each row that could not be used."""
-
-    added: int = 0
-    known: int = 0  # on the list already, in whatever status: nothing about them changes
-    bad: list[str] = field(default_factory=list)
-
-    @property
-    def usable(self) -> int:
-        return self.added + self.known
-
-
-def import_file(room: Newsroom, path: Path, consent: str | None, *, dry_run: bool = False) -> Imported:
-    """Read a CSV file with a column of addresses, and put on the list whom it does not know.
-
-    Commas, semicolons or tabs; UTF-8 with or without BOM, UTF-16, else Windows-1252. Nobody who has left is revived.
-    Raises BadData where the file has no column of addresses.
-    """
-    result = Imported()
-    people = _people(path, result)
-    with write(room.engine, rehearsal=dry_run) as connection:
-        for batch in _batched(people, BATCH):
-            added = subscribers.add(connection, batch, consent=consent, now=room.clock())
-            result.added += added
-            result.known += len(batch) - added
-    return result
-
-
-def _people(path: Path, result: Imported) -> Iterator[NewSubscriber]:
-    """The usable rows, each address once; what is wrong with the others goes into `result`."""
-    rows = _rows(path)
-    header = [_column_name(cell) for cell in next(rows, (0, []))[1]]
-    email = next((header.index(name) for name in EMAIL_COLUMNS if name in header), None)
-    if email is None:
-        raise BadData(
-            f"{path}: no column called email (or adresse, e-mail, courriel); found: {', '.join(header) or 'nothing'}"
-        )
-    name = next((header.index(one) for one in NAME_COLUMNS if one in header), None)
-    seen: dict[str, int] = {}
-    for line, cells in rows:
-        address = cells[email].strip() if len(cells) > email else ""
-        if not any(cell.strip() for cell in cells):
-            continue
-        try:
-            one = person(address, cells[name] if name is not None and len(cells) > name else None)
-        except BadData as error:
-            result.bad.append(f"line {line}: {error}")
-            continue
-        if one.key in seen:
-            result.bad.append(f"line {line}: {one.address} stands on line {seen[one.key]} already")
-            continue
-        seen[one.key] = line
-        yield one
-
-
-def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Each row with the line it ends on."""
-    text = _decoded(path)
-    first = text.split("\n", 1)[0]
-    delimiter = max(",;\t", key=first.count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    try:
-        for cells in reader:
-            yield reader.line_num, cells
-    except csv.Error as error:
-        raise BadData(f"{path}: line {reader.line_num}: {error}") from None
-
-
-def _decoded(path: Path) -> str:
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise BadData(f"{path}: {error.strerror}") from None
-    encodings = ["utf-16"] if data[:2] in (b"\xff\xfe", b"\xfe\xff") else ["utf-8-sig", "cp1252"]
-    for encoding in encodings:
-        try:
-            return data.decode(encoding).replace("\0", "").replace("\r\n", "\n").replace("\r", "\n")
-        except UnicodeDecodeError:
-            continue
-    raise BadData(f"{path}: neither UTF-8 nor Windows-1252; save it as UTF-8")
-
-
-def _column_name(cell: str) -> str:
-    return " ".join(cell.strip().strip('"').casefold().replace("_", " ").split())
-
-
-def _batched(people: Iterable[NewSubscriber], size: int) -> Iterator[list[NewSubscriber]]:
-    batch: list[NewSubscriber] = []
-    for one in people:
-        batch.append(one)
-        if len(batch) == size:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
+        return list(subscribers.listed(connection, status))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime, time
 from email.utils import getaddresses
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from newsletter.settings import Days, Rate, Via, is_loopback
 
@@ -108,8 +109,37 @@ def _one_line(value: str) -> str:
     return value.strip()
 
 
+def _site(value: str) -> str:
+    """Scheme and host of a site, as browsers name whence a page came."""
+    parts = urlsplit(_web_address(value))
+    return f"{parts.scheme}://{parts.netloc}".lower()
+
+
+def _network(value: object) -> IPv4Network | IPv6Network:
+    if isinstance(value, (IPv4Network, IPv6Network)):
+        return value
+    try:
+        return ip_network(str(value).strip(), strict=False)
+    except ValueError:
+        raise ValueError("must be an address or a network, as 127.0.0.1 or 10.0.0.0/8") from None
+
+
+def _private_place(value: str) -> str:
+    """Where to listen for those of the house alone."""
+    host, _, port = value.rpartition(":")
+    try:
+        private = not value or (ip_address(host.strip("[]")).is_private and 0 < int(port) < 65536)
+    except ValueError:
+        private = False
+    if not private:
+        raise ValueError('must be empty, or a private address and a port, as "127.0.0.1:9100"')
+    return value
+
+
 WebAddress = Annotated[str, AfterValidator(_web_address)]
 Mailbox = Annotated[str, AfterValidator(_mailbox)]
+Site = Annotated[str, AfterValidator(_site)]
+Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_network)]
 Line = Annotated[str, AfterValidator(_one_line)]
 Lines = Annotated[tuple[Line, ...], BeforeValidator(_list_from_text)]
 
@@ -160,6 +190,7 @@ class ScheduleTable(Table):
 
     send_at: Annotated[time, BeforeValidator(_clock_time)] = time(6, 30)
     days: Annotated[Days, BeforeValidator(Days.parse)] = Days.parse("mon-sun")
+    by: Literal["cron", "runner"] = "cron"
     max_lateness_hours: float = Field(default=6, ge=0, le=48)
 
 
@@ -219,6 +250,51 @@ class DeliveryTable(Table):
     on_uncertain: Literal["resend", "hold"] = "resend"
 
 
+class SignUpTable(Table):
+    """[sign_up]: who may join, how often we write to confirm, and what a newcomer gets."""
+
+    send_latest_on_confirm: bool = False
+    per_network_per_hour: int = Field(default=20, ge=1)
+    total_per_hour: int = Field(default=500, ge=1)
+    total_per_day: int = Field(default=2000, ge=1)
+    refuse_domains: Lines = ()
+    refuse_roles: bool = True
+
+
+class WebTable(Table):
+    """[web]: the readers' pages."""
+
+    archive: bool = True
+    embed_on: Annotated[tuple[Site, ...], BeforeValidator(_list_from_text)] = ()
+    trusted_proxies: Annotated[tuple[Network, ...], BeforeValidator(_list_from_text)] = ()
+    metrics: Annotated[str, AfterValidator(_private_place)] = ""
+
+
+class PrivacyTable(Table):
+    """[privacy]: what the privacy page says beyond what the rest of the configuration knows."""
+
+    controller: Line = ""
+    contact: Line = ""
+    authority: Line = ""
+    more: str = ""
+
+
+class RetentionTable(Table):
+    """[retention]: for how many days things are kept; 0 is for ever."""
+
+    unconfirmed: int = Field(default=7, ge=7, le=60)
+    departed: int = Field(default=1095, ge=0)
+    letters: int = Field(default=30, ge=1)
+    ledger: int = Field(default=400, ge=0)
+
+    @field_validator("ledger")
+    @classmethod
+    def _long_enough(cls, value: int) -> int:
+        if 0 < value < 60:
+            raise ValueError("must be 0 for ever, or at least 60: links in a mail must work that long")
+        return value
+
+
 class Tables(Table):
     """newsletter.toml as it is written."""
 
@@ -227,6 +303,10 @@ class Tables(Table):
     sources: tuple[Source, ...] = ()
     pick: PickTable = PickTable()
     delivery: DeliveryTable = DeliveryTable()
+    sign_up: SignUpTable = SignUpTable()
+    web: WebTable = WebTable()
+    privacy: PrivacyTable = PrivacyTable()
+    retention: RetentionTable = RetentionTable()
 
     @model_validator(mode="after")
     def _readers_can_follow_links(self) -> Tables:

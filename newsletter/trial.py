@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from pydantic import ValidationError
+
 from newsletter import collect as collecting
 from newsletter import config
 from newsletter.collect import Rules
@@ -39,6 +41,10 @@ def _try_url(place: str, kind: str | None, rules: Rules, fetcher: Fetcher, allow
     if kind == "folder":
         raise BadData(f"{place}: a folder is a path, not a web address")
     values = {"url": place, "allow_private_network": allow_private}
+    try:
+        Source.model_validate({"kind": kind or "feed"} | values)
+    except ValidationError as error:
+        raise BadData(f"{place}: {error.errors()[0]['msg'].removeprefix('Value error, ')}") from None
     harvest = _collect(Source.model_validate({"kind": kind or "feed"} | values), rules, fetcher)
     if kind is None and harvest.error and "HTML page" in harvest.error:  # the address of a site, then
         at_the_site = _collect(Source.model_validate({"kind": "wordpress"} | values), rules, fetcher)

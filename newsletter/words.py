@@ -1,6 +1,6 @@
 """What we say to people, in the newsletter's language: phrases by gettext, dates and lists as the language wants them.
 
-English is the message itself; other languages stand in `locale/<language>/newsletter.po`, read when first needed.
+English is the message itself; other languages stand in `locale/<language>/*.po`, read when first needed.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Words:
 
     @cached_property
     def _catalog(self) -> _Catalog:
-        return _read_catalog(LOCALE_FOLDER / self.language / "newsletter.po")
+        return _read_catalogs(LOCALE_FOLDER / self.language)
 
     @property
     def _locale(self) -> str:
@@ -100,16 +100,20 @@ class _Catalog:
     form_for: Callable[[int], int]
 
 
-def _read_catalog(file: Path) -> _Catalog:
-    """A language's phrases; none where it has no file, as for English. Read from the .po: nothing is compiled."""
-    if not file.exists():
-        return _Catalog({}, {}, lambda n: int(n != 1))
+def _read_catalogs(folder: Path) -> _Catalog:
+    """A language's phrases; none where it has no files, as for English. Read from the .po: nothing is compiled."""
+    found = _Catalog({}, {}, lambda n: int(n != 1))
+    for file in sorted(folder.glob("*.po")):
+        found = _read_catalog(file, found)
+    return found
+
+
+def _read_catalog(file: Path, known: _Catalog) -> _Catalog:
     from babel.messages.pofile import read_po
 
     with file.open("rb") as stream:
         catalog = read_po(stream)
-    phrases: dict[str, str] = {}
-    plurals: dict[str, tuple[str, ...]] = {}
+    phrases, plurals = dict(known.phrases), dict(known.plurals)
     for message in catalog:
         if not message.id or message.fuzzy:
             continue

@@ -358,7 +358,8 @@ def test_the_list_from_a_file(run: Run, folder: Path) -> None:
     assert "line 3" in result.stderr
     [one] = figures(run("subscribers", "list", "--json"))
     assert set(one) == {"address", "status", "since"}
-    assert figures(run("subscribers", "show", "ama@lecteurs.example", "--json"))["consent"] == "formulaire"
+    [act] = figures(run("subscribers", "show", "ama@lecteurs.example", "--json"))["consents"]
+    assert (act["act"], act["how"], act["note"]) == ("imported", "import", "formulaire")
     (folder / "liste.csv").write_text("email\nx\n", encoding="utf-8")
     run("subscribers", "import", "liste.csv", code=65)
     run("subscribers", "import", "nowhere.csv", code=2)

@@ -14,17 +14,18 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from newsletter import daily, dispatch, edit, instance, preview, report, subscribe
+from newsletter import daily, dispatch, edit, imports, instance, preview, report, subscribe
 from newsletter.deliver import Stop
 from newsletter.dispatch import Watch
 from newsletter.errors import AlreadyRunning, BadData, ConfigError, NotSent, TemplateError, Unavailable, Unfinished
-from newsletter.model import EditionStatus, SubscriberStatus
+from newsletter.model import EditionStatus, Outcome, SubscriberStatus
+from newsletter.model import Message as MailerMessage
 from newsletter.newsroom import Newsroom
 from newsletter.report import Report
 from newsletter.store import deliveries, editions
 from newsletter.store.database import read, sending_lock, write
 from tests.conftest import Clock, TickingClock
-from tests.fakes import FakeMailer
+from tests.fakes import ANSWERS, FakeMailer
 
 DAY = date(2026, 11, 23)
 Add = Callable[..., Path]
@@ -412,6 +413,16 @@ def test_one_bad_source_never_stops_the_others(make_room: MakeRoom, folder: Path
     assert [bool(one.error) for one in report.standing(room).sources] == [False, True]
 
 
+def test_a_source_that_is_down_is_told_of(make_room: MakeRoom, folder: Path, add_article: Add) -> None:
+    toml = folder / "newsletter.toml"
+    toml.write_text(toml.read_text().replace("[pick]", '[[sources]]\nkind = "feed"\npath = "nowhere.xml"\n[pick]'))
+    room = make_room()
+    readers(room)
+    add_article("Le port rouvre")
+    [remark] = send(room).remarks
+    assert "nowhere.xml" in remark
+
+
 def test_all_sources_failing_is_an_error(ready: Newsroom, folder: Path) -> None:
     for file in (folder / "articles").iterdir():
         file.unlink()
@@ -509,17 +520,80 @@ def test_what_yesterday_s_edition_waits_for_does_not_keep_today_s_waiting(
 
 def test_an_edition_whose_time_ran_out_is_told_of(slow: Newsroom, add_article: Add, clock: Clock) -> None:
     left_by_yesterday(slow, {})
-    clock.move(days=1)
+    clock.move(days=4)
     add_article("Le lendemain", hours=0)
     again = Newsroom(slow.config, clock=clock)
-    found = send(again, date(2026, 11, 24))
-    assert (found.edition, found.accepted, found.problem) == ("2026-11-24", 3, None)
+    found = send(again, date(2026, 11, 27))
+    assert (found.edition, found.accepted, found.problem) == ("2026-11-27", 3, None)
     [earlier] = found.earlier
     assert (earlier.edition, earlier.status, earlier.rejected) == ("2026-11-23", "sent", 2)
     assert isinstance(earlier.problem, NotSent)
     assert "2 of 3 subscribers" in earlier.said
     [notice] = notices(again)
     assert "23 novembre" in str(make_header(decode_header(notice["Subject"])))
+    again.engine.dispose()
+
+
+def test_what_yesterday_did_not_finish_is_finished_today(slow: Newsroom, add_article: Add, clock: Clock) -> None:
+    left_by_yesterday(slow, {})
+    clock.move(days=1)
+    add_article("Le lendemain", hours=0)
+    again = Newsroom(slow.config, clock=clock)
+    again.__dict__["mailer"] = mailer = FakeMailer()
+    found = send(again, date(2026, 11, 24))
+    assert (found.accepted, [one.accepted for one in found.earlier]) == (3, [3])
+    assert len(mailer.offered) == 5
+    again.engine.dispose()
+
+
+def test_a_way_out_that_is_none_is_told_before_anything_is_frozen(
+    make_room: MakeRoom, add_article: Add, clock: Clock
+) -> None:
+    broken = make_room('via = "smtp+starttls://user@relay.example:587"')  # and no password
+    readers(broken)
+    add_article("Le port rouvre")
+    for options in ({"dry_run": True}, {}):
+        with pytest.raises(ConfigError, match="NEWSLETTER_SMTP_PASSWORD"):
+            send(broken, **options)
+    assert edit.look(broken, DAY)[0].status is EditionStatus.DRAFT
+    clock.move(days=1)
+    mended = make_room("connections = 1")
+    assert send(mended, date(2026, 11, 24)).articles == 1
+
+
+def test_an_edition_that_reached_nobody_gives_its_articles_back(
+    ready: Newsroom, add_article: Add, clock: Clock
+) -> None:
+    ready.__dict__["mailer"] = FakeMailer(default="policy")
+    assert send(ready).rejected == 3
+    clock.move(days=1)
+    add_article("Le lendemain")
+    again = Newsroom(ready.config, clock=clock)
+    assert send(again, date(2026, 11, 24)).articles == 3
+    again.engine.dispose()
+
+
+def test_what_a_relay_refuses_of_yesterday_does_not_cost_today(
+    make_room: MakeRoom, add_article: Add, clock: Clock
+) -> None:
+    room = make_room("connections = 1\nretry_for_hours = 48")
+    readers(room, *[f"r{i}" for i in range(25)])
+    add_article("Le port rouvre")
+    room.__dict__["mailer"] = FakeMailer({"r0": ["ok"]}, default="policy")
+    assert send(room).status == "sending"
+    clock.move(days=1)
+    add_article("Le lendemain")
+    again = Newsroom(room.config, clock=clock)
+
+    class Choosy(FakeMailer):
+        def answer(self, message: MailerMessage, at_dot: Callable[[], None]) -> Outcome:
+            refused = message.name.startswith("2026-11-23")
+            return ANSWERS["policy"] if refused else super().answer(message, at_dot)
+
+    again.__dict__["mailer"] = Choosy()
+    found = send(again, date(2026, 11, 24))
+    assert (found.edition, found.accepted, found.problem) == ("2026-11-24", 25, None)
+    assert [type(one.problem) for one in found.earlier] == [Unavailable]
     again.engine.dispose()
 
 
@@ -695,10 +769,10 @@ def test_the_trace_tells_the_message_id_of_the_mail(ready: Newsroom) -> None:
 # --- The list -------------------------------------------------------------------------------------
 
 
-def import_text(room: Newsroom, folder: Path, data: bytes, **options: bool) -> subscribe.Imported:
+def import_text(room: Newsroom, folder: Path, data: bytes, **options: bool) -> imports.Imported:
     path = folder / "liste.csv"
     path.write_bytes(data)
-    return subscribe.import_file(room, path, "formulaire, 2026", **options)
+    return imports.import_file(room, path, "formulaire, 2026", **options)
 
 
 @pytest.mark.parametrize(
@@ -717,7 +791,8 @@ def test_a_list_is_read_however_it_was_saved(room: Newsroom, folder: Path, data:
     again = import_text(room, folder, data)
     assert (again.added, again.known) == (0, 2)
     assert {one.address.lower() for one in subscribe.listed(room)} == {"ama@lecteurs.example", "kodjo@lecteurs.example"}
-    assert subscribe.listed(room)[0].consent == "formulaire, 2026"
+    [act] = subscribe.history(room, subscribe.listed(room)[0])
+    assert (act.act, act.origin.note) == ("imported", "formulaire, 2026")
 
 
 def test_bad_rows_are_told_with_their_line_and_the_others_go_on(room: Newsroom, folder: Path) -> None:

@@ -29,6 +29,7 @@ from newsletter.model import (
     Rendered,
     Slot,
     SubscriberStatus,
+    Variant,
 )
 from newsletter.settings import Rate
 from newsletter.store import deliveries, editions, subscribers
@@ -62,7 +63,7 @@ class Post:
         self.clock: Clock = TickingClock()
         with write(engine) as connection:
             people = [NewSubscriber(f"{name}@lecteurs.example", f"{name}@lecteurs.example") for name in names]
-            subscribers.add(connection, people, consent="test", now=MORNING)
+            subscribers.add(connection, people, now=MORNING)
             self.id = editions.keep_draft(connection, date(2026, 11, 23), DAILY, MORNING, []).id
             editions.move(connection, self.id, [EditionStatus.DRAFT], EditionStatus.SENDING, started_at=MORNING)
             deliveries.plan(connection, self.id, MORNING)
@@ -74,19 +75,21 @@ class Post:
         stop: Stop | None = None,
         wire: WireTemplate = WIRE,
         patient: bool = True,
+        still_ours: Callable[[], None] = lambda: None,
         **rules: object,
     ) -> Ending:
         table = DeliveryTable.model_validate({"connections": 1} | rules)
         run = Run(
             ledger=Ledger(self.engine, self.id, self.clock),
             mailer=mailer,
-            wire=wire,
+            wires={Variant.FULL: wire},
             signer=SIGNER,
             rules=table,
             until=MORNING + timedelta(hours=table.retry_for_hours),
             clock=self.clock,
             stop=stop or Stop(self.clock),
             patient=patient,
+            still_ours=still_ours,
             chance=lambda: 0.0,
             glance=0.001,
         )
@@ -343,8 +346,98 @@ def test_doubts_are_not_repeated_when_the_time_is_over(engine: Engine) -> None:
     post.clock.move(hours=13)
     mailer = FakeMailer()
     assert post.run(mailer).end is End.DONE
-    assert post.states() == {"ama": "uncertain", "kodjo": "rejected"}  # nor is an old edition sent at all
+    assert post.states() == {"ama": "uncertain", "kodjo": "accepted"}  # he was never tried, and she may have hers
+    assert mailer.offered == ["kodjo@lecteurs.example"]
+
+
+def test_an_edition_of_days_ago_is_not_taken_up_again(engine: Engine) -> None:
+    post = Post(engine, "ama", "kodjo")
+    dead_run(post)
+    post.clock.move(days=4)
+    mailer = FakeMailer()
+    assert post.run(mailer).end is End.DONE
+    assert post.states() == {"ama": "uncertain", "kodjo": "rejected"}
     assert mailer.offered == []
+
+
+def test_an_edition_that_reached_nobody_in_time_reaches_nobody(engine: Engine) -> None:
+    post = Post(engine, "ama", "kodjo")
+    post.clock.move(hours=13)
+    mailer = FakeMailer()
+    assert post.run(mailer).end is End.DONE
+    assert post.counts() == {"rejected": 2}
+    assert mailer.offered == []
+
+
+@pytest.mark.parametrize("answer", ["later", "never", "policy"])
+def test_what_is_in_doubt_never_becomes_a_certain_no(engine: Engine, answer: str) -> None:  # S10
+    post = Post(engine, "ama", "kodjo")
+    mailer = FakeMailer({"ama": ["doubt", answer, "ok"]})
+    assert post.run(mailer).end is End.DONE
+    assert post.states() == {"ama": "uncertain", "kodjo": "accepted"}
+    assert mailer.offered.count("ama@lecteurs.example") == 2
+
+
+def test_a_repeat_that_was_lost_before_its_dot_is_a_doubt_still(engine: Engine) -> None:
+    post = Post(engine, "ama", "kodjo")
+    mailer = FakeMailer({"ama": ["doubt", "lost", "ok"]})
+    assert post.run(mailer).end is End.DONE
+    assert post.states() == {"ama": "accepted", "kodjo": "accepted"}
+    assert mailer.offered.count("ama@lecteurs.example") == 3
+
+
+def test_who_leaves_before_a_repeat_stays_in_doubt(engine: Engine) -> None:
+    post = Post(engine, "ama")
+
+    def ama_leaves(_message: Message) -> None:
+        with write(engine) as connection:
+            one = subscribers.find(connection, "ama@lecteurs.example")
+            assert one is not None
+            subscribers.set_status(connection, one.id, SubscriberStatus.UNSUBSCRIBED, MORNING)
+
+    assert post.run(FakeMailer({"ama": ["doubt", "ok"]}, meanwhile=ama_leaves)).end is End.DONE
+    assert post.states() == {"ama": "uncertain"}
+
+
+def test_a_stop_before_a_repeat_leaves_the_doubt(engine: Engine) -> None:
+    post = Post(engine, "ama", "kodjo")
+    dead_run(post)
+    stop = Stop(post.clock)
+    stop.ask()
+    assert post.run(FakeMailer(), stop=stop).end is End.STOPPED
+    assert post.counts() == {"uncertain": 1, "pending": 1}
+    with write(engine) as connection:
+        deliveries.claim_doubtful(connection, post.id, MORNING, 10)  # and killed with the doubt in its hands
+    assert post.run(FakeMailer()).end is End.DONE
+    assert post.counts() == {"accepted": 2}
+
+
+def test_many_dead_addresses_do_not_keep_the_others_from_theirs(engine: Engine) -> None:  # R14, S07
+    post = Post(engine, *[f"r{i}" for i in range(70)])
+    mailer = FakeMailer({f"r{i}": ["unknown"] for i in range(10, 60)})
+    assert post.run(mailer).end is End.DONE
+    assert post.counts() == {"accepted": 20, "rejected": 50}
+
+
+def test_a_relay_that_has_had_enough_of_us_is_no_reader_s_fault(engine: Engine) -> None:  # S07
+    post = Post(engine, *[f"r{i}" for i in range(70)])
+    mailer = FakeMailer({f"r{i}": ["policy"] for i in range(10, 60)})
+    assert post.run(mailer).end is End.REFUSED
+    assert post.counts() == {"accepted": 10, "pending": 60}
+
+
+def test_nothing_more_begins_without_the_lock(engine: Engine) -> None:
+    post = Post(engine, *[f"r{i}" for i in range(6)])
+    seen: list[str] = []
+
+    def lost() -> None:
+        if len(seen) == 2:
+            raise DatabaseError("the server closed the connection")
+
+    mailer = FakeMailer(meanwhile=lambda message: seen.append(message.recipient))
+    with pytest.raises(DatabaseError, match="closed"):
+        post.run(mailer, still_ours=lost)
+    assert len(mailer.offered) == 2
 
 
 def test_who_leaves_meanwhile_is_skipped(engine: Engine) -> None:  # W04

@@ -17,7 +17,17 @@ from newsletter.commands import EXIT_CODES
 from newsletter.config import Source
 from newsletter.model import DeliveryState, EditionStatus, SubscriberStatus
 from newsletter.store.database import HEAD
-from newsletter.tables import DeliveryTable, NewsletterTable, PickTable, ScheduleTable, Table
+from newsletter.tables import (
+    DeliveryTable,
+    NewsletterTable,
+    PickTable,
+    PrivacyTable,
+    RetentionTable,
+    ScheduleTable,
+    SignUpTable,
+    Table,
+    WebTable,
+)
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")])
@@ -137,6 +147,10 @@ TABLES: dict[str, type[Table]] = {
     "sources": Source,
     "pick": PickTable,
     "delivery": DeliveryTable,
+    "sign_up": SignUpTable,
+    "web": WebTable,
+    "privacy": PrivacyTable,
+    "retention": RetentionTable,
 }
 
 

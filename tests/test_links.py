@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from newsletter.links import Purpose, Signer, archive_link
+from newsletter.links import PATHS, Purpose, Signer, archive_link
+from tests.conftest import MORNING
 
 SIGNER = Signer("lettre.journal.example", {0: b"a" * 32, 1: b"b" * 32}, 1)
 BASE32 = "abcdefghijklmnopqrstuvwxyz234567"
@@ -13,10 +16,13 @@ BASE32 = "abcdefghijklmnopqrstuvwxyz234567"
 
 @given(st.integers(0, 2**56 - 1), st.sampled_from(Purpose))
 def test_a_token_is_read_back_and_stays_short(subject: int, purpose: Purpose) -> None:
-    token = SIGNER.token(purpose, subject)
+    token = SIGNER.token(purpose, subject, MORNING)
     assert SIGNER.read(purpose, token) == subject
     assert SIGNER.read(purpose, token.upper()) == subject  # some relays change a return path's case
-    assert len(SIGNER.link("https://l.example", Purpose.UNSUBSCRIBE, subject)) - len("https://l.example") <= 60
+    made = MORNING if purpose.dated else datetime(1970, 1, 1, tzinfo=UTC)
+    assert SIGNER.read_dated(purpose, token) == (subject, made)
+    if purpose in PATHS:
+        assert len(SIGNER.link("https://l.example", purpose, subject, MORNING)) - len("https://l.example") <= 60
     assert all(SIGNER.read(other, token) is None for other in Purpose if other is not purpose)
 
 
@@ -42,4 +48,4 @@ def test_an_old_key_still_reads_and_another_list_does_not() -> None:
 
 
 def test_an_edition_is_read_online_at_one_address() -> None:
-    assert archive_link("https://l.example", "2026-11-23") == "https://l.example/archives/2026-11-23"
+    assert archive_link("https://l.example", "2026-11-23") == "https://l.example/archive/2026-11-23"

@@ -268,7 +268,7 @@ def test_the_list_s_fields() -> None:
     assert field(content, "Precedence") == "bulk"  # M22
     assert field(content, "List-Post") == "NO"  # M24
     assert field(content, "List-Owner") == "<mailto:redaction@journal.example>"  # M24
-    assert field(content, "List-Archive") == "<https://lettre.journal.example/archives/2026-11-23>"  # M24
+    assert field(content, "List-Archive") == "<https://lettre.journal.example/archive/2026-11-23>"  # M24
 
 
 @pytest.mark.parametrize(

@@ -123,6 +123,12 @@ def test_the_same_title_twice_is_one_article() -> None:  # F08
     assert reason(choices, 2) == "repeats an earlier article: https://journal.example/1/"
 
 
+def test_a_column_without_words_goes_out_every_day() -> None:
+    yesterday = candidate(1, hours=25, title="Dessin du jour", used_in="2026-11-22")
+    today = candidate(2, hours=1, title="Dessin du jour")
+    assert [one.candidate.id for one in pick([yesterday, today], DAY, RULES, WORDS) if one.picked] == [2]
+
+
 def test_a_column_may_be_called_the_same_every_day() -> None:
     yesterday = candidate(1, hours=25, title="Revue de presse", summary="Hier.", used_in="2026-11-22")
     today = candidate(2, hours=1, title="Revue de presse", summary="Aujourd'hui.")

@@ -179,11 +179,11 @@ def test_a_reader_can_leave_from_both_parts(tmp_path: Path) -> None:  # M11
 def test_the_letter_says_what_a_letter_must_say(tmp_path: Path) -> None:
     result = rendered(tmp_path, choices(6))
     shown = text_of(tree(result.html))
+    assert "Lundi\u00a023\u00a0novembre\u00a02026" in shown  # on a phone it goes to its own line whole
     for part in (shown, result.text):
         for wanted in (
             "Le Quotidien du Golfe",
             "La lettre du matin",
-            "Lundi 23 novembre 2026",
             "Lire en ligne",
             "À la une · Économie",
             "Politique",
@@ -198,7 +198,7 @@ def test_the_letter_says_what_a_letter_must_say(tmp_path: Path) -> None:
         ):
             assert wanted in part, wanted
     links = {text_of(a): a.attrib["href"] for a in all_of(tree(result.html), "a")}
-    assert links["Lire en ligne"] == f"{PUBLIC}/archives/2026-11-23"
+    assert links["Lire en ligne"] == f"{PUBLIC}/archive/2026-11-23"
     assert links["Inscrivez-vous"] == f"{PUBLIC}/"
     assert links["Lire la suite"] == article(1).url
     assert "Share" not in shown
@@ -222,7 +222,7 @@ def test_the_same_letter_in_english(tmp_path: Path) -> None:
     assert document.attrib["lang"] == "en"
     shown = text_of(document)
     for wanted in ("Monday 23 November 2026", "Top story · Économie", "By Ama Kossivi and Kodjo Atsou · 3 min read"):
-        assert wanted in shown
+        assert wanted in shown.replace("\u00a0", " ")
         assert wanted in result.text
     assert "d'être cueilli" in shown  # French typography is for French
     assert "Unsubscribe:\n" in result.text

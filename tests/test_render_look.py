@@ -128,7 +128,9 @@ def test_markup_that_mjml_refuses_is_shown(tmp_path: Path, line: str) -> None:
 @pytest.mark.parametrize(
     ("markup", "said"),
     [
-        ("<p>un", "unexpected end of stream in root template): a tag is not closed"),
+        ("<p>un", "MJML refuses line 2 of what it gives (unexpected end of stream in root template): <mj-text><p>un"),
+        ("un<script>x</script>", "<script> must not be in a mail"),
+        ("un<mj-foo>x</mj-foo>", "<mj-foo> must not be in a mail"),
         ("un</p>", "MJML refuses line 2 of what it gives (unexpected token in root template at position "),
     ],
 )

@@ -25,7 +25,7 @@ from newsletter.model import (
     SubscriberStatus,
     Validators,
 )
-from newsletter.store import articles, database, deliveries, editions, notes, sources, subscribers
+from newsletter.store import articles, consents, database, deliveries, editions, migrations, notes, sources, subscribers
 from newsletter.store.database import backup, read, sending_lock, write
 from newsletter.store.schema import metadata
 from newsletter.store.subscribers import NewSubscriber
@@ -57,7 +57,7 @@ def found(engine: Engine, **values: object) -> list[Article]:
 def people(engine: Engine, *names: str) -> None:
     with write(engine) as connection:
         addresses = [f"{name}@lecteurs.example" for name in names]
-        subscribers.add(connection, [NewSubscriber(one, one) for one in addresses], consent="test", now=NOW)
+        subscribers.add(connection, [NewSubscriber(one, one) for one in addresses], now=NOW)
 
 
 def an_edition(engine: Engine, day: date = DAY) -> int:
@@ -87,6 +87,36 @@ def test_a_migrated_database_is_a_fresh_one(engine: Engine) -> None:
 def test_the_head_we_check_at_start_is_the_newest_migration(engine: Engine) -> None:
     scripts = ScriptDirectory(str(Path(database.__file__).parent / "migrations"))
     assert scripts.get_current_head() == database.HEAD == database.revision(engine)
+
+
+def test_what_the_first_schema_held_is_there_in_the_second(empty_engine: Engine) -> None:
+    with write(empty_engine) as connection:
+        migrations.run(connection, "0001")
+        for statement in (
+            "INSERT INTO subscribers (id, address, key, status, since, created_at, consent)"
+            " VALUES (7, 'Ama@l.example', 'ama@l.example', 'active', :now, :now, 'papier')",
+            "INSERT INTO editions (id, day, slot, status, picked_at, audience, wire)"
+            " VALUES (3, '2026-11-23', 'daily', 'sent', :now, 1, 'frozen')",
+            "INSERT INTO articles (id, identity, url, title, summary, authors, published, lead, words, source, archived,"
+            " first_seen, last_seen) VALUES (5, 'a', 'u', 't', '', '[]', :now, :no, 0, 's', :no, :now, :now)",
+            "INSERT INTO choices (edition_id, article_id, picked, reason, rank) VALUES (3, 5, :yes, '', 0)",
+            "INSERT INTO deliveries (id, edition_id, subscriber_id, address, state, attempts, repeated, at)"
+            " VALUES (9, 3, 7, 'Ama@l.example', 'accepted', 1, :no, :now)",
+        ):
+            known = {"now": NOW.replace(tzinfo=None), "yes": True, "no": False}
+            named = text(statement)
+            connection.execute(named, {name: known[name] for name in named.compile().params})
+    assert database.upgrade(empty_engine) is True
+    with read(empty_engine) as connection:
+        [one] = subscribers.listed(connection)
+        assert (one.id, one.variant, one.paused_until) == (7, "full", None)
+        [act] = consents.of_subscriber(connection, 7)
+        assert (act.act, act.origin.note) == ("added", "papier")
+        assert editions.wires_of(connection, 3) == {"full": "frozen"}
+        [choice] = editions.choices_of(connection, 3)
+        assert choice.picked
+        [(delivery, _edition, wire)] = deliveries.of_subscriber(connection, 7)
+        assert (delivery.variant, delivery.late, wire) == ("full", False, "frozen")
 
 
 def test_upgrading_twice_does_nothing(empty_engine: Engine) -> None:
@@ -235,6 +265,25 @@ def test_how_a_source_fares_is_remembered(engine: Engine) -> None:
 # --- Subscribers ----------------------------------------------------------------------------------
 
 
+def test_the_lock_is_known_to_be_lost(engine: Engine) -> None:
+    with sending_lock(engine) as still_ours:
+        still_ours()
+        if engine.dialect.name != "postgresql":
+            return
+        with write(engine) as connection:
+            connection.execute(
+                text(
+                    "SELECT pg_terminate_backend(l.pid) FROM pg_locks l"
+                    " WHERE l.locktype = 'advisory' AND l.database ="
+                    " (SELECT oid FROM pg_database WHERE datname = current_database())"
+                )
+            )
+        with pytest.raises(DatabaseError):
+            still_ours()
+    with sending_lock(engine):  # letting go of it raised nothing, and the next one gets it
+        pass
+
+
 def test_an_address_is_on_the_list_once(engine: Engine) -> None:  # R13
     people(engine, "ama", "kodjo")
     with write(engine) as connection:
@@ -242,14 +291,14 @@ def test_an_address_is_on_the_list_once(engine: Engine) -> None:  # R13
             NewSubscriber("AMA@lecteurs.example", "ama@lecteurs.example"),
             NewSubscriber("e@f.example", "e@f.example"),
         ]
-        assert subscribers.add(connection, again, consent=None, now=NOW) == 1
+        assert len(subscribers.add(connection, again, now=NOW)) == 1
         assert subscribers.counts(connection)[SubscriberStatus.ACTIVE] == 3
         one = subscribers.find(connection, "ama@lecteurs.example")
         assert one is not None
         assert subscribers.set_status(connection, one.id, SubscriberStatus.UNSUBSCRIBED, NOW) is True
         assert subscribers.set_status(connection, one.id, SubscriberStatus.UNSUBSCRIBED, NOW) is False
-        assert subscribers.add(connection, again, consent=None, now=NOW) == 0
-        assert not subscribers.is_active(connection, one.id)
+        assert subscribers.add(connection, again, now=NOW) == []
+        assert not subscribers.receives(connection, one.id, NOW)
         assert [one.address for one in subscribers.listed(connection, SubscriberStatus.UNSUBSCRIBED)] == [
             "ama@lecteurs.example"
         ]
@@ -312,7 +361,8 @@ def test_what_has_run_out_of_time_is_rejected_with_the_last_reply(engine: Engine
         first, second = deliveries.claim(connection, edition_id, NOW, 10)
         deliveries.record(connection, first.id, State.DEFERRED, now=NOW, reply="450 plus tard", next_attempt=NOW)
         deliveries.give_back(connection, [second.id], NOW)
-        assert deliveries.expire(connection, edition_id, "expired", NOW) == 2
+        assert deliveries.expire(connection, edition_id, "expired", NOW, untried=False) == 1
+        assert deliveries.expire(connection, edition_id, "expired", NOW, untried=True) == 1
         assert dict(deliveries.refusals(connection, edition_id)) == {
             "expired; the last reply was: 450 plus tard": 1,
             "expired": 1,
@@ -335,8 +385,9 @@ def test_an_edition_changes_status_only_from_where_it_is(engine: Engine) -> None
     edition_id = an_edition(engine)
     with write(engine) as connection:
         assert not editions.move(connection, edition_id, [EditionStatus.DRAFT], EditionStatus.HELD)
-        assert editions.move(connection, edition_id, [EditionStatus.SENDING], EditionStatus.SENT)
         assert editions.last_picking(connection, DAILY, date(2026, 11, 24)) == NOW
+        assert editions.move(connection, edition_id, [EditionStatus.SENDING], EditionStatus.SENT)
+        assert editions.last_picking(connection, DAILY, date(2026, 11, 24)) is None  # it reached nobody
         assert editions.last_picking(connection, DAILY, DAY) is None
 
 

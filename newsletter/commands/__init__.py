@@ -116,7 +116,10 @@ def with_newsroom(command: F) -> F:
     @click.pass_context
     @functools.wraps(command)
     def wrapped(ctx: click.Context, *args: Any, **kwargs: Any) -> Any:
-        return command(open_newsroom(ctx), *args, **kwargs)
+        room = open_newsroom(ctx)
+        if kwargs.get("dry_run"):
+            room.rehearse()
+        return command(room, *args, **kwargs)
 
     return wrapped  # type: ignore[return-value]
 
@@ -144,6 +147,11 @@ def say(text: str = "") -> None:
 def complain(text: str) -> None:
     """A line on standard error, so that standard output stays what was asked for."""
     click.echo(f"newsletter: {text}", err=True)
+
+
+def counted(n: int, noun: str) -> str:
+    """1 article, 2 articles."""
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
 
 
 def print_json(value: object) -> None:

@@ -8,6 +8,7 @@ import click
 
 from newsletter.commands import (
     complain,
+    counted,
     config_option,
     dry_run_option,
     iso,
@@ -76,7 +77,7 @@ def _say_source(row: dict[str, Any], harvest: Harvest) -> None:
     elif row["unchanged"]:
         say(f"{row['source']}: unchanged")
     else:
-        say(f"{row['source']}: {row['articles']} articles, {row['new']} new, {row['changed']} changed")
+        say(f"{row['source']}: {counted(row['articles'], 'article')}, {row['new']} new, {row['changed']} changed")
     for note in row["notes"]:
         say(f"  {note}")
 

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import click
 
-from newsletter.commands import print_table, say
+from newsletter.commands import dry_run_option, print_table, say
 from newsletter.commands.edition import print_choices
 
 
 @click.command()
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path), default=".")
-def demo(folder: Path) -> None:
+@dry_run_option
+def demo(folder: Path, dry_run: bool) -> None:
     """Try it all with a sample newsroom: nobody receives anything.
 
     Sets up the newsroom in FOLDER (default: here), collects, picks, renders, and sends to eight invented subscribers:
@@ -30,6 +31,9 @@ def demo(folder: Path) -> None:
     from newsletter.newsroom import utc_now
 
     folder = folder.absolute()
+    if dry_run:
+        say(f"would set up the sample newsroom in {folder}, and send its edition into a folder there")
+        return
     folder.mkdir(parents=True, exist_ok=True)
     room = sample.set_up(folder, utc_now())
     day = room.today()

@@ -9,6 +9,7 @@ import click
 
 from newsletter.commands import (
     complain,
+    counted,
     date_option,
     dry_run_option,
     iso,
@@ -89,7 +90,10 @@ def _show(found: Edition, picked: Sequence[Choice], as_json: bool) -> None:
             | {"articles": articles}
         )
         return
-    say(f"edition {found.name}: {found.status}, {len(picked)} articles" + (f": {found.remark}" if found.remark else ""))
+    say(
+        f"edition {found.name}: {found.status}, {counted(len(picked), 'article')}"
+        + (f": {found.remark}" if found.remark else "")
+    )
     rows = [
         (one.place, one.section, one.candidate.article.title, ", ".join(one.candidate.article.authors))
         for one in picked

@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 @date_option
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Folder; default: preview/, here.")
 @click.option("--open", "open_it", is_flag=True, help="Open the page in a browser.")
+@dry_run_option
 @json_option
 @with_newsroom
-def preview(room: Newsroom, day: date | None, out: Path | None, open_it: bool, as_json: bool) -> None:
+def preview(room: Newsroom, day: date | None, out: Path | None, open_it: bool, dry_run: bool, as_json: bool) -> None:
     """Write the edition as a page, a text, a mail and a WhatsApp message, to look at.
 
     Where there is no edition yet, one is made up and not kept.
@@ -32,7 +33,10 @@ def preview(room: Newsroom, day: date | None, out: Path | None, open_it: bool, a
     from newsletter import preview as previews
 
     shown = previews.preview(room, day)
-    paths = previews.write_files(room, shown, (out or Path("preview")).absolute())
+    folder = (out or Path("preview")).absolute()
+    paths = {kind: folder / name for kind, name in previews.FILES.items()}
+    if not dry_run:
+        previews.write_files(room, shown, folder)
     figures = {kind: str(path) for kind, path in paths.items()}
     size = len(shown.html.encode())
     if as_json:
@@ -41,7 +45,7 @@ def preview(room: Newsroom, day: date | None, out: Path | None, open_it: bool, a
         say(f"edition {shown.edition.name}: « {shown.subject} », {size / 1000:.0f} KB of HTML")
         for path in figures.values():
             say(f"  {path}")
-    if open_it:
+    if open_it and not dry_run:
         click.launch(paths["html"].as_uri())
 
 

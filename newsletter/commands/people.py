@@ -20,7 +20,7 @@ from newsletter.commands import (
 from newsletter.model import SubscriberStatus
 
 if TYPE_CHECKING:
-    from newsletter.model import Subscriber
+    from newsletter.model import Consent, Subscriber
     from newsletter.newsroom import Newsroom
 
 consent_option = click.option("--consent", metavar="TEXT", help="How we know that they asked; kept with each.")
@@ -109,12 +109,20 @@ def show(room: Newsroom, address: str, as_json: bool) -> None:
     from newsletter import subscribe
 
     one = subscribe.find(room, address)
-    figures = _figures(one) | {"name": one.name, "consent": one.consent}
+    figures = _figures(one) | {"name": one.name, "variant": one.variant.value, "paused_until": iso(one.paused_until)}
+    acts = [_act(act) for act in subscribe.history(room, one)]
     if as_json:
-        print_json(figures)
-    else:
-        for key, value in figures.items():
-            say(f"{key}: {value or '–'}")
+        print_json(figures | {"consents": acts})
+        return
+    for key, value in figures.items():
+        say(f"{key}: {value or '–'}")
+    print_table(tuple(acts[0]) if acts else (), [tuple(act.values()) for act in acts])
+
+
+def _act(act: Consent) -> dict[str, object]:
+    origin = act.origin
+    figures: dict[str, object] = {"at": iso(act.at), "act": act.act.value, "how": origin.how, "page": origin.page}
+    return figures | {"wording": origin.wording, "network": origin.network, "note": act.imported or origin.note}
 
 
 def _figures(one: Subscriber) -> dict[str, object]:
@@ -136,10 +144,10 @@ def import_(room: Newsroom, file: Path, consent: str | None, dry_run: bool, as_j
     Example:
       newsletter subscribers import lecteurs.csv --consent "formulaire du site, 2026" --dry-run
     """
-    from newsletter import subscribe
+    from newsletter import imports
     from newsletter.errors import BadData
 
-    result = subscribe.import_file(room, file, consent, dry_run=dry_run)
+    result = imports.import_file(room, file, consent, dry_run=dry_run)
     for line in result.bad:
         complain(f"{file}: {line}")
     if as_json:

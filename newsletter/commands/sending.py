@@ -14,6 +14,7 @@ import click
 
 from newsletter.commands import (
     complain,
+    counted,
     date_option,
     dry_run_option,
     exit_code,
@@ -76,6 +77,8 @@ def send(
     stop = Stop(room.clock, room.clock() + max_time if max_time is not None else None)
     with _signals_to(stop), _progress(room, stop, quiet=as_json or dry_run) as watch:
         found = daily.send(room, day, regardless=regardless, dry_run=dry_run, watch=watch)
+    for remark in found.remarks:
+        complain(remark)
     for one in found.earlier:
         complain(f"edition {one.edition}, begun by an earlier run: {one.said}")
     if as_json:
@@ -98,7 +101,8 @@ def _exit_code(found: Report) -> int:
     if found.problem:
         return exit_code(found.problem)
     ended = [*found.earlier, *([] if found.already else [found])]
-    return 3 if any(one.status == "sent" and (one.rejected or one.uncertain) for one in ended) else 0
+    badly = any(one.problem or (one.status == "sent" and (one.rejected or one.uncertain)) for one in ended)
+    return 3 if badly else 0
 
 
 @contextmanager
@@ -156,7 +160,7 @@ def _progress(room: Newsroom, stop: Any, *, quiet: bool) -> Iterator[Watch]:
             speed = bar.tasks[-1].speed
             bar.update(tasks[-1], advance=1, rate=f"{speed:.0f}/s" if speed else "")
 
-        yield Watch(stop, begun, ended)
+        yield Watch(stop, begun=begun, ended=ended)
 
 
 def _print_report(found: Report) -> None:
@@ -167,7 +171,7 @@ def _print_report(found: Report) -> None:
     if found.audience and found.status in ("sent", "sending"):
         states = ("accepted", "rejected", "pending", "deferred", "uncertain", "skipped")
         counts = [f"{getattr(found, state)} {state}" for state in states if getattr(found, state)]
-        say(f"edition {found.edition}: {found.articles} articles; {', '.join(counts)} of {found.audience}")
+        say(f"edition {found.edition}: {counted(found.articles, 'article')}; {', '.join(counts)} of {found.audience}")
 
 
 @click.command()
@@ -184,16 +188,24 @@ def status(room: Newsroom, as_json: bool) -> None:
 
     standing = report.standing(room)
     if as_json:
-        print_json(standing.latest.figures() | {"subscribers": standing.subscribers})
+        more = {"late": standing.late, "letters": standing.letters, "runner": standing.runner}
+        print_json(standing.latest.figures() | {"subscribers": standing.subscribers} | more)
         return
     latest = standing.latest
-    say(f"edition {latest.edition or '-'}: {latest.status}, {latest.articles} articles" + _after(latest.said))
+    say(
+        f"edition {latest.edition or '-'}: {latest.status}, {counted(latest.articles, 'article')}" + _after(latest.said)
+    )
     if latest.audience:
         states = ("accepted", "rejected", "pending", "deferred", "uncertain", "skipped")
-        print_table(("state", "deliveries"), [(state, getattr(latest, state)) for state in states])
+        print_table(("deliveries", ""), [(f"deliveries {state}", getattr(latest, state)) for state in states])
     for reply, times in standing.refusals:
         say(f"  {times} × {reply}")
-    print_table(("subscribers", ""), standing.subscribers.items())
+    if standing.late:
+        say("to newcomers: " + ", ".join(f"{n} {state}" for state, n in standing.late.items()))
+    if standing.letters:
+        cure = "" if standing.runner else ", and no runner lives: `newsletter run` or `newsletter send` sends them"
+        say(f"letters that wait: {standing.letters}, since {iso(standing.waiting_since)}{cure}")
+    print_table(("subscribers", ""), [(f"subscribers {one}", n) for one, n in standing.subscribers.items()])
     print_table(
         ("source", "collected", "articles", "remark"),
         [(one.key, iso(one.collected_at), one.articles, one.error or one.note) for one in standing.sources],
@@ -234,5 +246,5 @@ def trace(room: Newsroom, address: str, as_json: bool) -> None:
     if as_json:
         print_json({"address": person.address, "status": person.status.value, "deliveries": rows})
         return
-    say(f"{person.address}: {person.status} since {iso(person.since)}" + _after(person.consent or ""))
+    say(f"{person.address}: {person.status} since {iso(person.since)}")
     print_table(tuple(rows[0]) if rows else (), [tuple(row.values()) for row in rows])

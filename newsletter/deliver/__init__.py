@@ -11,7 +11,7 @@ relay: when it is claimed, right before its final dot, and when the relay has an
     answered              never offered again, or again only when its time has come
 """
 
-from newsletter.deliver.ledger import Ledger
-from newsletter.deliver.run import Ending, Run, Stop, deliver, recover
+from newsletter.deliver.ledger import Ledger, take_turn
+from newsletter.deliver.run import REPORTED, Ending, Run, Stop, deliver, recover
 
-__all__ = ["Ending", "Ledger", "Run", "Stop", "deliver", "recover"]
+__all__ = ["REPORTED", "Ending", "Ledger", "Run", "Stop", "deliver", "recover", "take_turn"]

@@ -16,7 +16,10 @@ LOSSES = 5  # lost lines without progress end the run
 LOSSES_OF_ONE = 3  # lost lines of one delivery, while others pass, put that one off
 REFUSALS = 3  # times the relay refused us for good before any reader was named
 SAME_REJECTIONS = 20  # the same 5xx for that many readers in a row, with no other reply between
+# … and for that many, where it may as well be about each address: no enhanced code, and readers before were accepted.
+SAME_BARE_REJECTIONS = 100
 
+BARE = re.compile(r"^(?:rcpt 55[013]) (?!5\.\d+\.\d+)")  # a signature like "rcpt 550 no such user here"
 # Replies about one mailbox (RFC 3463, 3.2 and 3.3): they say nothing of the relay.
 ADDRESS_CODES = re.compile(r"^5\.[12]\.\d{1,3}\b")
 ADDRESS_OR_NUMBER = re.compile(r"<[^>]*>|\S+@\S+|\b[0-9A-Fa-f]{6,}\b|\d+")
@@ -39,6 +42,7 @@ class Judge:
         self._refusals = 0
         self._sign: str | None = None  # of the last rejection, and whose rejections in a row had it
         self._alike: list[int] = []
+        self._accepted = False  # somebody, in this run
         self._lost: Counter[int] = Counter()
         self.losses = 0  # lost lines since the last progress
         self.put_offs = 0  # times the relay said "not now" to us since the last progress
@@ -67,6 +71,7 @@ class Judge:
             self._refusals += 1
             return End.REFUSED if self._refusals >= REFUSALS else None
         self.losses = self.put_offs = self._refusals = 0
+        self._accepted = self._accepted or outcome.verdict is Verdict.ACCEPTED
         return self._see_rejection(delivery_id, signature(outcome))
 
     def _see_rejection(self, delivery_id: int, sign: str | None) -> End | None:
@@ -80,7 +85,9 @@ class Judge:
     @property
     def relays_fault(self) -> tuple[int, ...]:
         """The deliveries rejected in a row with one and the same words, when they ended the run: no reader's fault."""
-        return tuple(self._alike) if len(self._alike) >= SAME_REJECTIONS else ()
+        bare = self._accepted and BARE.match(self._sign or "")
+        enough = SAME_BARE_REJECTIONS if bare else SAME_REJECTIONS
+        return tuple(self._alike) if len(self._alike) >= enough else ()
 
     def tired_of(self, delivery_id: int) -> bool:
         """This one has lost its line again and again while others passed."""
@@ -99,7 +106,9 @@ def signature(outcome: Outcome) -> str | None:
     text = outcome.reply.removeprefix(str(outcome.code)).strip(" -")
     if ADDRESS_CODES.match(text):
         return None
-    return f"{outcome.phase} {outcome.code} {ADDRESS_OR_NUMBER.sub('#', text)}"
+    code = re.match(r"5\.\d+\.\d+", text)
+    rest = text[code.end() :] if code else text
+    return f"{outcome.phase} {outcome.code} {code[0] if code else ''}{ADDRESS_OR_NUMBER.sub('#', rest)}"
 
 
 def is_about_address(code: int | None, reply: str) -> bool:

@@ -9,7 +9,9 @@ from datetime import datetime
 
 from sqlalchemy import Connection, Engine
 
+from newsletter.deliver import pace
 from newsletter.model import Delivery, DeliveryState
+from newsletter.settings import Rate
 from newsletter.store import deliveries, notes, subscribers
 from newsletter.store.database import read, write
 
@@ -51,7 +53,7 @@ class Ledger:
     def wants_it(self, delivery: Delivery) -> bool:
         """Consent, read again right before the message begins."""
         with read(self._engine) as connection:
-            return subscribers.is_active(connection, delivery.subscriber_id)
+            return subscribers.receives(connection, delivery.subscriber_id, self._clock())
 
     def at_dot(self, delivery: Delivery, first_attempt: datetime) -> None:
         with self._writing() as connection:
@@ -61,9 +63,12 @@ class Ledger:
         with self._writing() as connection:
             deliveries.give_back(connection, list(ids), self._clock())
 
-    def skip(self, delivery: Delivery) -> None:
-        reply = "left before the message had begun"
-        self.record(delivery, DeliveryState.SKIPPED, reply=reply, attempted=False)
+    def skip(self, delivery: Delivery) -> DeliveryState:
+        """The reader has left; what is in doubt stays so."""
+        state = DeliveryState.UNCERTAIN if delivery.repeated else DeliveryState.SKIPPED
+        reply = "left before it was repeated" if delivery.repeated else "left before the message had begun"
+        self.record(delivery, state, reply=reply, attempted=False)
+        return state
 
     def record(
         self,
@@ -106,17 +111,25 @@ class Ledger:
         with read(self._engine) as connection:
             return deliveries.next_attempt(connection, self._edition)
 
-    def expire(self, reason: str) -> int:
+    def expire(self, reason: str, *, untried: bool) -> int:
         with self._writing() as connection:
-            return deliveries.expire(connection, self._edition, reason, self._clock())
+            return deliveries.expire(connection, self._edition, reason, self._clock(), untried=untried)
 
-    # The rate, which all editions share
+    # The rate, which all editions and letters share
 
-    def next_turn(self) -> datetime | None:
-        with read(self._engine) as connection:
-            value = notes.get(connection, NEXT_TURN)
-        return datetime.fromisoformat(value) if value else None
-
-    def keep_turn(self, turn: datetime) -> None:
+    def take_turn(self, rate: Rate) -> float:
         with self._writing() as connection:
-            notes.put(connection, NEXT_TURN, turn.isoformat())
+            return take_turn(connection, rate, self._clock())
+
+
+def take_turn(connection: Connection, rate: Rate, now: datetime) -> float:
+    """Take the turn to send one message now: 0; or the seconds until the next turn, which is then not taken.
+
+    Kept in the database, so that it holds across restarts, and between editions and letters.
+    """
+    known = notes.get(connection, NEXT_TURN)
+    turn = pace.turn(rate, datetime.fromisoformat(known) if known else None, now)
+    if turn > now:
+        return (turn - now).total_seconds()
+    notes.put(connection, NEXT_TURN, pace.following(rate, turn).isoformat())
+    return 0.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -17,8 +17,9 @@ from newsletter.errors import BadData
 from newsletter.links import Signer
 from newsletter.mail import Line, Mailer
 from newsletter.mail.message import WireTemplate
-from newsletter.model import Delivery, DeliveryState, Message, Outcome, Verdict
+from newsletter.model import Delivery, DeliveryState, Message, Outcome, Variant, Verdict
 
+LATEST = timedelta(days=3)  # after its time, an edition is no news to anybody
 CLAIM = 100  # deliveries taken in one transaction; a dead run's claims go back untouched
 REPORTED = {
     Verdict.ACCEPTED: DeliveryState.ACCEPTED,
@@ -53,12 +54,13 @@ class Run:
 
     ledger: Ledger
     mailer: Mailer
-    wire: WireTemplate
+    wires: Mapping[Variant, WireTemplate]
     signer: Signer
     rules: DeliveryTable
     until: datetime  # when the retries of this edition run out
     clock: Callable[[], datetime]
     stop: Stop
+    still_ours: Callable[[], None] = lambda: None  # raises where the sending lock is lost: nothing more may begin
     patient: bool = True  # wait for what the relay has put off
     chance: Callable[[], float] = random.random
     glance: float = 0.5  # seconds between two looks at the stop, while there is nothing to do
@@ -87,12 +89,17 @@ def recover(run: Run) -> int:
         else:
             said = "the run ended before the relay's reply was recorded"
             run.ledger.record(delivery, DeliveryState.UNCERTAIN, reply=said)
-    # Nobody wants the paper of the day before yesterday.
     return _expire(run) if run.clock() >= run.until else 0
 
 
 def _expire(run: Run) -> int:
-    return run.ledger.expire(f"expired: not accepted within {run.rules.retry_for_hours:g} hours")
+    """What the relay has put off for too long is given up. What was never tried is not: where some readers have the
+    edition, the others get it too, up to three days late. Where nobody has it, nobody gets it any more."""
+    counts = run.ledger.counts()
+    reached = counts[DeliveryState.ACCEPTED] or counts[DeliveryState.UNCERTAIN]
+    untried = not reached or run.clock() >= run.until + LATEST
+    reason = f"expired: not accepted within {run.rules.retry_for_hours:g} hours"
+    return run.ledger.expire(reason, untried=untried)
 
 
 def deliver(run: Run) -> Ending:
@@ -124,7 +131,6 @@ class Supply:
         self._paused_at = run.clock()
         self._end: End | None = None
         self._opening = True  # what a dead run left in doubt goes first
-        self._next_turn = run.ledger.next_turn() if run.rules.rate else None
         self.failure: BaseException | None = None
 
     def close(self) -> Ending:
@@ -154,8 +160,7 @@ class Supply:
     def _send(self, line: Line, delivery: Delivery, troubles: int) -> None:
         ledger = self._run.ledger
         if not ledger.wants_it(delivery):
-            ledger.skip(delivery)
-            self._run.ended(delivery, DeliveryState.SKIPPED)
+            self._run.ended(delivery, ledger.skip(delivery))
             return
         first = delivery.first_attempt or self._run.clock().replace(microsecond=0)
         try:
@@ -164,11 +169,13 @@ class Supply:
             ledger.record(delivery, DeliveryState.REJECTED, reply=str(error), attempted=False)
             self._run.ended(delivery, DeliveryState.REJECTED)
             return
+        self._run.still_ours()
         outcome = line.send(message, lambda: ledger.at_dot(delivery, first))
         self._record(delivery, outcome, first, troubles)
 
     def _message(self, delivery: Delivery, first: datetime) -> Message:
-        return self._run.wire.splice(
+        wire = self._run.wires.get(delivery.variant) or self._run.wires[Variant.FULL]
+        return wire.splice(
             self._run.signer,
             delivery=delivery.id,
             subscriber=delivery.subscriber_id,
@@ -183,8 +190,10 @@ class Supply:
             tired = self._judge.tired_of(delivery.id)
             self._pause = pace.pause(self._judge.losses, self._judge.put_offs)
             self._paused_at = self._run.clock()
-        if outcome.verdict in REPORTED:
-            state = REPORTED[outcome.verdict]
+        if outcome.verdict in REPORTED or (delivery.repeated and outcome.verdict is Verdict.DEFERRED):
+            state = REPORTED.get(outcome.verdict, DeliveryState.UNCERTAIN)
+            if delivery.repeated and state is DeliveryState.REJECTED:
+                state = DeliveryState.UNCERTAIN  # its first copy may have arrived all the same
             ledger.record(delivery, state, code=outcome.code, reply=outcome.reply, first_attempt=first)
             self._run.ended(delivery, state)
         elif outcome.verdict is Verdict.DEFERRED or tired:
@@ -228,14 +237,13 @@ class Supply:
         if self._busy:
             self._change.wait(timeout=1.0)
             return True
-        if self._expired():
-            self._run.ledger.give_back(delivery.id for delivery in self._ready)
-            self._ready.clear()
-            _expire(self._run)
-            return False
         left = pace.left(self._pause, self._paused_at, self._run.clock())
         if left:
             self._wait(left)
+        elif self._expired():
+            self._run.ledger.give_back(delivery.id for delivery in self._ready)
+            self._ready.clear()
+            _expire(self._run)
         return bool(left)
 
     def _expired(self) -> bool:
@@ -282,14 +290,10 @@ class Supply:
         rate = self._run.rules.rate
         if rate is None:
             return True
-        now = self._run.clock()
-        turn = pace.turn(rate, self._next_turn, now)
-        if turn > now:
-            self._wait((turn - now).total_seconds())
-            return False
-        self._next_turn = pace.following(rate, turn)
-        self._run.ledger.keep_turn(self._next_turn)
-        return True
+        left = self._run.ledger.take_turn(rate)
+        if left:
+            self._wait(left)
+        return not left
 
     def _stopped(self) -> bool:
         if self._run.stop.asked:

@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from email import message_from_bytes
 from email.utils import parseaddr
 from enum import StrEnum
 from html import escape
@@ -22,7 +23,7 @@ from newsletter.errors import DatabaseError, TemplateError
 from newsletter.links import Purpose, Signer, archive_link
 from newsletter.mail import headers, quoted
 from newsletter.mail.addresses import wire
-from newsletter.model import Message, Rendered, Slot
+from newsletter.model import Message, Rendered, Slot, Variant
 
 VERSION = 1  # of what WireTemplate.dumps writes
 ANSWER = re.compile(r"^(?:(?:re|fwd?|tr)\s*:\s*)+", re.IGNORECASE)
@@ -49,20 +50,34 @@ class Hole(NamedTuple):
 # --- Once per edition -----------------------------------------------------------------------------
 
 
-def freeze(rendered: Rendered, paper: NewsletterTable, *, edition: str, return_path: str, key: int) -> WireTemplate:
-    """Make the bytes of an edition.
+def freeze(
+    rendered: Rendered,
+    paper: NewsletterTable,
+    *,
+    edition: str,
+    return_path: str,
+    key: int,
+    variant: Variant = Variant.FULL,
+) -> WireTemplate:
+    """Make the bytes of an edition, in one of its variants.
 
     `edition` is its name, `return_path` and `key` are `delivery.return_path` and the number of the key that signs
     links. Raises TemplateError where a reader would find no link to leave by, in the HTML or in the text.
     """
-    boundary = headers.boundary(edition)
     builder = _Builder()
-    builder.raw(_head(rendered, paper, edition, boundary))
-    builder.raw(f"--{boundary}\r\n{headers.part_head('plain')}")
-    builder.quoted(Place.TEXT, rendered.text)
-    builder.raw(f"\r\n--{boundary}\r\n{headers.part_head('html')}")
-    builder.quoted(Place.HTML, rendered.html)
-    builder.raw(f"\r\n--{boundary}--\r\n")
+    builder.raw(_head(rendered, paper, edition))
+    if variant is Variant.TEXT:
+        builder.raw(headers.part_head("plain"))
+        builder.quoted(Place.TEXT, rendered.text)
+        builder.raw("\r\n")
+    else:
+        boundary = headers.boundary(edition)
+        builder.raw(headers.field("Content-Type", f'multipart/alternative; boundary="{boundary}"'))
+        builder.raw(f"\r\n--{boundary}\r\n{headers.part_head('plain')}")
+        builder.quoted(Place.TEXT, rendered.text)
+        builder.raw(f"\r\n--{boundary}\r\n{headers.part_head('html')}")
+        builder.quoted(Place.HTML, rendered.html)
+        builder.raw(f"\r\n--{boundary}--\r\n")
     return WireTemplate(
         parts=tuple(builder.parts),
         holes=tuple(builder.holes),
@@ -75,7 +90,7 @@ def freeze(rendered: Rendered, paper: NewsletterTable, *, edition: str, return_p
     )
 
 
-def _head(rendered: Rendered, paper: NewsletterTable, edition: str, boundary: str) -> str:
+def _head(rendered: Rendered, paper: NewsletterTable, edition: str) -> str:
     """The header, with markers where it is personal. First what a person reads, then what machines read."""
     owner = parseaddr(paper.reply_to or paper.sender)[1]
     return "".join(
@@ -96,8 +111,6 @@ def _head(rendered: Rendered, paper: NewsletterTable, edition: str, boundary: st
             headers.field("Auto-Submitted", "auto-generated"),  # RFC 3834, 5
             headers.field("Precedence", "bulk"),
             headers.field("MIME-Version", "1.0"),
-            headers.field("Content-Type", f'multipart/alternative; boundary="{boundary}"'),
-            "\r\n",
         ]
     )
 
@@ -171,17 +184,31 @@ class WireTemplate:
         values[DATE] = _date(date)
         values[MESSAGE_ID] = self._message_id(token).encode("ascii")
         values[UNSUBSCRIBE] = unsubscribe.encode("ascii")
-        pieces: list[bytes] = [b""] * (2 * len(self.holes) + 1)
-        pieces[::2] = self.parts
-        pieces[1::2] = [values[hole] for hole in self.holes]
         return Message(
             sender=self.sender if self.return_path == "plain" else self.return_path.replace("{token}", token),
             recipient=to,
-            content=b"".join(pieces),
+            content=self._joined(values),
             # The token's end ties the name to this database: a new one beside an old outbox numbers from 1 again.
             name=f"{self.edition}.{delivery}.{token[-12:]}",
             utf8=utf8,
         )
+
+    def _joined(self, values: Mapping[Hole, bytes]) -> bytes:
+        pieces: list[bytes] = [b""] * (2 * len(self.holes) + 1)
+        pieces[::2] = self.parts
+        pieces[1::2] = [values[hole] for hole in self.holes]
+        return b"".join(pieces)
+
+    def html(self, address: str, link: str) -> str:
+        """The HTML as nobody's own: `address` and `link` stand where a reader's would. "" where it has none."""
+        values = dict.fromkeys(self.holes, b"-")
+        personal = {Slot.ADDRESS: address, Slot.UNSUBSCRIBE: link, Slot.PREFERENCES: link}
+        message = message_from_bytes(self._joined(values | _values(personal)))
+        for part in message.walk():
+            payload = part.get_payload(decode=True) if part.get_content_type() == "text/html" else None
+            if isinstance(payload, bytes):
+                return payload.decode("utf-8", "replace")
+        return ""
 
     def message_id(self, signer: Signer, delivery: int) -> str:
         """The Message-ID of a delivery, in its angle brackets: unique, and the same on every try."""

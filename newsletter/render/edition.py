@@ -35,11 +35,11 @@ def render(look: Look, paper: NewsletterTable, edition: Edition, choices: Sequen
     An article that breaks the template is shown by title and link; what is too heavy goes from the tail. Raises
     TemplateError where the template itself is broken, or too heavy without any article.
     """
-    stories = with_few_pictures(_stories(look, choices))
-    subject = _subject(look, paper, edition, stories)
-    preheader = _preheader(stories)
+    shown = with_few_pictures(stories(look, choices))
+    subject = _subject(look, paper, edition, shown)
+    preheader = _preheader(shown)
     page = _Page(look, paper, edition, subject, preheader)
-    sound = without_poison(stories, page.trouble)
+    sound = without_poison(shown, page.trouble)
     kept = light_enough(sound, lambda some: page.weight(page.html(some)))
     return Rendered(
         subject=subject,
@@ -53,11 +53,12 @@ def render(look: Look, paper: NewsletterTable, edition: Edition, choices: Sequen
 
 def whatsapp(look: Look, paper: NewsletterTable, edition: Edition, choices: Sequence[Choice]) -> str:
     """The edition as a text to paste into WhatsApp: titles in bold, a line each, the address alone on its line."""
-    stories = [replace(one, summary=excerpt(one.summary, LONGEST_LINE)) for one in _stories(look, choices)]
-    return _Page(look, paper, edition).fill("email/whatsapp.txt", stories)
+    short = [replace(one, summary=excerpt(one.summary, LONGEST_LINE)) for one in stories(look, choices)]
+    return _Page(look, paper, edition).fill("email/whatsapp.txt", short)
 
 
-def _stories(look: Look, choices: Sequence[Choice]) -> list[Story]:
+def stories(look: Look, choices: Sequence[Choice]) -> list[Story]:
+    """The picked articles as templates see them, in their places, the lead first."""
     picked = sorted((one for one in choices if one.picked), key=lambda one: (one.place is None, one.place or 0))
     return [story(choice, look.words, lead=i == 0) for i, choice in enumerate(picked)]
 
@@ -126,7 +127,7 @@ class _Page:
             "groups": groups(stories[1:]),
             "online": online,
             "edition_share": shares(f"{name}, {words.full_date(self.edition.day)}", online),
-            "archives": f"{paper.public_url}/archives/",
+            "archives": f"{paper.public_url}/archive/",
             "sign_up": f"{paper.public_url}/",
             "address": Slot.ADDRESS.marker,
             "unsubscribe": Slot.UNSUBSCRIBE.marker,

@@ -17,9 +17,12 @@ LONGEST_LINE = 120  # characters
 SUSPECTS = re.compile(
     "<(?![A-Za-z/!])|<!\\[CDATA|[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]|<!(?!--|doctype)", re.IGNORECASE
 )
+# What no mail may hold; and what mrml does not know, which it passes on as it is.
+FOREIGN = re.compile(r"<(script|iframe|object|embed|form|input|mj-[a-z-]+)\b", re.IGNORECASE)
 # A tag, or the title, which mrml makes an attribute too.
 TAGS = re.compile(r"<mj-title>.*?</mj-title>|<[A-Za-z][^<>]*>", re.DOTALL)
 QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'")
+VOID = {"br", "hr", "img", "meta", "wbr", "link", "input"}
 SLOT_MARKS = re.compile(r"&#(\d{5});")
 
 
@@ -37,6 +40,9 @@ def html_from(markup: str) -> str:
         html = str(mjml2html(markup, fonts={}, disable_comments=True))
     except ValueError as error:
         raise ValueError(_explained(markup, str(error))) from error
+    foreign = FOREIGN.search(html)
+    if foreign:
+        raise ValueError(f"<{foreign[1]}> must not be in a mail: mail programs take it out, or the mail for a trap")
     return SLOT_MARKS.sub(_slot_mark, html)
 
 
@@ -59,8 +65,9 @@ def _slot_mark(reference: re.Match[str]) -> str:
 def _explained(markup: str, reason: str) -> str:
     line = _line_number(markup, reason)
     if line is None:
-        cure = ": a tag is not closed" if "end of stream" in reason else ", and does not say where"
-        return f"MJML refuses it ({reason}){cure}"
+        line = _unclosed(markup) if "end of stream" in reason else None
+    if line is None:
+        return f"MJML refuses it ({reason}), and does not say where"
     lines = markup.splitlines()
     first = max(line - 1 - AROUND, 0)
     numbered = [f"{i:5} | {text[:LONGEST_LINE]}" for i, text in enumerate(lines[first : line + AROUND], first + 1)]
@@ -78,6 +85,22 @@ def _line_number(markup: str, reason: str) -> int | None:
     else:
         return None
     return len((before + "|").splitlines())
+
+
+def _unclosed(markup: str) -> int | None:
+    """The line of the first tag that is not closed before the one around it is."""
+    open_ones: list[tuple[str, int]] = []
+    for tag in re.finditer(r"<(/?)([A-Za-z][\w-]*)[^<>]*?(/?)>", markup):
+        name = tag[2].lower()
+        if tag[3] or name in VOID:
+            continue
+        if not tag[1]:
+            open_ones.append((name, markup.count("\n", 0, tag.start()) + 1))
+        elif any(one == name for one, _ in open_ones):
+            closed, line = open_ones.pop()
+            if closed != name:
+                return line
+    return open_ones[-1][1] if open_ones else None
 
 
 def _shown(lines: list[str], number: int) -> str:

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, exists, func, insert, or_, select, update
 
-from newsletter.model import FROZEN, Article, Candidate, EditionStatus, Picture
-from newsletter.store.schema import article_keys, articles, choices, editions
+from newsletter.model import FROZEN, Article, Candidate, DeliveryState, EditionStatus, Picture
+from newsletter.store.schema import article_keys, articles, choices, deliveries, editions
 
 GRACE = timedelta(minutes=10)  # two sources of one collecting are not seen at the very same second
 
@@ -78,10 +78,20 @@ def taken(connection: Connection, edition_id: int) -> dict[int, date]:
     return {row.id: row.used_day for row in rows if row.used_day}
 
 
+def keeps_its_articles() -> ColumnElement[bool]:
+    """Of an edition: it is on its way to readers, or some have it, perhaps. One that reached nobody gives them back."""
+    reached = exists().where(
+        deliveries.c.edition_id == editions.c.id,
+        deliveries.c.state.in_([DeliveryState.ACCEPTED, DeliveryState.UNCERTAIN]),
+    )
+    on_its_way = editions.c.status == EditionStatus.SENDING
+    return and_(editions.c.status.in_(FROZEN), or_(on_its_way, reached))
+
+
 def _used_in(day: date | None = None, edition_id: int | None = None) -> Any:
     """The day of the edition that keeps an article for itself, if there is one: a frozen one for good; an approved one
     while it can still go out, which for `day` is no earlier one's case."""
-    keeps: ColumnElement[bool] = editions.c.status.in_(FROZEN)
+    keeps = keeps_its_articles()
     if day is not None:
         keeps = or_(keeps, and_(editions.c.status == EditionStatus.APPROVED, editions.c.day >= day))
     query: Select[Any] = (

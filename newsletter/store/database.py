@@ -10,8 +10,9 @@ import fcntl
 import hashlib
 import os
 import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from newsletter.errors import AlreadyRunning, DatabaseError
 
-HEAD = "0001"  # the newest migration: known here, so that a start costs one SELECT and no Alembic
+HEAD = "0002"  # the newest migration: known here, so that a start costs one SELECT and no Alembic
 BUSY_SECONDS = 60  # how long a writer waits for another
 
 
@@ -149,26 +150,45 @@ def revision(engine: Engine) -> str | None:
 # --- One sender at a time -------------------------------------------------------------------------
 
 
+def sending_lock(engine: Engine) -> AbstractContextManager[Callable[[], None]]:
+    """Held while a run sends an edition; see `_lock`."""
+    return _lock(engine, "sending", ".lock")
+
+
+def letters_lock(engine: Engine) -> AbstractContextManager[Callable[[], None]]:
+    """Held while letters are sent, beside an edition it may be; see `_lock`."""
+    return _lock(engine, "letters", ".letters.lock")
+
+
 @contextmanager
-def sending_lock(engine: Engine) -> Iterator[None]:
-    """Held while a run sends.
+def _lock(engine: Engine, name: str, ending: str) -> Iterator[Callable[[], None]]:
+    """One at a time, over all processes. Gives a look at whether it still is ours, which raises DatabaseError if not.
 
     SQLite: flock on a file beside the database, which the kernel lets go when the process dies, and never before:
-    nobody takes over from a run that merely sleeps. PostgreSQL: an advisory lock on a connection of its own.
-    Raises AlreadyRunning at once where another run holds it.
+    nobody takes over from a run that merely sleeps. PostgreSQL: an advisory lock on a connection of its own, gone with
+    that connection. Raises AlreadyRunning at once where another run holds it.
     """
     if engine.dialect.name == "sqlite":
-        with _file_lock(Path(f"{engine.url.database}.lock")):
-            yield
+        with _file_lock(Path(f"{engine.url.database}{ending}")):
+            yield lambda: None
         return
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        key = _lock_key(connection.execute(text("SELECT current_schema()")).scalar())
-        if not connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": key}).scalar():
+    with _explained(engine):
+        connection = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+    with closing(connection):
+        turn = threading.Lock()  # a connection is for one thread at a time
+
+        def ask(query: str, **values: object) -> Any:
+            with turn, _explained(engine):
+                return connection.execute(text(query), values).scalar()
+
+        key = _lock_key(f"{name} {ask('SELECT current_schema()')}")
+        if not ask("SELECT pg_try_advisory_lock(:key)", key=key):
             raise AlreadyRunning("another run is sending")
         try:
-            yield
+            yield lambda: ask("SELECT 1")
         finally:
-            connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": key})
+            with suppress(DatabaseError):  # the connection is lost, and the lock with it
+                ask("SELECT pg_advisory_unlock(:key)", key=key)
 
 
 @contextmanager
@@ -191,7 +211,7 @@ def _file_lock(path: Path) -> Iterator[None]:
 
 def _lock_key(name: object) -> int:
     """PostgreSQL's advisory locks are numbered, with 64 bits."""
-    digest = hashlib.sha256(f"newsletter sending {name}".encode()).digest()
+    digest = hashlib.sha256(f"newsletter {name}".encode()).digest()
     return int.from_bytes(digest[:8], "big", signed=True)
 
 

@@ -6,29 +6,64 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, func, insert, literal, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, insert, literal, or_, select, update
 
-from newsletter.model import Delivery, DeliveryState, Edition, SubscriberStatus
-from newsletter.store.schema import deliveries, editions, subscribers
+from newsletter.model import ENDED, FROZEN, Delivery, DeliveryState, Edition, Variant
+from newsletter.store.schema import deliveries, editions, subscribers, wires
+from newsletter.store.subscribers import receiving
 
 State = DeliveryState
 
 
-def plan(connection: Connection, edition_id: int, now: datetime) -> int:
-    """Freeze the audience: a pending delivery to each active subscriber. Returns how many."""
+def plan(
+    connection: Connection, edition_id: int, now: datetime, *, after: int = 0, limit: int | None = None
+) -> int | None:
+    """Freeze the audience, or up to `limit` subscribers of it behind the one with the id `after`: a pending delivery to
+    each who is active and not pausing. Returns the id to go on after; None where nobody is left."""
+    ids = select(subscribers.c.id).where(subscribers.c.id > after).order_by(subscribers.c.id).limit(limit).subquery()
+    last = connection.execute(select(func.max(ids.c.id))).scalar()
+    if last is None:
+        return None
+    _insert_pending(connection, edition_id, now, and_(subscribers.c.id > after, subscribers.c.id <= last), late=False)
+    return int(last)
+
+
+def add_newcomer(connection: Connection, edition_id: int, subscriber_id: int, now: datetime) -> bool:
+    """A delivery to somebody who has just joined, counted apart; False where they have one already."""
+    here = deliveries.c.edition_id == edition_id, deliveries.c.subscriber_id == subscriber_id
+    if connection.execute(select(deliveries.c.id).where(*here)).first():
+        return False
+    _insert_pending(connection, edition_id, now, subscribers.c.id == subscriber_id, late=True)
+    return True
+
+
+def _insert_pending(
+    connection: Connection, edition_id: int, now: datetime, who: ColumnElement[bool], *, late: bool
+) -> None:
     audience = select(
         literal(edition_id),
         subscribers.c.id,
         subscribers.c.address,
+        subscribers.c.variant,
+        literal(late),
         literal(State.PENDING.value),
         literal(0),
         literal(False),
         literal(now, deliveries.c.at.type),
-    ).where(subscribers.c.status == SubscriberStatus.ACTIVE)
-    names = ["edition_id", "subscriber_id", "address", "state", "attempts", "repeated", "at"]
+    ).where(who, receiving(now))
+    names = ["edition_id", "subscriber_id", "address", "variant", "late", "state", "attempts", "repeated", "at"]
     connection.execute(insert(deliveries).from_select(names, audience.order_by(subscribers.c.id)))
-    # Counted, since psycopg knows no row count of an INSERT … SELECT.
-    return sum(counts(connection, edition_id).values())
+
+
+def drop_plan(connection: Connection, edition_id: int) -> None:
+    """Forget what was planned for an edition that was not frozen after all."""
+    connection.execute(delete(deliveries).where(deliveries.c.edition_id == edition_id))
+
+
+def audience(connection: Connection, edition_id: int) -> int:
+    """How many subscribers it was frozen for."""
+    here = deliveries.c.edition_id == edition_id, ~deliveries.c.late
+    return connection.execute(select(func.count()).where(*here)).scalar_one()
 
 
 # --- A run takes hold ----------------------------------------------------------------------------
@@ -36,7 +71,9 @@ def plan(connection: Connection, edition_id: int, now: datetime) -> int:
 
 def release(connection: Connection, edition_id: int) -> int:
     """Give back what a dead run had claimed and not begun. Only for who holds the sending lock."""
-    return _set(connection, _of(edition_id, State.CLAIMED), state=State.PENDING)
+    claimed = _of(edition_id, State.CLAIMED)
+    doubts = _set(connection, and_(claimed, deliveries.c.repeated), state=State.UNCERTAIN, repeated=False)
+    return doubts + _set(connection, claimed, state=State.PENDING)
 
 
 def in_doubt(connection: Connection, edition_id: int) -> list[Delivery]:
@@ -82,8 +119,10 @@ def at_dot(connection: Connection, delivery_id: int, first_attempt: datetime, no
 
 def give_back(connection: Connection, ids: Sequence[int], now: datetime) -> None:
     """To be sent as before: nothing was offered to the relay, or the line died before the dot, or the relay refused
-    everybody alike. No attempt is counted, or not one more."""
-    _set(connection, deliveries.c.id.in_(ids), state=State.PENDING, at=now)
+    everybody alike. No attempt is counted, or not one more. What was to be repeated after a doubt is in doubt again."""
+    here = deliveries.c.id.in_(ids)
+    _set(connection, and_(here, ~deliveries.c.repeated), state=State.PENDING, at=now)
+    _set(connection, and_(here, deliveries.c.repeated), state=State.UNCERTAIN, repeated=False, at=now)
 
 
 def record(
@@ -111,9 +150,12 @@ def record(
 # --- The whole edition ----------------------------------------------------------------------------
 
 
-def counts(connection: Connection, edition_id: int) -> dict[DeliveryState, int]:
-    """How many there are in each state, those with none included."""
+def counts(connection: Connection, edition_id: int, *, late: bool | None = None) -> dict[DeliveryState, int]:
+    """How many there are in each state, those with none included; of the frozen audience or of newcomers alone, where
+    `late` says so."""
     query = select(deliveries.c.state, func.count()).where(deliveries.c.edition_id == edition_id)
+    if late is not None:
+        query = query.where(deliveries.c.late == late)
     found: dict[str, int] = {row[0]: row[1] for row in connection.execute(query.group_by(deliveries.c.state))}
     return {state: found.get(state, 0) for state in State}
 
@@ -131,9 +173,11 @@ def next_attempt(connection: Connection, edition_id: int) -> datetime | None:
     ).scalar()
 
 
-def expire(connection: Connection, edition_id: int, reason: str, now: datetime) -> int:
-    """The time has run out: what is not in a run's hands now, and has not been accepted, is rejected."""
-    unfinished = deliveries.c.state.in_([State.PENDING, State.DEFERRED])
+def expire(connection: Connection, edition_id: int, reason: str, now: datetime, *, untried: bool) -> int:
+    """The time has run out: what the relay has put off is rejected; with `untried`, so is what was never tried."""
+    unfinished: ColumnElement[bool] = deliveries.c.state.in_([State.PENDING, State.DEFERRED])
+    if not untried:
+        unfinished = and_(unfinished, deliveries.c.attempts > 0)
     reply = func.coalesce(
         literal(f"{reason}; the last reply was: ") + func.nullif(deliveries.c.reply, ""), literal(reason)
     )
@@ -172,15 +216,25 @@ def of_subscriber(connection: Connection, subscriber_id: int) -> list[tuple[Deli
     """A subscriber's whole story, the newest first: each delivery, its edition, and that edition's frozen template."""
     from newsletter.store.editions import _edition
 
+    frozen = and_(wires.c.edition_id == editions.c.id, wires.c.variant == Variant.FULL)
     query = (
-        select(deliveries.c.id.label("delivery_id"), editions)
+        select(deliveries.c.id.label("delivery_id"), editions, wires.c.wire)
         .join(editions, editions.c.id == deliveries.c.edition_id)
-        .where(deliveries.c.subscriber_id == subscriber_id)
+        .outerjoin(wires, frozen)
+        .where(deliveries.c.subscriber_id == subscriber_id, editions.c.status.in_(FROZEN))
         .order_by(deliveries.c.id.desc())
     )
     rows = connection.execute(query).all()
     found = {one.id: one for one in _all(connection, deliveries.c.subscriber_id == subscriber_id)}
     return [(found[row.delivery_id], _edition(row), row.wire or "") for row in rows]
+
+
+def purge(connection: Connection, before: datetime, limit: int) -> int:
+    """Delete ended deliveries of editions begun before that moment; returns how many, at most `limit`."""
+    old = select(editions.c.id).where(editions.c.started_at < before)
+    ended = and_(deliveries.c.edition_id.in_(old), deliveries.c.state.in_(ENDED))
+    some = select(deliveries.c.id).where(ended).limit(limit).scalar_subquery()
+    return connection.execute(delete(deliveries).where(deliveries.c.id.in_(some))).rowcount
 
 
 def _of(edition_id: int, state: DeliveryState) -> ColumnElement[bool]:
@@ -202,6 +256,8 @@ def _delivery(row: Row[Any]) -> Delivery:
         subscriber_id=row.subscriber_id,
         address=row.address,
         state=State(row.state),
+        variant=Variant(row.variant),
+        late=row.late,
         attempts=row.attempts,
         first_attempt=row.first_attempt,
         repeated=row.repeated,

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, delete, func, insert, select, tuple_, update
 
-from newsletter.model import FROZEN, Choice, Edition, EditionStatus
+from newsletter.model import DAILY, ENDED, WENT_OUT, Choice, Edition, EditionStatus, Variant
 from newsletter.store import articles
-from newsletter.store.schema import choices, editions
+from newsletter.store.schema import choices, deliveries, editions, wires
 
 
 def get(connection: Connection, day: date, slot: str) -> Edition | None:
@@ -40,7 +40,7 @@ def last_picking(connection: Connection, slot: str, before: date) -> datetime | 
     """When the last edition before that day was picked, among those that went out."""
     return connection.execute(
         select(func.max(editions.c.picked_at)).where(
-            editions.c.slot == slot, editions.c.day < before, editions.c.status.in_(FROZEN)
+            editions.c.slot == slot, editions.c.day < before, articles.keeps_its_articles()
         )
     ).scalar()
 
@@ -90,9 +90,54 @@ def change(connection: Connection, edition_id: int, **values: Any) -> None:
     connection.execute(update(editions).where(editions.c.id == edition_id).values(**values))
 
 
-def wire(connection: Connection, edition_id: int) -> str:
-    """The frozen template of its messages, as `mail.message` wrote it."""
-    return connection.execute(select(editions.c.wire).where(editions.c.id == edition_id)).scalar() or ""
+def wires_of(connection: Connection, edition_id: int) -> dict[Variant, str]:
+    """The frozen templates of its messages by variant, as `mail.message` wrote them."""
+    rows = connection.execute(select(wires.c.variant, wires.c.wire).where(wires.c.edition_id == edition_id))
+    return {Variant(row.variant): row.wire for row in rows}
+
+
+def keep_wires(connection: Connection, edition_id: int, frozen: Mapping[Variant, str]) -> None:
+    rows = [{"edition_id": edition_id, "variant": variant, "wire": wire} for variant, wire in frozen.items()]
+    connection.execute(insert(wires), rows)
+
+
+def with_newcomers(connection: Connection) -> list[Edition]:
+    """The editions that have ended, but for what newcomers are still to get of them."""
+    waiting = select(deliveries.c.edition_id).where(deliveries.c.late, deliveries.c.state.notin_(ENDED))
+    query = select(editions).where(editions.c.status == EditionStatus.SENT, editions.c.id.in_(waiting))
+    return [_edition(row) for row in connection.execute(query)]
+
+
+def sent(
+    connection: Connection, slot: str | None = None, limit: int | None = None, before: date | None = None
+) -> list[Edition]:
+    """The editions that readers have received, the newest first: for the archive."""
+    query = select(editions).where(editions.c.status.in_(WENT_OUT))
+    if slot:
+        query = query.where(editions.c.slot == slot)
+    if before:
+        query = query.where(editions.c.day < before)
+    query = query.order_by(editions.c.day.desc(), editions.c.id.desc()).limit(limit)
+    return [_edition(row) for row in connection.execute(query)]
+
+
+def neighbour(connection: Connection, edition: Edition, *, later: bool) -> Edition | None:
+    """The next edition that readers have received, or the one before."""
+    place, here = tuple_(editions.c.day, editions.c.id), tuple_(edition.day, edition.id)
+    query = select(editions).where(editions.c.status.in_(WENT_OUT), place > here if later else place < here)
+    order = (editions.c.day, editions.c.id) if later else (editions.c.day.desc(), editions.c.id.desc())
+    row = connection.execute(query.order_by(*order).limit(1)).one_or_none()
+    return _edition(row) if row else None
+
+
+def named(connection: Connection, name: str) -> Edition | None:
+    """The edition of that name, as `Edition.name` gives it."""
+    try:
+        day = date.fromisoformat(name[:10])
+    except ValueError:
+        return None
+    found = get(connection, day, name[11:] or DAILY)
+    return found if found and found.name == name else None
 
 
 def choices_of(connection: Connection, edition_id: int) -> list[Choice]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
@@ -29,9 +29,43 @@ def keys(connection: Connection) -> dict[int, bytes]:
     return {row.number: row.secret for row in connection.execute(select(signing_keys))}
 
 
+def key_dates(connection: Connection) -> list[tuple[int, datetime]]:
+    """When each key was made, by number."""
+    query = select(signing_keys.c.number, signing_keys.c.created_at).order_by(signing_keys.c.number)
+    return [(row.number, row.created_at) for row in connection.execute(query)]
+
+
 def make_key(connection: Connection, now: datetime) -> int:
     """A new random signing key of 256 bits; returns its number."""
     highest = connection.execute(select(func.max(signing_keys.c.number))).scalar()
     number = 0 if highest is None else highest + 1
     connection.execute(insert(signing_keys).values(number=number, secret=secrets.token_bytes(32), created_at=now))
     return number
+
+
+def secret(connection: Connection, name: str) -> bytes:
+    """A secret of its own for one use, made on first use; it never changes."""
+    value = get(connection, name)
+    if value is None:
+        value = secrets.token_hex(32)
+        put(connection, name, value)
+    return bytes.fromhex(value)
+
+
+def add_one(connection: Connection, name: str) -> None:
+    """Count something."""
+    put(connection, name, str(int(get(connection, name) or 0) + 1))
+
+
+def take_turn(connection: Connection, name: str, now: datetime, every: timedelta) -> bool:
+    """True for one of all who ask, once in every so long. Call it in a transaction that writes."""
+    if not is_due(connection, name, now, every):
+        return False
+    put(connection, name, now.isoformat())
+    return True
+
+
+def is_due(connection: Connection, name: str, now: datetime, every: timedelta) -> bool:
+    """Whether the last turn is so long ago; or to come, by a clock that was set back since."""
+    last = get(connection, name)
+    return last is None or not timedelta(0) <= now - datetime.fromisoformat(last) < every

@@ -21,6 +21,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    false,
 )
 
 
@@ -131,11 +132,19 @@ editions = Table(
     Column("picked_at", Instant, nullable=False),
     Column("subject", Text),
     Column("audience", Integer, nullable=False, default=0),
-    Column("wire", Text),  # the frozen template of its messages
     Column("started_at", Instant),
     Column("ended_at", Instant),
     Column("remark", Text),
     UniqueConstraint("day", "slot"),
+)
+
+# The frozen templates of an edition's messages, one for each variant.
+wires = Table(
+    "wires",
+    metadata,
+    Column("edition_id", Id, ForeignKey("editions.id", ondelete="CASCADE"), primary_key=True),
+    Column("variant", String(20), primary_key=True),
+    Column("wire", Text, nullable=False),
 )
 
 # The articles considered for an edition, in and out, each with its reason.
@@ -162,8 +171,93 @@ subscribers = Table(
     Column("status", String(20), nullable=False),
     Column("since", Instant, nullable=False),  # in this status
     Column("created_at", Instant, nullable=False),
-    Column("consent", Text),
+    Column("variant", String(20), nullable=False, server_default="full"),
+    Column("paused_until", Instant),
     Index(None, "status", "id"),
+    Index(None, "status", "since"),
+)
+
+# The proof of what a person agreed to, and when: every act that concerns their being on the list.
+consents = Table(
+    "consents",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("subscriber_id", Id, ForeignKey("subscribers.id"), nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("act", String(20), nullable=False),
+    Column("how", String(20), nullable=False),  # by page, form, link, one-click, command, import
+    Column("page", Text),  # where the form stood
+    Column("wording", String(80), ForeignKey("wordings.version")),  # what they read and agreed to
+    Column("network", String(50)),  # of their address: /24 or /48
+    Column("note", Text),
+    Column("import_id", Id, ForeignKey("imports.id")),
+    Index(None, "subscriber_id", "id"),
+)
+
+# The words that people agreed to, as they stood there.
+wordings = Table(
+    "wordings",
+    metadata,
+    Column("version", String(80), primary_key=True),
+    Column("text", Text, nullable=False),
+    Column("first_used_at", Instant, nullable=False),
+)
+
+# Who imported which list, and with which claim of consent.
+imports = Table(
+    "imports",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("at", Instant, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("file", Text, nullable=False),
+    Column("digest", String(64), nullable=False),  # SHA-256 of the file
+    Column("claim", Text),
+    Column("added", Integer, nullable=False),
+    Column("known", Integer, nullable=False),
+    Column("bad", Integer, nullable=False),
+)
+
+# A new address that a reader has asked for and not yet confirmed. Its numbers are never used twice: links hold them.
+address_changes = Table(
+    "address_changes",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("subscriber_id", Id, ForeignKey("subscribers.id"), nullable=False),
+    Column("address", String(320), nullable=False),
+    Column("key", String(320), nullable=False),
+    Column("at", Instant, nullable=False),
+    Index(None, "subscriber_id"),
+    sqlite_autoincrement=True,
+)
+
+# Single mails to one person, with the ledger's states.
+letters = Table(
+    "letters",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("kind", String(20), nullable=False),
+    Column("address", String(320), nullable=False),
+    Column("key", String(320), nullable=False),  # what the spellings of one mailbox share: the caps count by it
+    Column("subscriber_id", Id, ForeignKey("subscribers.id")),  # none: to an editor
+    Column("language", String(10), nullable=False),
+    Column("details", Text, nullable=False),  # JSON object: what its template needs besides
+    Column("network", String(50)),  # whence it was asked for: the caps count by it
+    Column("created_at", Instant, nullable=False),
+    Column("content", LargeBinary),  # frozen when it is first offered, gone when it has ended
+    Column("state", String(20), nullable=False),
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("next_attempt", Instant),
+    Column("repeated", Boolean, nullable=False, default=False),
+    Column("code", Integer),
+    Column("reply", Text),
+    Column("at", Instant, nullable=False),
+    Index(None, "state", "id"),
+    Index(None, "created_at"),
+    Index(None, "key", "created_at"),
+    Index(None, "network", "created_at"),
+    Index(None, "subscriber_id"),
+    sqlite_autoincrement=True,
 )
 
 # The ledger.
@@ -174,6 +268,8 @@ deliveries = Table(
     Column("edition_id", Id, ForeignKey("editions.id"), nullable=False),
     Column("subscriber_id", Id, ForeignKey("subscribers.id"), nullable=False),
     Column("address", String(320), nullable=False),
+    Column("variant", String(20), nullable=False, server_default="full"),
+    Column("late", Boolean, nullable=False, server_default=false()),  # not of the frozen audience: a newcomer's
     Column("state", String(20), nullable=False),
     Column("attempts", Integer, nullable=False, default=0),
     Column("first_attempt", Instant),

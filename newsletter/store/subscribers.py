@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, func, insert, or_, select, update
 
-from newsletter.model import Subscriber, SubscriberStatus
-from newsletter.store.schema import subscribers
+from newsletter.model import Subscriber, SubscriberStatus, Variant
+from newsletter.store.schema import address_changes, consents, deliveries, letters, subscribers
+
+Status = SubscriberStatus
+BATCH = 1000  # rows read at a time
 
 
 class NewSubscriber(NamedTuple):
@@ -20,16 +23,39 @@ class NewSubscriber(NamedTuple):
     name: str | None = None
 
 
+class AddressChange(NamedTuple):
+    """A new address that a reader has asked for."""
+
+    id: int
+    subscriber_id: int
+    address: str
+    key: str
+    at: datetime
+
+
+# --- Looking --------------------------------------------------------------------------------------
+
+
 def find(connection: Connection, key: str) -> Subscriber | None:
     row = connection.execute(select(subscribers).where(subscribers.c.key == key)).one_or_none()
     return _subscriber(row) if row else None
 
 
-def listed(connection: Connection, status: SubscriberStatus | None = None) -> list[Subscriber]:
-    query = select(subscribers).order_by(subscribers.c.id)
-    if status:
-        query = query.where(subscribers.c.status == status)
-    return [_subscriber(row) for row in connection.execute(query)]
+def by_id(connection: Connection, subscriber_id: int) -> Subscriber | None:
+    row = connection.execute(select(subscribers).where(subscribers.c.id == subscriber_id)).one_or_none()
+    return _subscriber(row) if row else None
+
+
+def listed(connection: Connection, status: SubscriberStatus | None = None) -> Iterator[Subscriber]:
+    """Everybody, or those in one status, in the order in which they came; never all of them in memory."""
+    after = 0
+    while True:
+        query = select(subscribers).where(subscribers.c.id > after).order_by(subscribers.c.id).limit(BATCH)
+        rows = connection.execute(query.where(subscribers.c.status == status) if status else query).all()
+        yield from map(_subscriber, rows)
+        if len(rows) < BATCH:
+            return
+        after = rows[-1].id
 
 
 def counts(connection: Connection) -> dict[SubscriberStatus, int]:
@@ -39,8 +65,41 @@ def counts(connection: Connection) -> dict[SubscriberStatus, int]:
     return {status: found.get(status, 0) for status in SubscriberStatus}
 
 
-def add(connection: Connection, people: Sequence[NewSubscriber], *, consent: str | None, now: datetime) -> int:
-    """Put on the list, as active, those whom it does not know in any status; returns how many that were."""
+def newest(connection: Connection) -> int:
+    """The highest id there is; 0 where there is nobody."""
+    return connection.execute(select(func.max(subscribers.c.id))).scalar() or 0
+
+
+def receiving(now: datetime) -> ColumnElement[bool]:
+    """Who gets the editions: active, and not pausing."""
+    awake = or_(subscribers.c.paused_until.is_(None), subscribers.c.paused_until <= now)
+    return and_(subscribers.c.status == Status.ACTIVE, awake)
+
+
+def receives(connection: Connection, subscriber_id: int, now: datetime) -> bool:
+    """Read again at the last moment, before a message begins."""
+    query = select(subscribers.c.id).where(subscribers.c.id == subscriber_id, receiving(now))
+    return connection.execute(query).first() is not None
+
+
+def readers(connection: Connection, now: datetime) -> int:
+    """How many would get an edition now."""
+    return connection.execute(select(func.count()).select_from(subscribers).where(receiving(now))).scalar_one()
+
+
+def in_status_since(connection: Connection, status: SubscriberStatus, before: datetime, limit: int) -> list[int]:
+    """The ids of some who have been in a status since before that moment."""
+    here = subscribers.c.status == status, subscribers.c.since < before
+    return list(connection.scalars(select(subscribers.c.id).where(*here).limit(limit)))
+
+
+# --- Coming and going -----------------------------------------------------------------------------
+
+
+def add(
+    connection: Connection, people: Sequence[NewSubscriber], *, now: datetime, status: SubscriberStatus = Status.ACTIVE
+) -> list[int]:
+    """Put on the list those whom it does not know in any status; returns their ids."""
     keys = [one.key for one in people]
     held = set(connection.scalars(select(subscribers.c.key).where(subscribers.c.key.in_(keys))))
     fresh = {
@@ -48,29 +107,89 @@ def add(connection: Connection, people: Sequence[NewSubscriber], *, consent: str
             "address": one.address,
             "key": one.key,
             "name": one.name,
-            "status": SubscriberStatus.ACTIVE,
+            "status": status,
             "since": now,
             "created_at": now,
-            "consent": consent,
         }
         for one in people
         if one.key not in held
     }
-    if fresh:
-        connection.execute(insert(subscribers), list(fresh.values()))
-    return len(fresh)
+    if not fresh:
+        return []
+    return list(connection.scalars(insert(subscribers).returning(subscribers.c.id), list(fresh.values())))
 
 
 def set_status(connection: Connection, subscriber_id: int, status: SubscriberStatus, now: datetime) -> bool:
-    """False where the subscriber had that status already."""
+    """False where the subscriber had that status already. A new status ends a pause."""
     here = subscribers.c.id == subscriber_id, subscribers.c.status != status
-    return bool(connection.execute(update(subscribers).where(*here).values(status=status, since=now)).rowcount)
+    values = {"status": status, "since": now, "paused_until": None}
+    return bool(connection.execute(update(subscribers).where(*here).values(**values)).rowcount)
 
 
-def is_active(connection: Connection, subscriber_id: int) -> bool:
-    """Read again at the last moment, before a message begins."""
-    status = connection.execute(select(subscribers.c.status).where(subscribers.c.id == subscriber_id)).scalar()
-    return status == SubscriberStatus.ACTIVE
+def pause(connection: Connection, subscriber_id: int, until: datetime | None) -> bool:
+    """Nothing before that moment; None ends the pause. False for who is not active."""
+    here = subscribers.c.id == subscriber_id, subscribers.c.status == Status.ACTIVE
+    return bool(connection.execute(update(subscribers).where(*here).values(paused_until=until)).rowcount)
+
+
+def set_variant(connection: Connection, subscriber_id: int, variant: Variant) -> bool:
+    """False where it was that already."""
+    here = subscribers.c.id == subscriber_id, subscribers.c.variant != variant
+    return bool(connection.execute(update(subscribers).where(*here).values(variant=variant)).rowcount)
+
+
+def drop(connection: Connection, subscriber_id: int) -> None:
+    """Take somebody off who never confirmed: nothing was ever sent to them but letters."""
+    for table in (letters, consents, address_changes):
+        connection.execute(table.delete().where(table.c.subscriber_id == subscriber_id))
+    connection.execute(subscribers.delete().where(subscribers.c.id == subscriber_id))
+
+
+def forget(connection: Connection, subscriber_id: int, key: str, now: datetime) -> None:
+    """Delete what is personal: the row stays, for the ledger's sums, and keeps `key`, by which the address is known
+    again only to who has the secret."""
+    gone = {"address": "", "name": None, "key": key, "status": Status.FORGOTTEN, "since": now, "paused_until": None}
+    connection.execute(update(subscribers).where(subscribers.c.id == subscriber_id).values(**gone))
+    mails = update(deliveries).where(deliveries.c.subscriber_id == subscriber_id)
+    connection.execute(mails.values(address="", reply=None))
+    traces = update(consents).where(consents.c.subscriber_id == subscriber_id)
+    connection.execute(traces.values(network=None, page=None, note=None))
+    for table in (letters, address_changes):
+        connection.execute(table.delete().where(table.c.subscriber_id == subscriber_id))
+
+
+def free_key(connection: Connection, key: str) -> None:
+    """A forgotten person is on the list again, of their own will: the old row gives up what it was known by."""
+    here = subscribers.c.key == key, subscribers.c.status == Status.FORGOTTEN
+    row = connection.execute(select(subscribers.c.id).where(*here)).first()
+    if row:
+        connection.execute(update(subscribers).where(subscribers.c.id == row.id).values(key=f"gone:{row.id}"))
+
+
+# --- A new address --------------------------------------------------------------------------------
+
+
+def ask_for_address(connection: Connection, subscriber_id: int, one: NewSubscriber, now: datetime) -> int:
+    """Write down the new address, in the place of one asked for before; returns the change's id."""
+    connection.execute(address_changes.delete().where(address_changes.c.subscriber_id == subscriber_id))
+    values = {"subscriber_id": subscriber_id, "address": one.address, "key": one.key, "at": now}
+    query = insert(address_changes).values(**values).returning(address_changes.c.id)
+    return int(connection.execute(query).scalar_one())
+
+
+def address_change(connection: Connection, change_id: int) -> AddressChange | None:
+    row = connection.execute(select(address_changes).where(address_changes.c.id == change_id)).one_or_none()
+    return AddressChange(row.id, row.subscriber_id, row.address, row.key, row.at) if row else None
+
+
+def change_address(connection: Connection, change: AddressChange) -> None:
+    values = {"address": change.address, "key": change.key}
+    connection.execute(update(subscribers).where(subscribers.c.id == change.subscriber_id).values(**values))
+    connection.execute(address_changes.delete().where(address_changes.c.id == change.id))
+
+
+def drop_address_changes(connection: Connection, before: datetime) -> int:
+    return connection.execute(address_changes.delete().where(address_changes.c.at < before)).rowcount
 
 
 def _subscriber(row: Row[Any]) -> Subscriber:
@@ -80,5 +199,6 @@ def _subscriber(row: Row[Any]) -> Subscriber:
         status=SubscriberStatus(row.status),
         since=row.since,
         name=row.name,
-        consent=row.consent,
+        variant=Variant(row.variant),
+        paused_until=row.paused_until,
     )

@@ -1,0 +1,122 @@
+"""The archive: each edition as it went out, for everybody to read. Nothing of a reader is in it.
+
+An edition's articles are not touched any more once it is frozen: what is shown is what was sent.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from newsletter.links import archive_link
+from newsletter.mail.message import WireTemplate
+from newsletter.model import DAILY, Edition, Variant
+from newsletter.newsroom import Newsroom
+from newsletter.render import Group, Share, Story, groups, harmless, shares, stories
+from newsletter.store import editions
+from newsletter.store.database import read
+
+PAGE = 60  # editions on one page of the list: two months of a daily
+FEED = 20  # editions in the feed
+NOBODY = "…"  # where a mail names its reader
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """An edition in a list."""
+
+    name: str
+    day: date
+    subject: str
+    url: str
+    at: datetime  # when its sending began
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """An edition to read."""
+
+    line: Line
+    lead: Story | None
+    groups: list[Group]  # what follows the lead, by section
+    stories: list[Story]  # all of them, in their order
+    share: tuple[Share, ...]
+    older: Line | None
+    newer: Line | None
+
+    @property
+    def headlines(self) -> str:
+        """The second and third headlines: what a card says below the title."""
+        return " · ".join(one.title for one in self.stories[1:3]) or (self.lead.summary if self.lead else "")
+
+
+def latest(room: Newsroom, count: int) -> list[Line]:
+    """The last editions that went out, the newest first; none where the archive is off."""
+    if not room.config.web.archive:
+        return []
+    with read(room.engine) as connection:
+        return [_line(room, edition) for edition in editions.sent(connection, limit=count)]
+
+
+def listed(room: Newsroom, before: date | None = None) -> tuple[list[Line], date | None]:
+    """A page of the list, the newest first; with the day before which the next page begins, where there is one."""
+    if not room.config.web.archive:
+        return [], None
+    with read(room.engine) as connection:
+        found = editions.sent(connection, limit=PAGE + 1, before=before)
+    lines = [_line(room, edition) for edition in found[:PAGE]]
+    return lines, lines[-1].day if len(found) > PAGE else None
+
+
+def page(room: Newsroom, name: str, *, language: str) -> Page | None:
+    """An edition to read; None where there is none of that name that went out, or the archive is off."""
+    edition = _edition(room, name)
+    if edition is None:
+        return None
+    with read(room.engine) as connection:
+        choices = editions.choices_of(connection, edition.id)
+        older, newer = (editions.neighbour(connection, edition, later=later) for later in (False, True))
+    look = room.look_in(language)
+    shown = stories(look, choices)
+    line = _line(room, edition)
+    title = f"{room.config.newsletter.name}, {look.words.full_date(edition.day)}"
+    return Page(
+        line=line,
+        lead=shown[0] if shown else None,
+        groups=groups(shown[1:]),
+        stories=shown,
+        share=shares(title, line.url),
+        older=_line(room, older) if older else None,
+        newer=_line(room, newer) if newer else None,
+    )
+
+
+def mail(room: Newsroom, name: str) -> str | None:
+    """An edition's HTML as it was mailed, as a page that can do nothing, with nobody's address and links in it."""
+    edition = _edition(room, name)
+    if edition is None:
+        return None
+    with read(room.engine) as connection:
+        wires = editions.wires_of(connection, edition.id)
+    paper = room.config.newsletter
+    html = WireTemplate.loads(wires[Variant.FULL]).html(NOBODY, f"{paper.public_url}/")
+    return harmless(html, title=edition.subject or paper.name, language=paper.language)
+
+
+def _edition(room: Newsroom, name: str) -> Edition | None:
+    if not room.config.web.archive:
+        return None
+    with read(room.engine) as connection:
+        found = editions.named(connection, name)
+    return found if found and found.went_out else None
+
+
+def _line(room: Newsroom, edition: Edition) -> Line:
+    paper = room.config.newsletter
+    subject = edition.subject or paper.name
+    if edition.slot != DAILY:
+        subject = f"{subject} ({edition.slot})"
+    return Line(
+        edition.name, edition.day, subject, archive_link(paper.public_url, edition.name),
+        edition.started_at or edition.picked_at,
+    )  # fmt: skip

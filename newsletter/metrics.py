@@ -1,0 +1,41 @@
+"""What a monitor wants to know: figures only, nothing of anybody."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from newsletter import report
+from newsletter.errors import NewsletterError
+from newsletter.model import SubscriberStatus
+from newsletter.newsroom import Newsroom
+from newsletter.store import notes
+from newsletter.store.database import read
+
+
+def figures(room: Newsroom) -> dict[str, Any]:
+    """The figures by name; one that is counted apart by something is a mapping."""
+    found = report.standing(room)
+    latest = found.latest
+    with read(room.engine) as connection:
+        asked = int(notes.get(connection, "sign_ups") or 0)
+    age = (room.clock() - found.waiting_since).total_seconds() if found.waiting_since else 0.0
+    states = ("accepted", "rejected", "pending", "deferred", "uncertain", "skipped")
+    return {
+        "subscribers": {status.value: found.subscribers.get(status.value, 0) for status in SubscriberStatus},
+        "letters_waiting": found.letters,
+        "letters_oldest_seconds": max(age, 0.0),
+        "sign_ups": asked,
+        "deliveries": {state: getattr(latest, state) for state in states},
+        "deliveries_late": found.late,
+        "edition": latest.edition or "",
+        "runner": found.runner,
+    }
+
+
+def is_well(room: Newsroom) -> bool:
+    """Whether the database answers, by one small read."""
+    try:
+        report.runner_lives(room)
+    except NewsletterError:
+        return False
+    return True

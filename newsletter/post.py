@@ -1,0 +1,141 @@
+"""The post: how letters leave. One sender of letters at a time, ahead of editions, by the same mailer and its `rate`.
+
+`newsletter run` sends them at once, `newsletter send` when it is called. A sender may die anywhere, as with deliveries
+(see `deliver`): what was claimed is released, what was at its dot is in doubt.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from newsletter import instance
+from newsletter import letters as wording
+from newsletter.deliver import REPORTED, pace, take_turn
+from newsletter.errors import AlreadyRunning, NewsletterError, NotSent
+from newsletter.mail import Line
+from newsletter.model import DeliveryState, Letter, LetterKind, Outcome, Verdict
+from newsletter.newsroom import Newsroom
+from newsletter.preferences import OWN_WITHIN
+from newsletter.store import letters
+from newsletter.store.database import letters_lock, read, write
+
+log = logging.getLogger(__name__)
+
+State = DeliveryState
+CLAIM = 20  # letters taken in one transaction
+
+
+def send_waiting(room: Newsroom, stopped: Callable[[], bool] = lambda: False) -> int:
+    """Send the letters that wait, the oldest first; returns how many were accepted.
+
+    One sender at a time: where another is at work, there is nothing to do here. Stops where the relay is down; what is
+    left waits for the next call. A copy of the database that was not adopted writes to the editors alone.
+    """
+    with read(room.engine) as connection:
+        if not letters.waiting(connection)[0]:
+            return 0
+    try:
+        with letters_lock(room.engine):
+            _recover(room)
+            with room.mailer.open() as line:
+                return _send_all(room, line, _allowed(room), stopped)
+    except AlreadyRunning:
+        return 0
+
+
+def _allowed(room: Newsroom) -> tuple[LetterKind, ...]:
+    try:
+        instance.check(room)
+    except NotSent:
+        return (LetterKind.NOTICE,)
+    return tuple(LetterKind)
+
+
+def _recover(room: Newsroom) -> None:
+    """Put in order what a dead sender left, as for editions (see `deliver`)."""
+    now = room.clock()
+    with write(room.engine) as connection:
+        letters.release(connection)
+        doubts = [one.id for one in letters.in_doubt(connection)]
+        if room.mailer.repeats_safely and doubts:
+            letters.give_back(connection, doubts, now)
+            return
+        for letter_id in doubts:
+            said = "the run ended before the relay's reply was recorded"
+            letters.record(connection, letter_id, State.UNCERTAIN, now=now, reply=said)
+
+
+def _send_all(room: Newsroom, line: Line, kinds: tuple[LetterKind, ...], stopped: Callable[[], bool]) -> int:
+    accepted = 0
+    while not stopped():
+        with write(room.engine) as connection:
+            claimed = letters.claim(connection, kinds, room.clock(), CLAIM)
+            if not claimed and room.config.delivery.on_uncertain == "resend":
+                claimed = letters.claim_doubtful(connection, kinds, room.clock(), CLAIM)
+        if not claimed:
+            return accepted
+        for i, one in enumerate(claimed):
+            verdict = None if stopped() else _send(room, line, one)
+            accepted += verdict is Verdict.ACCEPTED
+            if verdict in (None, Verdict.LOST, Verdict.REFUSED):
+                with write(room.engine) as connection:
+                    letters.give_back(connection, [left.id for left in claimed[i:]], room.clock())
+                return accepted
+    return accepted
+
+
+def _send(room: Newsroom, line: Line, one: Letter) -> Verdict:
+    now = room.clock()
+    patience = OWN_WITHIN if one.kind is LetterKind.LINK else timedelta(hours=room.config.delivery.retry_for_hours)
+    if now - one.created_at > patience:
+        return _ended(room, one, State.REJECTED, f"expired: {one.reply or 'it could not leave in time'}")
+    try:
+        message = wording.message(room, one)
+    except NewsletterError as error:  # this one fails alone
+        return _ended(room, one, State.REJECTED, str(error))
+    if one.content is None:
+        with write(room.engine) as connection:
+            letters.freeze(connection, one.id, message.content)
+    _wait_for_turn(room)
+
+    def at_dot() -> None:
+        with write(room.engine) as connection:
+            letters.at_dot(connection, one.id, room.clock())
+
+    outcome = line.send(message, at_dot)
+    _record(room, one, outcome)
+    return outcome.verdict
+
+
+def _record(room: Newsroom, one: Letter, outcome: Outcome) -> None:
+    now = room.clock()
+    with write(room.engine) as connection:
+        said: dict[str, Any] = {"code": outcome.code, "reply": outcome.reply, "now": now}
+        if outcome.verdict in REPORTED:
+            letters.record(connection, one.id, REPORTED[outcome.verdict], **said)
+        elif outcome.verdict is Verdict.DEFERRED:
+            again = now + pace.retry_after(one.attempts + 1, 0.5)
+            letters.record(connection, one.id, State.DEFERRED, next_attempt=again, **said)
+        else:
+            log.warning("letters wait: the relay said: %s", outcome.reply)
+
+
+def _ended(room: Newsroom, one: Letter, state: DeliveryState, reply: str) -> Verdict:
+    with write(room.engine) as connection:
+        letters.record(connection, one.id, state, now=room.clock(), reply=reply, attempted=False)
+    log.warning("a letter (%s) did not leave: %s", one.kind, reply)
+    return Verdict.REJECTED
+
+
+def _wait_for_turn(room: Newsroom) -> None:
+    """Letters count towards `rate` as editions do."""
+    rate = room.config.delivery.rate
+    while rate is not None:
+        with write(room.engine) as connection:
+            left = take_turn(connection, rate, room.clock())
+        if not left:
+            return
+        room.sleep(left)

@@ -1,0 +1,107 @@
+"""`newsletter run`: one small loop that sends letters at once and does what is due, beside cron or in its place.
+
+However many runners and crons there are, each thing is done once: letters and editions by their locks and ledgers,
+hourly and daily work by a turn that one of them takes in the database.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from datetime import date, timedelta
+
+from newsletter import daily, dispatch, instance, post, tidy
+from newsletter.deliver import Stop
+from newsletter.dispatch import Watch
+from newsletter.errors import AlreadyRunning, NewsletterError, Unavailable, Unfinished
+from newsletter.newsroom import Newsroom
+from newsletter.report import ALIVE
+from newsletter.store import editions, notes
+from newsletter.store.database import read, sending_lock, write
+
+log = logging.getLogger(__name__)
+
+PULSE = timedelta(seconds=30)
+LOOK = 1.0  # seconds between two looks at the post, where nobody stirs us
+TROUBLE = 30.0  # seconds after something went wrong
+HOUR, AGAIN = timedelta(hours=1), timedelta(minutes=10)
+DONE = ("sent", "nothing_new", "cancelled", "late")  # a held edition may be approved yet
+
+
+def run(room: Newsroom, stop: Stop) -> None:
+    """Until `stop` is asked: letters in a thread of their own, so that an edition on its way does not delay them."""
+    arguments = (stop, lambda: send_letters(room, stop), room.stirred)
+    post_office = threading.Thread(target=_loop, args=arguments, name="post")
+    post_office.start()
+    _loop(stop, lambda: do_what_is_due(room, stop), threading.Event())
+    room.stirred.set()
+    post_office.join()
+
+
+def _loop(stop: Stop, work: Callable[[], object], stirred: threading.Event) -> None:
+    """A loop that outlives what goes wrong in it: it is told, and tried again after a while."""
+    while not stop.asked:
+        pause = LOOK
+        try:
+            work()
+        except NewsletterError as error:
+            log.warning("%s", error)
+            pause = TROUBLE
+        except Exception:
+            log.exception("a fault of the program")
+            pause = TROUBLE
+        while pause > 0 and not stop.asked and not stirred.wait(min(pause, LOOK)):
+            pause -= LOOK
+        stirred.clear()
+
+
+def send_letters(room: Newsroom, stop: Stop) -> int:
+    """What waits to go to one person: letters, and the latest edition to newcomers. Returns how many letters left."""
+    sent = post.send_waiting(room, lambda: stop.asked)
+    with read(room.engine) as connection:
+        newcomers = editions.with_newcomers(connection)
+    if newcomers:
+        try:
+            with sending_lock(room.engine) as still_ours:
+                instance.check(room)
+                dispatch.deliver_to_newcomers(room, Watch(stop, still_ours))
+        except AlreadyRunning:
+            pass  # whoever is sending an edition sends these as well, or we do later
+    return sent
+
+
+def do_what_is_due(room: Newsroom, stop: Stop) -> None:
+    """Tidy once a day; with `schedule.by = "runner"`, collect every hour and send the day's edition when it is due."""
+    _take_turn(room, ALIVE, PULSE)
+    tidy.once_a_day(room)
+    if room.config.schedule.by != "runner":
+        return
+    if _take_turn(room, "runner collected", HOUR):
+        daily.collect(room)
+    day = room.today()
+    due = room.clock() >= room.config.due(day) and not _is_done(room, day)
+    if due and _take_turn(room, f"runner sent {day}", AGAIN):
+        _send(room, day, stop)
+
+
+def _send(room: Newsroom, day: date, stop: Stop) -> None:
+    """The day's edition, as `newsletter send` does it; tried again later where that may help."""
+    found = daily.send(room, day, watch=Watch(stop))
+    log.info("edition %s: %s", found.edition, found.said)
+    if found.status in DONE and not isinstance(found.problem, (Unavailable, Unfinished)):
+        with write(room.engine) as connection:
+            notes.put(connection, f"runner done {day}", found.status)
+
+
+def _is_done(room: Newsroom, day: date) -> bool:
+    with read(room.engine) as connection:
+        return notes.get(connection, f"runner done {day}") is not None
+
+
+def _take_turn(room: Newsroom, name: str, every: timedelta) -> bool:
+    with read(room.engine) as connection:
+        if not notes.is_due(connection, name, room.clock(), every):
+            return False
+    with write(room.engine) as connection:
+        return notes.take_turn(connection, name, room.clock(), every)

@@ -1,0 +1,85 @@
+"""What is kept for how long: `[retention]`, held to by `newsletter tidy`, which `send` and the runner call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import Connection
+
+from newsletter.model import Act, Origin, SubscriberStatus
+from newsletter.newsroom import Newsroom
+from newsletter.preferences import NEW_ADDRESS_WITHIN
+from newsletter.store import consents, deliveries, letters, notes, subscribers
+from newsletter.store.database import write
+from newsletter.subscribe import forget_one
+
+Status = SubscriberStatus
+BATCH = 500  # rows in one transaction: a reader who signs up meanwhile does not wait
+
+
+@dataclass(frozen=True, slots=True)
+class Tidied:
+    """How many of each were over their time."""
+
+    unconfirmed: int  # sign-ups that nobody confirmed: deleted
+    departed: int  # people who left long ago: forgotten
+    letters: int
+    deliveries: int
+
+
+def tidy(room: Newsroom, *, dry_run: bool = False) -> Tidied:
+    """Delete and forget what is over its time."""
+    keep = room.config.retention
+    return Tidied(
+        unconfirmed=_all(room, lambda c: _drop_unconfirmed(room, c, keep.unconfirmed), dry_run),
+        departed=_all(room, lambda c: _forget_departed(room, c, keep.departed), dry_run) if keep.departed else 0,
+        letters=_all(room, lambda c: letters.purge(c, room.clock() - timedelta(days=keep.letters), BATCH), dry_run),
+        deliveries=_all(room, lambda c: _purge_ledger(room, c, keep.ledger), dry_run) if keep.ledger else 0,
+    )
+
+
+def once_a_day(room: Newsroom) -> Tidied | None:
+    """What `send` and the runner call: one of them does it, once a day; None for the others."""
+    now = room.clock()
+    with write(room.engine) as connection:
+        if not notes.take_turn(connection, "tidied", now, timedelta(days=1)):
+            return None
+    return tidy(room)
+
+
+def _all(room: Newsroom, some: Callable[[Connection], int], dry_run: bool) -> int:
+    """Batch by batch until nothing is left. A rehearsal sees the first batch only, and says so by its number."""
+    total = 0
+    while True:
+        with write(room.engine, rehearsal=dry_run) as connection:
+            done = some(connection)
+        total += done
+        if dry_run or done < BATCH:
+            return total
+
+
+def _drop_unconfirmed(room: Newsroom, connection: Connection, days: int) -> int:
+    before = room.clock() - timedelta(days=days)
+    ids = subscribers.in_status_since(connection, Status.PENDING, before, BATCH)
+    for subscriber_id in ids:
+        subscribers.drop(connection, subscriber_id)
+    subscribers.drop_address_changes(connection, room.clock() - NEW_ADDRESS_WITHIN)
+    return len(ids)
+
+
+def _forget_departed(room: Newsroom, connection: Connection, days: int) -> int:
+    now = room.clock()
+    before = now - timedelta(days=days)
+    ids = subscribers.in_status_since(connection, Status.UNSUBSCRIBED, before, BATCH)
+    for subscriber_id in ids:
+        known = subscribers.by_id(connection, subscriber_id)
+        if known:
+            forget_one(connection, known, now)
+            consents.record(connection, [known.id], Act.FORGOTTEN, Origin("command"), now)
+    return len(ids)
+
+
+def _purge_ledger(room: Newsroom, connection: Connection, days: int) -> int:
+    return deliveries.purge(connection, room.clock() - timedelta(days=days), BATCH)

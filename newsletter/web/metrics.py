@@ -1,0 +1,52 @@
+"""`/metrics` for a monitor, in Prometheus's text format (0.0.4): on an address of its own, which is not public."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from flask import Flask, Response
+
+from newsletter import metrics
+from newsletter.errors import NewsletterError
+from newsletter.newsroom import Newsroom
+
+
+def create_metrics_app(room: Newsroom) -> Flask:
+    """One page with figures, read anew each time; 503 where the database does not answer."""
+    app = Flask("newsletter.web.metrics", static_folder=None, template_folder=None)
+
+    @app.get("/metrics")
+    def show() -> Response:
+        try:
+            text = "\n".join(lines(room)) + "\n"
+        except NewsletterError:
+            return Response("", 503, mimetype="text/plain")
+        return Response(text, content_type="text/plain; version=0.0.4; charset=utf-8")
+
+    return app
+
+
+def lines(room: Newsroom) -> Iterator[str]:
+    """The figures, each with its type and what it is."""
+    found = metrics.figures(room)
+    edition = found["edition"]
+    yield from _metric("subscribers", "gauge", "People on the list, by status", "status", found["subscribers"])
+    yield from _metric("letters_waiting", "gauge", "Single mails that wait to leave", "", found["letters_waiting"])
+    oldest = found["letters_oldest_seconds"]
+    yield from _metric("letters_oldest_seconds", "gauge", "How long the oldest of them has waited", "", oldest)
+    yield from _metric("sign_ups_total", "counter", "Sign-ups asked for", "", found["sign_ups"])
+    yield from _metric("runner_alive", "gauge", "1 where a runner lives", "", int(found["runner"]))
+    if edition:
+        said = "Deliveries of the latest edition, by state"
+        yield from _metric("deliveries", "gauge", said, f'edition="{edition}",state', found["deliveries"])
+
+
+def _metric(name: str, kind: str, said: str, label: str, value: object) -> Iterator[str]:
+    full = f"newsletter_{name}"
+    yield f"# HELP {full} {said}"
+    yield f"# TYPE {full} {kind}"
+    if isinstance(value, dict):
+        for key, number in value.items():
+            yield f'{full}{{{label}="{key}"}} {number}'
+    else:
+        yield f"{full} {value}"
