@@ -62,7 +62,7 @@ def render_edition(room: Newsroom, edition: Edition, choices: Sequence[Choice]) 
     from newsletter.render import render  # heavy, and not needed to finish an earlier edition
 
     picked = [choice for choice in choices if choice.picked]
-    return render(room.look, room.config.newsletter, edition, picked)
+    return render(room.look, room.config.newsletter, edition, picked, archive=room.config.web.archive)
 
 
 def _drop_gone(room: Newsroom, edition: Edition, choices: Sequence[Choice]) -> list[Choice]:
@@ -108,6 +108,7 @@ def wire_of(
         return_path=room.config.delivery.return_path,
         key=room.signer.current,
         variant=variant,
+        archive=room.config.web.archive,
     )
 
 

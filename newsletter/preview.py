@@ -49,7 +49,7 @@ def preview(room: Newsroom, day: date | None) -> Preview:
         raise BadData(f"the edition of {edition.day} carries no article; see `newsletter edition explain`")
     message = _message(room, _wire(room, edition, picked), SAMPLE_READER)
     subject, text, html = _parts(message)
-    plain = whatsapp(room.look, room.config.newsletter, edition, picked)
+    plain = whatsapp(room.look, room.config.newsletter, edition, picked, archive=room.config.web.archive)
     return Preview(edition, subject, html, text, message.content, plain)
 
 

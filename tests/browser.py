@@ -1,4 +1,4 @@
-"""The readers' pages under a real server, and a real Chromium to look at them with."""
+"""The readers' pages: asked by a client of Flask's, or under a real server by a real Chromium."""
 
 from __future__ import annotations
 
@@ -9,16 +9,54 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from flask.testing import FlaskClient
+from sqlalchemy import select
 from waitress import wasyncore
 from waitress.server import create_server
 
+from newsletter import subscribe
+from newsletter.links import Purpose
+from newsletter.model import Subscriber
+from newsletter.newsroom import Newsroom
+from newsletter.store.database import read
+from newsletter.store.schema import metadata
+from newsletter.web import create_app
 from tests.needs import needs
+
+AMA = "ama@lecteurs.example"
 
 # Without its services Chromium calls nobody; without a sandbox it runs as root, as machines that test often do.
 QUIET = (
     "--no-sandbox --disable-gpu --disable-background-networking --disable-component-update --disable-sync "
     "--disable-default-apps --no-first-run --metrics-recording-only --disable-extensions --disable-dev-shm-usage"
 )
+
+
+# --- Asked by a client ------------------------------------------------------------------------------
+
+
+def visit(room: Newsroom) -> FlaskClient:
+    """A client of the readers' pages that keeps no cookie."""
+    return create_app(room).test_client(use_cookies=False)
+
+
+def reader(room: Newsroom, address: str = AMA) -> Subscriber:
+    """Somebody on the list."""
+    subscribe.add(room, [address], "test")
+    return subscribe.find(room, address)
+
+
+def token(room: Newsroom, purpose: Purpose, subject: int) -> str:
+    return room.signer.token(purpose, subject, room.clock())
+
+
+def everything(room: Newsroom) -> dict[str, list[Any]]:
+    """All rows of all tables: to hold that nothing has changed."""
+    with read(room.engine) as connection:
+        return {table.name: list(connection.execute(select(table))) for table in metadata.sorted_tables}
+
+
+# --- By a browser -----------------------------------------------------------------------------------
 
 
 def free_place() -> tuple[socket.socket, str]:
@@ -56,7 +94,7 @@ def chromium() -> Iterator[Callable[..., Any]]:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        environment = {key: value for key, value in os.environ.items() if "proxy" not in key.lower()}
+        environment: dict[str, Any] = {key: value for key, value in os.environ.items() if "proxy" not in key.lower()}
         browser = playwright.chromium.launch(executable_path=program, args=QUIET.split(), env=environment)
 
         def open_page(*, width: int = 1280, dark: bool = False, locale: str = "fr-FR", javascript: bool = True) -> Any:

@@ -216,6 +216,14 @@ def test_a_summary_that_only_repeats_the_title_is_left_out(tmp_path: Path) -> No
     assert result.text.count("Enfin\u00a0!") == 1
 
 
+def test_without_an_archive_nothing_leads_there(tmp_path: Path) -> None:
+    result = render(look(tmp_path), table(), edition(), choices(4), archive=False)
+    for part in (result.html, result.text):
+        assert "/archive" not in part
+        assert "Lire en ligne" not in part
+        assert f"{PUBLIC}/privacy" in part
+
+
 def test_the_same_letter_in_english(tmp_path: Path) -> None:
     result = render(look(tmp_path, "en"), table(language="en"), edition(), choices(4))
     document = tree(result.html)

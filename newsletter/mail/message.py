@@ -58,6 +58,7 @@ def freeze(
     return_path: str,
     key: int,
     variant: Variant = Variant.FULL,
+    archive: bool = True,
 ) -> WireTemplate:
     """Make the bytes of an edition, in one of its variants.
 
@@ -65,7 +66,7 @@ def freeze(
     links. Raises TemplateError where a reader would find no link to leave by, in the HTML or in the text.
     """
     builder = _Builder()
-    builder.raw(_head(rendered, paper, edition))
+    builder.raw(_head(rendered, paper, edition, archive))
     if variant is Variant.TEXT:
         builder.raw(headers.part_head("plain"))
         builder.quoted(Place.TEXT, rendered.text)
@@ -90,7 +91,7 @@ def freeze(
     )
 
 
-def _head(rendered: Rendered, paper: NewsletterTable, edition: str) -> str:
+def _head(rendered: Rendered, paper: NewsletterTable, edition: str, archive: bool) -> str:
     """The header, with markers where it is personal. First what a person reads, then what machines read."""
     owner = parseaddr(paper.reply_to or paper.sender)[1]
     return "".join(
@@ -104,7 +105,7 @@ def _head(rendered: Rendered, paper: NewsletterTable, edition: str) -> str:
             headers.field("List-Id", headers.list_id(paper.name, paper.list_id)),
             f"List-Unsubscribe: <{Slot.UNSUBSCRIBE.marker}>\r\n",  # RFC 8058, 3.1: one https URI
             headers.field("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),
-            headers.field("List-Archive", f"<{archive_link(paper.public_url, edition)}>"),
+            headers.field("List-Archive", f"<{archive_link(paper.public_url, edition)}>") if archive else "",
             headers.field("List-Owner", headers.mailto(owner)),
             headers.field("List-Post", "NO"),  # RFC 2369, 3.4
             headers.field("Feedback-ID", feedback_id(paper.list_id, edition)),

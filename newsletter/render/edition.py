@@ -29,8 +29,11 @@ ADDRESS_ROOM, LINK_ROOM = 400, 60
 ANSWERED = re.compile(r"^(?:(?:re|fwd?|tr|réf?)(?:\[\d+\])?[ \u00a0]*:[ \u00a0]*)+", re.IGNORECASE)
 
 
-def render(look: Look, paper: NewsletterTable, edition: Edition, choices: Sequence[Choice]) -> Rendered:
-    """Render `edition` with its picked `choices`, the first place being the lead.
+def render(
+    look: Look, paper: NewsletterTable, edition: Edition, choices: Sequence[Choice], *, archive: bool = True
+) -> Rendered:
+    """Render `edition` with its picked `choices`, the first place being the lead. Without `archive` there is nothing to
+    read online.
 
     An article that breaks the template is shown by title and link; what is too heavy goes from the tail. Raises
     TemplateError where the template itself is broken, or too heavy without any article.
@@ -38,7 +41,7 @@ def render(look: Look, paper: NewsletterTable, edition: Edition, choices: Sequen
     shown = with_few_pictures(stories(look, choices))
     subject = _subject(look, paper, edition, shown)
     preheader = _preheader(shown)
-    page = _Page(look, paper, edition, subject, preheader)
+    page = _Page(look, paper, edition, subject, preheader, archive)
     sound = without_poison(shown, page.trouble)
     kept = light_enough(sound, lambda some: page.weight(page.html(some)))
     return Rendered(
@@ -51,10 +54,12 @@ def render(look: Look, paper: NewsletterTable, edition: Edition, choices: Sequen
     )
 
 
-def whatsapp(look: Look, paper: NewsletterTable, edition: Edition, choices: Sequence[Choice]) -> str:
+def whatsapp(
+    look: Look, paper: NewsletterTable, edition: Edition, choices: Sequence[Choice], *, archive: bool = True
+) -> str:
     """The edition as a text to paste into WhatsApp: titles in bold, a line each, the address alone on its line."""
     short = [replace(one, summary=excerpt(one.summary, LONGEST_LINE)) for one in stories(look, choices)]
-    return _Page(look, paper, edition).fill("email/whatsapp.txt", short)
+    return _Page(look, paper, edition, archive=archive).fill("email/whatsapp.txt", short)
 
 
 def stories(look: Look, choices: Sequence[Choice]) -> list[Story]:
@@ -87,6 +92,7 @@ class _Page:
     edition: Edition
     subject: str = ""
     preheader: str = ""
+    archive: bool = True
 
     def html(self, stories: Sequence[Story]) -> str:
         return self.look.html("email/edition.mjml", **self._values(stories))
@@ -125,10 +131,11 @@ class _Page:
             "stories": stories,
             "lead": stories[0] if stories else None,
             "groups": groups(stories[1:]),
-            "online": online,
-            "edition_share": shares(f"{name}, {words.full_date(self.edition.day)}", online),
-            "archives": f"{paper.public_url}/archive/",
+            "online": online if self.archive else "",
+            "edition_share": shares(f"{name}, {words.full_date(self.edition.day)}", online) if self.archive else (),
+            "archives": f"{paper.public_url}/archive/" if self.archive else "",
             "sign_up": f"{paper.public_url}/",
+            "privacy": f"{paper.public_url}/privacy",
             "address": Slot.ADDRESS.marker,
             "unsubscribe": Slot.UNSUBSCRIBE.marker,
             "preferences": Slot.PREFERENCES.marker,

@@ -7,8 +7,6 @@ In comes a request, out goes a page, by the templates in templates/web/. `create
 from __future__ import annotations
 
 import logging
-from importlib import import_module
-from importlib.util import find_spec
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, request
@@ -17,7 +15,7 @@ from werkzeug.exceptions import HTTPException
 from newsletter import config
 from newsletter.errors import BadData, NewsletterError, TemplateError, Unavailable
 from newsletter.newsroom import Newsroom
-from newsletter.web import guard, leave, own, pages, paper
+from newsletter.web import archive, guard, leave, own, pages, paper
 
 log = logging.getLogger(__name__)
 
@@ -32,13 +30,11 @@ def create_app(room: Newsroom | None = None) -> Flask:
     app.url_map.strict_slashes = app.url_map.merge_slashes = False
     app.url_map.redirect_defaults = False
     guard.protect(app, room.config)
-    for part in (pages, leave, own):
-        app.register_blueprint(part.blueprint)
-    if find_spec("newsletter.web.archive"):
-        app.register_blueprint(import_module("newsletter.web.archive").archive)
+    for blueprint in (pages.blueprint, leave.blueprint, own.blueprint, archive.archive):
+        app.register_blueprint(blueprint)
     app.register_error_handler(HTTPException, _refused)
     app.register_error_handler(Exception, _failed)
-    app.wsgi_app = guard.Prefix(app.wsgi_app, prefix)  # type: ignore[method-assign]
+    app.wsgi_app = guard.Prefix(app.wsgi_app, prefix)  # type: ignore[assignment]
     return app
 
 

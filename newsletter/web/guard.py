@@ -74,11 +74,15 @@ def _headers(config: Config) -> dict[str, str]:
     return found
 
 
-def policy(ancestors: str = "'none'") -> str:
-    """The content security policy: no script at all, and nothing from elsewhere. `ancestors` may frame the page."""
+def policy(ancestors: str = "'none'", pictures: str = "") -> str:
+    """The content security policy: no script at all, and nothing from elsewhere.
+
+    `ancestors` may show the page in a frame; `pictures` may be loaded besides our own.
+    """
+    images = f"img-src 'self' data: {pictures}".rstrip()
     return (
-        "default-src 'none'; style-src 'self'; img-src 'self' data:; frame-src 'self'; form-action 'self'; "
-        f"base-uri 'none'; frame-ancestors {ancestors}"
+        f"default-src 'none'; style-src 'self'; {images}; frame-src 'self'; form-action 'self'; base-uri 'none'; "
+        f"frame-ancestors {ancestors}"
     )
 
 

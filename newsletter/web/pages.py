@@ -10,7 +10,7 @@ from flask import Blueprint, Response, request
 from newsletter import archive, embed, metrics, subscribe
 from newsletter.errors import BadData
 from newsletter.links import PATHS, Purpose
-from newsletter.web import guard
+from newsletter.web import guard, phrases
 from newsletter.web.paper import (
     common,
     language,
@@ -139,7 +139,7 @@ def privacy() -> Response:
         controller=table.controller or paper.title,
         authority=table.authority,
         more=[part.strip() for part in table.more.split("\n\n") if part.strip()],
-        keep=config.retention,
+        keep={name: phrases.span(look().words, days) for name, days in config.retention.model_dump().items()},
         wording=embed.wording(room(), language()),
     )
 
@@ -152,7 +152,8 @@ def style() -> Response:
     response = Response(look().text("web/style.css", **common()), mimetype="text/css")
     response.headers["Cache-Control"] = "public, max-age=86400"
     response.add_etag()
-    return response.make_conditional(request)
+    response.make_conditional(request)
+    return response
 
 
 @blueprint.get("/robots.txt")

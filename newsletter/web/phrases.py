@@ -11,6 +11,8 @@ from newsletter.words import Words
 
 Status = SubscriberStatus
 
+WORD_JOINER = "\u2060"
+
 
 def when(words: Words, config: Config) -> str:
     """« tous les jours à 6 h 30 », "from Monday to Friday at 6:30"."""
@@ -31,6 +33,13 @@ def days(words: Words, chosen: Days) -> str:
         last = (starts[0] + len(numbers) - 1) % 7
         return say("from {first} to {last}", first=names[starts[0]], last=names[last])
     return words.names([say("on {day}", day=names[n]) for n in numbers])
+
+
+def span(words: Words, days: int) -> str:
+    """So many days in words, whole years as such; nothing for 0, which is for ever."""
+    if days and days % 365 == 0:
+        return words.count("{n} year", "{n} years", days // 365)
+    return words.count("{n} day", "{n} days", days) if days else ""
 
 
 def next_edition(words: Words, config: Config, now: datetime) -> str:
@@ -129,6 +138,6 @@ def kind(words: Words, one: LetterKind) -> str:
 
 
 def hidden(address: str) -> str:
-    """An address as a page shows it that others may open as well: `a…@lecteurs.example`."""
+    """An address as a page shows it that others may open as well: `a…@lecteurs.example`, not to be broken there."""
     local, _, domain = address.rpartition("@")
-    return f"{local[:1]}…@{domain}"
+    return f"{local[:1]}…{WORD_JOINER}@{domain}"
