@@ -11,7 +11,7 @@ from newsletter import collect as collecting
 from newsletter import report
 from newsletter.deliver import Ending, Ledger, Run, Stop, deliver, recover
 from newsletter.deliver.judge import End, is_about_address
-from newsletter.errors import NewsletterError, NotSent, Unavailable, Unfinished
+from newsletter.errors import AlreadyRunning, NewsletterError, NotSent, Unavailable, Unfinished
 from newsletter.mail.message import WireTemplate, freeze
 from newsletter.model import (
     Choice,
@@ -25,7 +25,7 @@ from newsletter.model import (
 from newsletter.newsroom import Newsroom
 from newsletter.report import Report
 from newsletter.store import articles, deliveries, editions, subscribers
-from newsletter.store.database import read, write
+from newsletter.store.database import newcomers_lock, read, write
 
 Status = EditionStatus
 CHUNK = 20_000  # subscribers planned in one transaction: about 0.1 s on SQLite (measured 2026-11)
@@ -166,14 +166,21 @@ def deliver_edition(room: Newsroom, edition: Edition, watch: Watch, *, patient: 
 def deliver_to_newcomers(room: Newsroom, watch: Watch) -> None:
     """Send the latest edition to those who have just joined and were promised it (`send_latest_on_confirm`).
 
-    Only for who holds the sending lock. What the relay puts off now is sent by a later call.
+    By a lock of its own: it keeps no edition of the day waiting, and touches none that is on its way. What the relay
+    puts off now is sent by a later call.
     """
     with read(room.engine) as connection:
-        waiting = editions.with_newcomers(connection)
-    for edition in waiting:
-        run = _run(room, edition, Watch(watch.stop, watch.still_ours), since=room.clock(), patient=False)
-        recover(run)
-        deliver(run)
+        waiting = editions.with_newcomers(connection, room.clock())
+    if not waiting:
+        return
+    try:
+        with newcomers_lock(room.engine) as still_ours:
+            for edition in waiting:
+                run = _run(room, edition, Watch(watch.stop, still_ours), since=room.clock(), patient=False)
+                recover(run)
+                deliver(run)
+    except AlreadyRunning:
+        pass  # another is at it
 
 
 def _run(room: Newsroom, edition: Edition, watch: Watch, *, since: datetime, patient: bool) -> Run:

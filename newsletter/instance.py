@@ -32,13 +32,21 @@ MACHINE_ID = Path("/etc/machine-id")
 
 def check(room: Newsroom) -> None:
     """Raise NotSent where this database may be a copy. A database that has never sent belongs to whoever asks first."""
-    with read(room.engine) as connection:
-        stamp = notes.get(connection, NOTE)
-    if stamp is None and (room.config.newsletter.instance or not _state_path(room).exists()):
-        return
-    problem = _problem(room, stamp)
+    stamp = _stamp(room)
+    while True:
+        if stamp is None and (room.config.newsletter.instance or not _state_path(room).exists()):
+            return
+        problem = _problem(room, stamp)
+        before, stamp = stamp, _stamp(room) if problem else stamp
+        if stamp == before:  # else a run has renewed it between our two looks
+            break
     if problem:
         raise NotSent(f"{problem}; if this is the one that should send, run `newsletter adopt`")
+
+
+def _stamp(room: Newsroom) -> str | None:
+    with read(room.engine) as connection:
+        return notes.get(connection, NOTE)
 
 
 def renew(room: Newsroom) -> None:
@@ -50,7 +58,7 @@ def renew(room: Newsroom) -> None:
     if name and old == new:
         return
     if not name:
-        _write_state(room, [stamp for stamp in (old, new) if stamp])
+        _write_state(room, [old, new])
     with write(room.engine) as connection:
         notes.put(connection, NOTE, new)
     if not name:
@@ -105,7 +113,7 @@ def _problem(room: Newsroom, stamp: str | None) -> str | None:
     return None
 
 
-def _write_state(room: Newsroom, stamps: list[str]) -> None:
+def _write_state(room: Newsroom, stamps: list[str | None]) -> None:
     """Written beside, then moved into place: never half a file."""
     path = _state_path(room)
     partial = path.with_name(path.name + ".part")

@@ -14,11 +14,11 @@ from typing import Any
 from newsletter import instance
 from newsletter import letters as wording
 from newsletter.deliver import REPORTED, pace, take_turn
-from newsletter.errors import AlreadyRunning, NewsletterError, NotSent
+from newsletter.errors import AlreadyRunning, NewsletterError, NotSent, Unavailable
 from newsletter.mail import Line
-from newsletter.model import DeliveryState, Letter, LetterKind, Outcome, Verdict
+from newsletter.model import DeliveryState, Letter, LetterKind, Outcome, Phase, Verdict
 from newsletter.newsroom import Newsroom
-from newsletter.preferences import OWN_WITHIN
+from newsletter.preferences import NEW_ADDRESS_WITHIN, OWN_WITHIN
 from newsletter.store import letters
 from newsletter.store.database import letters_lock, read, write
 
@@ -26,13 +26,21 @@ log = logging.getLogger(__name__)
 
 State = DeliveryState
 CLAIM = 20  # letters taken in one transaction
+# How long a letter may wait to leave: its link must still be good, its news be news. Where no runner lives, a sign-up
+# waits for the next day's `send`.
+PATIENCE = {
+    LetterKind.LINK: OWN_WITHIN,
+    LetterKind.NEW_ADDRESS: NEW_ADDRESS_WITHIN,
+    LetterKind.NOTICE: timedelta(hours=12),
+}
+USUAL_PATIENCE = timedelta(days=3)
 
 
 def send_waiting(room: Newsroom, stopped: Callable[[], bool] = lambda: False) -> int:
     """Send the letters that wait, the oldest first; returns how many were accepted.
 
-    One sender at a time: where another is at work, there is nothing to do here. Stops where the relay is down; what is
-    left waits for the next call. A copy of the database that was not adopted writes to the editors alone.
+    One sender at a time: where another is at work, there is nothing to do here. A copy of the database that was not
+    adopted writes to the editors alone. Raises Unavailable where the relay is down; what is left waits.
     """
     with read(room.engine) as connection:
         if not letters.waiting(connection)[0]:
@@ -78,19 +86,21 @@ def _send_all(room: Newsroom, line: Line, kinds: tuple[LetterKind, ...], stopped
         if not claimed:
             return accepted
         for i, one in enumerate(claimed):
-            verdict = None if stopped() else _send(room, line, one)
-            accepted += verdict is Verdict.ACCEPTED
-            if verdict in (None, Verdict.LOST, Verdict.REFUSED):
-                with write(room.engine) as connection:
-                    letters.give_back(connection, [left.id for left in claimed[i:]], room.clock())
+            outcome = None if stopped() else _send(room, line, one)
+            if outcome is not None and outcome.verdict not in (Verdict.LOST, Verdict.REFUSED):
+                accepted += outcome.verdict is Verdict.ACCEPTED
+                continue
+            with write(room.engine) as connection:
+                letters.give_back(connection, [left.id for left in claimed[i:]], room.clock())
+            if outcome is None:
                 return accepted
+            raise Unavailable(f"letters wait: {outcome.reply}")
     return accepted
 
 
-def _send(room: Newsroom, line: Line, one: Letter) -> Verdict:
+def _send(room: Newsroom, line: Line, one: Letter) -> Outcome:
     now = room.clock()
-    patience = OWN_WITHIN if one.kind is LetterKind.LINK else timedelta(hours=room.config.delivery.retry_for_hours)
-    if now - one.created_at > patience:
+    if now - one.created_at > PATIENCE.get(one.kind, USUAL_PATIENCE):
         return _ended(room, one, State.REJECTED, f"expired: {one.reply or 'it could not leave in time'}")
     try:
         message = wording.message(room, one)
@@ -107,7 +117,7 @@ def _send(room: Newsroom, line: Line, one: Letter) -> Verdict:
 
     outcome = line.send(message, at_dot)
     _record(room, one, outcome)
-    return outcome.verdict
+    return outcome
 
 
 def _record(room: Newsroom, one: Letter, outcome: Outcome) -> None:
@@ -119,15 +129,13 @@ def _record(room: Newsroom, one: Letter, outcome: Outcome) -> None:
         elif outcome.verdict is Verdict.DEFERRED:
             again = now + pace.retry_after(one.attempts + 1, 0.5)
             letters.record(connection, one.id, State.DEFERRED, next_attempt=again, **said)
-        else:
-            log.warning("letters wait: the relay said: %s", outcome.reply)
 
 
-def _ended(room: Newsroom, one: Letter, state: DeliveryState, reply: str) -> Verdict:
+def _ended(room: Newsroom, one: Letter, state: DeliveryState, reply: str) -> Outcome:
     with write(room.engine) as connection:
         letters.record(connection, one.id, state, now=room.clock(), reply=reply, attempted=False)
     log.warning("a letter (%s) did not leave: %s", one.kind, reply)
-    return Verdict.REJECTED
+    return Outcome(Verdict.REJECTED, Phase.CONNECT, None, reply)
 
 
 def _wait_for_turn(room: Newsroom) -> None:

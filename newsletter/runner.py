@@ -14,11 +14,11 @@ from datetime import date, timedelta
 from newsletter import daily, dispatch, instance, post, tidy
 from newsletter.deliver import Stop
 from newsletter.dispatch import Watch
-from newsletter.errors import AlreadyRunning, NewsletterError, Unavailable, Unfinished
+from newsletter.errors import NewsletterError, Unavailable, Unfinished
 from newsletter.newsroom import Newsroom
 from newsletter.report import ALIVE
-from newsletter.store import editions, notes
-from newsletter.store.database import read, sending_lock, write
+from newsletter.store import notes
+from newsletter.store.database import read, write
 
 log = logging.getLogger(__name__)
 
@@ -59,15 +59,8 @@ def _loop(stop: Stop, work: Callable[[], object], stirred: threading.Event) -> N
 def send_letters(room: Newsroom, stop: Stop) -> int:
     """What waits to go to one person: letters, and the latest edition to newcomers. Returns how many letters left."""
     sent = post.send_waiting(room, lambda: stop.asked)
-    with read(room.engine) as connection:
-        newcomers = editions.with_newcomers(connection)
-    if newcomers:
-        try:
-            with sending_lock(room.engine) as still_ours:
-                instance.check(room)
-                dispatch.deliver_to_newcomers(room, Watch(stop, still_ours))
-        except AlreadyRunning:
-            pass  # whoever is sending an edition sends these as well, or we do later
+    instance.check(room)
+    dispatch.deliver_to_newcomers(room, Watch(stop))
     return sent
 
 

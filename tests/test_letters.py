@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from newsletter import daily, letters, post, preferences, report, runner, subscribe, tidy
+from newsletter import daily, instance, letters, post, preferences, report, runner, subscribe, tidy
 from newsletter.deliver import Stop
 from newsletter.dispatch import Watch
+from newsletter.errors import NotSent, Unavailable
 from newsletter.links import Purpose
 from newsletter.model import DeliveryState, Letter, LetterKind, Origin, Subscriber, SubscriberStatus, Variant
 from newsletter.newsroom import Newsroom
@@ -384,9 +385,37 @@ def test_not_now_is_tried_again_with_the_same_bytes(waiting: Newsroom, clock: Cl
 def test_a_lost_line_leaves_them_for_the_next_time(waiting: Newsroom) -> None:
     sign_up(waiting, "kodjo@lecteurs.example")
     mailer = waiting.__dict__["mailer"] = FakeMailer({"ama": ["lost", "ok"]})
-    assert post.send_waiting(waiting) == 0
+    with pytest.raises(Unavailable, match="letters wait"):
+        post.send_waiting(waiting)
     assert len(mailer.offered) == 1
     assert post.send_waiting(waiting) == 2
+
+
+def test_without_a_runner_a_sign_up_waits_for_the_next_send(waiting: Newsroom, clock: Clock) -> None:
+    clock.move(hours=20)
+    assert post.send_waiting(waiting) == 1
+    token = link_in(mails(waiting)[0], "c")
+    clock.move(days=6)
+    assert subscribe.confirm(waiting, token, PAGE) is not None
+
+
+def test_newcomers_keep_no_edition_waiting(make_room: MakeRoom, add_article: Add, clock: Clock) -> None:
+    room = make_room(NEWSLETTER_SIGN_UP_SEND_LATEST_ON_CONFIRM="true")
+    active(room, "kodjo")
+    add_article("Le port rouvre")
+    daily.send(room, DAY, watch=Watch(Stop(clock)))
+    sign_up(room)
+    post.send_waiting(room)
+    subscribe.confirm(room, link_in(next(mail for mail in mails(room) if not mail["List-Id"]), "c"), PAGE)
+    room.__dict__["mailer"] = FakeMailer({"ama": ["later", "ok"]})
+    with sending_lock(room.engine):  # an edition is on its way
+        runner.send_letters(room, Stop(clock))
+    assert report.standing(room).late == {"deferred": 1}
+    with read(room.engine) as connection:
+        assert editions.with_newcomers(connection, clock()) == []  # until it is due
+    clock.move(minutes=1)
+    runner.send_letters(room, Stop(clock))
+    assert report.standing(room).late == {"accepted": 1}
 
 
 def test_a_doubt_is_repeated_once(waiting: Newsroom) -> None:
@@ -520,6 +549,26 @@ def test_two_runners_and_a_cron_send_once(make_room: MakeRoom, add_article: Add,
     for thread in threads:
         thread.join()
     assert sorted(mailer.offered) == [AMA, "kodjo@lecteurs.example"]
+
+
+def test_a_look_while_the_stamp_is_renewed_raises_no_false_alarm(room: Newsroom, make_room: MakeRoom) -> None:
+    instance.renew(room)
+    other, stop, wrong = make_room(), threading.Event(), []
+
+    def look() -> None:
+        while not stop.is_set():
+            try:
+                instance.check(other)
+            except NotSent as error:
+                wrong.append(error)
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    for _ in range(150):
+        instance.renew(room)
+    stop.set()
+    thread.join()
+    assert wrong == []
 
 
 def test_the_loop_outlives_what_goes_wrong(room: Newsroom, caplog: pytest.LogCaptureFixture) -> None:

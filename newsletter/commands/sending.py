@@ -68,7 +68,7 @@ def send(
 
     \b
     Example:
-      30 6 * * *  cd /srv/lettre && newsletter send --max-time 50m
+      30 6-11 * * *  cd /srv/lettre && newsletter send --max-time 50m > /dev/null
     """
     from newsletter import daily
     from newsletter.deliver import Stop

@@ -160,6 +160,11 @@ def letters_lock(engine: Engine) -> AbstractContextManager[Callable[[], None]]:
     return _lock(engine, "letters", ".letters.lock")
 
 
+def newcomers_lock(engine: Engine) -> AbstractContextManager[Callable[[], None]]:
+    """Held while newcomers get an edition that has ended; see `_lock`."""
+    return _lock(engine, "newcomers", ".newcomers.lock")
+
+
 @contextmanager
 def _lock(engine: Engine, name: str, ending: str) -> Iterator[Callable[[], None]]:
     """One at a time, over all processes. Gives a look at whether it still is ours, which raises DatabaseError if not.
