@@ -16,7 +16,7 @@ from newsletter.newsroom import Newsroom
 from newsletter.store import consents, deliveries, letters, subscribers
 from newsletter.store.database import read, write
 from newsletter.store.subscribers import AddressChange
-from newsletter.subscribe import person
+from newsletter.subscribe import check_welcome, person
 
 Status = SubscriberStatus
 
@@ -123,6 +123,7 @@ def ask_for_address(room: Newsroom, known: Subscriber, address: str, *, language
     says so to who can read mail there.
     """
     one, now = person(address), room.clock()
+    check_welcome(room, one)
     if known.status is not Status.ACTIVE:
         raise BadData(f"{known.address} is {known.status}: there is no letter to send elsewhere")
     with write(room.engine) as connection:

@@ -64,7 +64,7 @@ def sign_up(room: Newsroom, address: str, origin: Origin, *, language: str) -> N
     the same look-ups and one commit. Raises BadData for what is no address, or none that we write to.
     """
     one = person(address)
-    _check_welcome(room, one)
+    check_welcome(room, one)
     now = room.clock()
     with write(room.engine) as connection:
         notes.add_one(connection, "sign_ups")
@@ -87,7 +87,8 @@ def knows_wording(room: Newsroom, version: str) -> bool:
         return consents.wording(connection, version) is not None
 
 
-def _check_welcome(room: Newsroom, one: NewSubscriber) -> None:
+def check_welcome(room: Newsroom, one: NewSubscriber) -> None:
+    """Raise NotWelcome for an address that is no person's own."""
     local, _, domain = one.key.rpartition("@")
     table = room.config.sign_up
     if table.refuse_roles and local in ROLES:

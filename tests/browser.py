@@ -36,7 +36,8 @@ QUIET = (
 
 
 def visit(room: Newsroom) -> FlaskClient:
-    """A client of the readers' pages that keeps no cookie."""
+    """A client of the readers' pages that keeps no cookie. The first key is made before it looks."""
+    room.signer  # noqa: B018
     return create_app(room).test_client(use_cookies=False)
 
 

@@ -80,7 +80,7 @@ def test_a_thousand_looks_change_nothing(room: Newsroom, add_article: Add, clock
     assert len(mails) == 4
     paths = sorted({link.removeprefix("https://lettre.journal.example") for mail in mails for link in links_in(mail)})
     assert {path[:3] for path in paths} >= {"/u/", "/p/", "/c/", "/d/", "/a/", "/ar"}
-    paths += [path + press for path in paths for press in PRESSES.get(path[1:2], ()) if press]
+    paths += [path + press for path in paths for press in PRESSES.get(path.split("/")[1], ()) if press]
     client, before = visit(room), everything(room)
     looks = itertools.cycle(itertools.product(paths, ("GET", "HEAD", "OPTIONS")))
     for path, method in itertools.islice(looks, 1002):
@@ -194,19 +194,18 @@ def test_a_flipped_bit_changes_and_reveals_nothing(room: Newsroom, path: str) ->
     assert everything(room) == before
 
 
-@pytest.mark.parametrize(("path", "purpose"), list(itertools.product(PATHS, Purpose)))
-def test_a_token_of_another_purpose_is_worth_nothing(room: Newsroom, path: str, purpose: Purpose) -> None:  # W05
-    if PATHS[path] is purpose:
-        return
+@pytest.mark.parametrize("path", list(PATHS))
+def test_a_token_of_another_purpose_is_worth_nothing(room: Newsroom, path: str) -> None:  # W05
     known = reader(room)
     preferences.ask_for_address(room, known, "ama@nouvelle.example", language="fr")
     client, before = visit(room), everything(room)
-    link = f"/{path}/{token(room, purpose, known.id)}"
     nobody = client.get(f"/{path}/none").text
-    assert client.get(link).text == nobody
-    for press in PRESSES[path]:
-        answer = client.post(link + press, data={"sure": "yes", "email": "x@lecteurs.example"})
-        assert (answer.status_code, answer.text) == (404, nobody)
+    for purpose in set(Purpose) - {PATHS[path]}:
+        link = f"/{path}/{token(room, purpose, known.id)}"
+        assert client.get(link).text == nobody
+        for press in PRESSES[path]:
+            answer = client.post(link + press, data={"sure": "yes", "email": "x@lecteurs.example"})
+            assert (answer.status_code, answer.text) == (404, nobody)
     assert everything(room) == before
 
 

@@ -23,6 +23,8 @@ from newsletter.commands import (
     with_newsroom,
 )
 
+LONGEST_BODY = 64 * 1024  # bytes: what is longer is cut off before it is read
+
 if TYPE_CHECKING:
     from newsletter.deliver import Stop
     from newsletter.newsroom import Newsroom
@@ -46,6 +48,7 @@ def serve(room: Newsroom, host: str, port: int, threads: int, no_run: bool) -> N
     from newsletter.web import create_app
 
     _log_to_stderr()
+    room.signer  # noqa: B018  the first key is made now, not by the first reader's look
     with _stopping(room) as stop, _metrics(room), _running(room, stop, wanted=not no_run):
         server = _server(create_app(room), host, port, threads)
         say(f"serving on http://{host}:{server.effective_port}, to be reached as {room.config.newsletter.public_url}")
@@ -60,7 +63,13 @@ def _server(app: Any, host: str, port: int, threads: int) -> Any:
 
     try:
         return create_server(
-            app, host=host, port=port, threads=threads, ident=None, clear_untrusted_proxy_headers=False
+            app,
+            host=host,
+            port=port,
+            threads=threads,
+            ident=None,
+            clear_untrusted_proxy_headers=False,  # we judge them ourselves, by web.trusted_proxies
+            max_request_body_size=LONGEST_BODY,
         )
     except OSError as error:
         raise Unavailable(f"cannot listen on {host}:{port}: {error.strerror or error}") from None

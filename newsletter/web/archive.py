@@ -12,7 +12,7 @@ from werkzeug.wrappers import Response as Answer
 from newsletter import archive as editions
 from newsletter.archive import Line
 from newsletter.web.guard import policy
-from newsletter.web.paper import language, look, page, public, room
+from newsletter.web.paper import language, page, public, room
 
 archive = Blueprint("archive", __name__)
 
@@ -98,7 +98,7 @@ def _atom(lines: list[Line]) -> bytes:
 
 
 def _headlines(line: Line) -> str:
-    found = editions.page(room(), line.name, language=look().words.language)
+    found = editions.page(room(), line.name, language=language())
     return " · ".join(one.title for one in found.stories) if found else ""
 
 

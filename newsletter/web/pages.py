@@ -12,9 +12,8 @@ from newsletter.errors import BadData
 from newsletter.links import PATHS, Purpose
 from newsletter.web import guard, phrases
 from newsletter.web.paper import (
-    common,
+    filled,
     language,
-    look,
     origin,
     page,
     plain,
@@ -24,6 +23,7 @@ from newsletter.web.paper import (
     speak,
     url,
     web,
+    words,
 )
 
 blueprint = Blueprint("pages", __name__)
@@ -83,14 +83,14 @@ def _signed_up(form: str, answer: str) -> Response:
     if request.form.get(embed.HONEYPOT) or age is None or age < LEAST:
         return page(answer)
     if age > MOST:  # a person with many tabs: a robot gains nothing by it but a new page
-        again = look().words.say("This page had been open for long. Please press the button once more.")
+        again = words().say("This page had been open for long. Please press the button once more.")
         return _form(form, typed=typed, problem=again)
     try:
         subscribe.sign_up(room(), typed, _origin(form, pasted=shown is None), language=language())
     except subscribe.NotWelcome as error:
         return _form(form, 400, typed=typed, problem=_not_welcome(error))
     except BadData:
-        wrong = look().words.say("That is no mail address we can write to: please look at it once more.")
+        wrong = words().say("That is no mail address we can write to: please look at it once more.")
         return _form(form, 400, typed=typed, problem=wrong)
     return page(answer)
 
@@ -121,7 +121,7 @@ def _pasted_wording() -> str | None:
 
 
 def _not_welcome(error: subscribe.NotWelcome) -> str:
-    say = look().words.say
+    say = words().say
     if error.role:
         return say("That is the address of an office, not of a person: please give your own.")
     return say("That is an address that lasts for a day: please give one that you keep.")
@@ -139,7 +139,7 @@ def privacy() -> Response:
         controller=table.controller or paper.title,
         authority=table.authority,
         more=[part.strip() for part in table.more.split("\n\n") if part.strip()],
-        keep={name: phrases.span(look().words, days) for name, days in config.retention.model_dump().items()},
+        keep={name: phrases.span(words(), days) for name, days in config.retention.model_dump().items()},
         wording=embed.wording(room(), language()),
     )
 
@@ -149,7 +149,7 @@ def privacy() -> Response:
 
 @blueprint.get("/style.css")
 def style() -> Response:
-    response = Response(look().text("web/style.css", **common()), mimetype="text/css")
+    response = Response(filled("style.css"), mimetype="text/css")
     response.headers["Cache-Control"] = "public, max-age=86400"
     response.add_etag()
     response.make_conditional(request)

@@ -12,7 +12,6 @@ from flask import Response, current_app, g, request
 from newsletter import __version__
 from newsletter.model import Origin
 from newsletter.newsroom import Newsroom
-from newsletter.render import Look
 from newsletter.web.network import network_of
 from newsletter.web.phrases import when
 from newsletter.words import LOCALES, Words
@@ -76,11 +75,12 @@ def speak(said: str) -> None:
 
 
 def words() -> Words:
-    return look().words
+    return room().look_in(language()).words
 
 
-def look() -> Look:
-    return room().look_in(language())
+def filled(template: str, **values: Any) -> str:
+    """A template of templates/web/ filled in, in the reader's language; also with what every template may use."""
+    return room().look_in(language()).text(f"web/{template}", **common(), **values)
 
 
 # --- Answers --------------------------------------------------------------------------------------
@@ -88,7 +88,7 @@ def look() -> Look:
 
 def page(template: str, status: int = 200, **values: Any) -> Response:
     """A page out of templates/web/, in the reader's language. What each template may use is said in page.html."""
-    response = Response(look().text(f"web/{template}", **common(), **values), status, mimetype="text/html")
+    response = Response(filled(template, **values), status, mimetype="text/html")
     response.headers["Content-Language"] = language()
     response.headers["Vary"] = "Accept-Language"
     return response
@@ -104,7 +104,7 @@ def common() -> dict[str, Any]:
         "site": paper.site_url,
         "contact": parseaddr(config.privacy.contact or paper.reply_to or paper.sender)[1],
         "postal_address": " · ".join(line.strip() for line in paper.postal_address.splitlines() if line.strip()),
-        "when": when(look().words, config),
+        "when": when(words(), config),
         "archive": config.web.archive,
         "version": __version__,
         "url": url,
