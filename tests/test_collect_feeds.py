@@ -3,6 +3,7 @@ data/wordpress, beside them NAME.expected, in the form of `collect try --json`."
 
 import json
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -10,6 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from newsletter.collect import Rules, read
+from newsletter.collect.newest import MAX_ARTICLES
 from newsletter.errors import SourceError
 from newsletter.model import Article
 
@@ -107,6 +109,7 @@ def test_one_odd_byte_spoils_one_character() -> None:
         (b"Bonjour", "is not a feed"),
         (b"\x89PNG\r\n\x1a\n" + bytes(range(32)) * 40, "is no text"),
         (b"rien []  et encore", "is not a feed"),
+        (b"<opml><head/><body><outline/></body></opml>", r"is XML \(opml\), but no feed"),
         (b"<urlset><url><loc>x</loc></url></urlset>", r"is XML \(urlset\), but no feed"),
         (b'{"code":"rest_forbidden","message":"non"}', "neither a JSON Feed nor WordPress posts.*rest_forbidden"),
         (b"[1, 2]", "neither a JSON Feed nor WordPress posts"),
@@ -160,10 +163,61 @@ def test_post_ids_of_the_wordpress_element() -> None:
 def test_of_an_archive_the_newest_are_taken_in_its_own_order() -> None:
     items = "".join(
         f"<item><title>A{i}</title><link>https://journal.example/{i}/</link><pubDate>2026-{1 + i // 28 % 12:02}-{1 + i % 28:02}</pubDate></item>"
-        for i in range(300)
+        for i in range(336)
     )
     articles = read(rss(items).encode(), None, "f", RULES)
-    assert [one.title for one in articles] == [f"A{i}" for i in range(100, 300)]
+    assert [one.title for one in articles] == [f"A{i}" for i in range(336 - MAX_ARTICLES, 336)]
+
+
+@pytest.mark.parametrize(
+    ("cut", "summary"),
+    [
+        ("<description>Le port rouvre.</descri", "Le port rouvre."),
+        ("<description>Le port rouvre.</", "Le port rouvre."),
+        ("<description>Le port rouvre.<", "Le port rouvre."),
+        ("<description>Le port rouvre.<![CDATA[", "Le port rouvre."),
+        ("<description><![CDATA[<p>Le port rouvre.</p><img src='https://jour", "Le port rouvre."),
+        ("<description><![CDATA[<p>Le port rouvre.</p", "Le port rouvre."),
+        ("<description>&lt;p&gt;Le port rouvre.&lt;/p&gt;&lt;!-- la su", "Le port rouvre."),
+        ("<description>Le PIB est < 5", "Le PIB est < 5"),
+    ],
+)
+def test_where_the_document_was_cut_off_no_half_tag_is_shown(cut: str, summary: str) -> None:
+    text = f"<rss><channel><item><title>Le port</title><link>https://journal.example/a/</link>{cut}"
+    (article,) = read(text.encode(), "feed", "f", RULES)
+    assert article.summary == summary
+
+
+FILE = "/srv/essai/fil.xml"  # a file does not know where it was
+
+
+def test_a_file_s_addresses_start_where_it_says_it_belongs() -> None:
+    atom = (
+        '<feed xmlns="http://www.w3.org/2005/Atom"><link rel="self" href="https://carnet.example/notes/fil"/><link href="/"/>'
+        '<entry><title>A</title><link href="a/"/></entry></feed>'
+    )
+    (article,) = read(atom.encode(), "feed", FILE, replace(RULES, site_url=""))
+    assert article.url == "https://carnet.example/notes/a/"
+    item = '<channel><atom:link rel="self" href="https://journal.example/feed/"/><item><title>A</title><link>/a/</link></item>'
+    (article,) = read(f"<rss>{item}".encode(), "feed", FILE, replace(RULES, site_url=""))
+    assert article.url == "https://journal.example/a/"
+
+
+@pytest.mark.parametrize(
+    ("guid", "url"),
+    [
+        ("<guid>https://journal.example/a/</guid>", "https://journal.example/a/"),
+        ('<guid isPermaLink="true">https://journal.example/a/</guid>', "https://journal.example/a/"),
+        ('<guid isPermaLink="true">/a/</guid>', "https://journal.example/a/"),
+        ('<guid isPermaLink="false">https://journal.example/a/</guid>', ""),
+        ('<guid isPermaLink="false">https://journal.example/?p=4</guid>', "https://journal.example/?p=4"),
+        ('<guid isPermaLink="true">tag:journal.example,2026:4</guid>', ""),
+        ("<guid>4</guid>", ""),
+    ],
+)
+def test_when_a_guid_is_an_address(guid: str, url: str) -> None:
+    (article,) = read(rss(f"<item><title>A</title>{guid}</item>").encode(), "feed", FILE, RULES)
+    assert article.url == url
 
 
 # --- F05 ------------------------------------------------------------------------------------------

@@ -70,6 +70,7 @@ def test_one_page_has_one_canonical_address(url: str) -> None:  # F08
 def test_parameters_that_tell_pages_apart_stay() -> None:
     assert canonical("https://journal.example/a?id=2&utm_source=x") == "https://journal.example/a?id=2"
     assert canonical("https://journal.example:8443/a") == "https://journal.example:8443/a"
+    assert canonical("https://journal.example/été") == canonical("https://journal.example/%c3%a9t%C3%A9/")
     assert canonical("https://élan.example/a") == "https://xn--lan-9la.example/a"
     assert clean("https://journal.example/a/?id=2&utm_source=x#suite") == "https://journal.example/a/?id=2#suite"
 

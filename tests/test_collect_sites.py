@@ -88,6 +88,11 @@ def test_a_sticky_post_leads_even_where_it_is_old(site: Site) -> None:
     }
 
 
+def test_a_server_that_knows_nothing_of_sticky_marks_nothing(site: Site) -> None:
+    site.answers["/wp-json/wp/v2/posts"] = says(200, json.dumps([post(1), post(2)]).encode())
+    assert [one.lead for one in harvest(site).articles] == [False, False]
+
+
 def test_a_busy_day_needs_a_second_page_and_its_end_is_no_error(site: Site) -> None:
     api(site, [post(number) for number in range(1, 51)])
     found = harvest(site)
@@ -100,6 +105,31 @@ def test_co_authors_are_asked_for_where_only_their_ids_are_given(site: Site) -> 
     people = [{"display_name": "Ama Kpodzo"}, {"display_name": "Kodjo Agbéli"}]
     site.answers["/wp-json/coauthors/v1/coauthors"] = says(200, json.dumps(people).encode())
     assert harvest(site).articles[0].authors == ("Ama Kpodzo", "Kodjo Agbéli")
+
+
+def test_log_in_names_are_asked_for_too(site: Site) -> None:
+    terms = [{"name": name, "slug": f"cap-{name}", "taxonomy": "author"} for name in ("akpodzo", "k-agbeli")]
+    api(site, [post(1, coauthors=[7, 8], _embedded={"wp:term": [terms]})])
+    assert harvest(site).articles[0].authors == ("akpodzo", "K Agbeli")
+    people = [{"display_name": "Ama Kpodzo"}, {"display_name": "Kodjo Agbéli"}]
+    site.answers["/wp-json/coauthors/v1/coauthors"] = says(200, json.dumps(people).encode())
+    assert harvest(site).articles[0].authors == ("Ama Kpodzo", "Kodjo Agbéli")
+
+
+@pytest.mark.parametrize("path", ["/journal", "/journal/", "/journal/wp-json/wp/v2/posts", "/journal/?rest_route=/"])
+def test_a_site_in_a_folder(site: Site, path: str) -> None:
+    listing = says(200, json.dumps([post(1)]).encode())
+    if "rest_route" in path:
+        site.answers["/journal/"] = listing
+    else:
+        site.answers["/journal/wp-json/wp/v2/posts"] = listing
+    assert [one.title for one in harvest(site, path=path).articles] == ["Titre 1"]
+
+
+def test_an_answer_that_was_cut_off_gives_what_is_whole(site: Site) -> None:
+    body = json.dumps([post(1), post(2)]).encode()[:-60]
+    site.answers["/wp-json/wp/v2/posts"] = says(200, body)
+    assert [one.title for one in harvest(site).articles] == ["Titre 1"]
 
 
 @pytest.mark.parametrize("where", ["header", "link", "plain"])

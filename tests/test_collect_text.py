@@ -31,6 +31,9 @@ HOUSE = ("CLIQUEZ ICI POUR RECEVOIR TOUS LES JOURS NOS ARTICLES", "Écouter")
         ("👩‍👧 famille", "👩‍👧 famille"),
         ("LomÃ© sâ€™Ã©veille", "Lomé s’éveille"),
         ("MARCHÉ… FERMÉ»", "MARCHÉ… FERMÉ»"),
+        ("Lomé s’est votÃ© un Â« budget Â» â€“ MANHÃ…", "Lomé s’est voté un « budget » – MANHÃ…"),
+        ("C\x92est \x93vu\x94\x85", "C’est “vu”…"),
+        ("e" + "\u0301\u0327" * 400, "\u0229" + "\u0327" * 3 + "\u0301" * 4),
         ("<script>alert(1)</script>Après", "Après"),
         ("<!-- non -->Oui", "Oui"),
     ],
@@ -85,20 +88,23 @@ NOISE = [
     "Temps de lecture : 3 minutes", "Lire la suite", "Lire la suite →", "Continue reading “Le pont”", "Read more »", "En savoir plus", "La suite",
     "CLIQUEZ ICI POUR RECEVOIR TOUS LES JOURS NOS ARTICLES", "Cliquez ici pour recevoir tous les jours nos articles !", "ecouter",
     "L’article Le port est apparu en premier sur Le Golfe.", "Cet article Le port est apparu en premier sur Le Golfe", "The post The port appeared first on The Gulf.",
-    "https://x.example/video",
+    "https://x.example/video", "Tweet", "Enregistrer", "12 partages", "Post Views: 1 204", "Aucun commentaire", "Par Afi Mensah", "lundi 12 octobre 2026 à 8h30",
+    "Publié le 12/10/2026", "Crédit photo : Yao Doh", "Photo : DR", "© Le Golfe", "👉 Suivez l’actualité sur notre chaîne WhatsApp", "Le titre",
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize("line", NOISE)
 def test_what_is_not_the_articles_text_goes(line: str) -> None:
     assert (
-        summary_of(f"<p>{line}</p><p>Le port a rouvert.</p><p>{line}</p>", "", "Titre", HOUSE) == "Le port a rouvert."
+        summary_of(f"<p>{line}</p><p>Le port a rouvert.</p><p>{line}</p>", "", "Le titre", HOUSE)
+        == "Le port a rouvert."
     )
 
 
 KEPT = [
     "Partager l’eau reste difficile dans le nord.", "La suite du procès est prévue lundi.", "More than 200 people left.", "À la une des journaux, la pluie.",
     "Facebook a fermé la page du ministère.", "Abonnés et lecteurs se retrouvent au marché.", "L’article 12 du code fâche les transporteurs.",
+    "Par ailleurs, le port rouvre.", "Photo de famille au palais.", "Le 12 octobre 2026 restera.",
     "Il y a 4 heures de route.", "Recevez-vous encore des lettres ?", "Voir Lomé et partir.", "Écouter la mer, dit-elle.", "Il a hésité… puis il a lu la suite.",
 ]  # fmt: skip
 
@@ -121,10 +127,32 @@ def test_sentences_that_begin_alike_stay(line: str) -> None:
         '&hellip; <a class="more-link">Lire la suite</a>',
         "(...)",
         "[…] Continue reading Le port →",
+        "(suite…)",
+        "(more&hellip;)",
     ],
 )
 def test_a_cut_excerpt_ends_with_one_mark(mark: str) -> None:
     assert summary_of(f"<p>Les pirogues rentrent, {mark}</p>", "", "Titre", ()) == "Les pirogues rentrent…"
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        "<p>À lire aussi :</p><p>Le pont rouvre</p>",
+        "<p>À lire aussi<br><a href='/x'>Le pont rouvre</a></p>",
+        " <a href='/x'>[Lire la suite]</a>",
+        " Partager Facebook Twitter WhatsApp",
+        "<blockquote class='twitter-tweet'><p>Un mot</p></blockquote>",
+    ],
+)
+def test_what_stands_behind_the_text_goes(end: str) -> None:
+    assert summary_of(f"<p>Le port a rouvert.{end}</p>", "", "Titre", HOUSE) == "Le port a rouvert."
+    assert summary_of(f"<p>Le port a rouvert.{end}</p><p>Le pont suit.</p>", "", "Titre", ()).endswith("Le pont suit.")
+
+
+def test_a_long_beginning_of_noise_hides_no_text() -> None:
+    buttons = "<p>Partager</p>" + f"<div class='{'x' * 900}'>" * 12
+    assert summary_of(buttons + "<p>Le port a rouvert.</p>", "", "Titre", ()) == "Le port a rouvert."
 
 
 def test_a_long_text_is_cut_behind_a_sentence_or_a_word() -> None:
@@ -169,6 +197,8 @@ def test_folding_keeps_places() -> None:
         (["Afi Mensah &lt;afi@journal.example&gt;"], ("Afi Mensah",)),
         (["afi@journal.example", "admin", "", "  ", "https://journal.example/", "webmaster", "…"], ()),
         (["Le Quotidien du Golfe"], ("Le Quotidien du Golfe",)),
+        (["Afi Mensah (avec AFP)"], ("Afi Mensah (avec AFP)",)),
+        (["(Afi Mensah)"], ("Afi Mensah",)),
         (["LomÃ© Matin"], ("Lomé Matin",)),
     ],
 )  # fmt: skip
@@ -199,7 +229,7 @@ def test_the_plainest_is_taken_unless_it_is_small() -> None:
 @pytest.mark.parametrize(
     "url",
     ["https://secure.gravatar.com/avatar/x?s=400", "/wp-content/uploads/avatars/3/x.jpg", "https://pixel.wp.com/b.gif", "https://s.w.org/images/core/emoji/1.png",
-     "http://feeds.feedburner.com/~r/x", "/film.mp4", "/logo.svg", "data:image/png;base64,xx", "javascript:x", "/spacer.gif", "/1x1.png", "https://www.facebook.com/tr?id=1", ""],
+     "http://feeds.feedburner.com/~r/x", "/film.mp4", "/logo.svg", "data:image/png;base64,xx", "javascript:x", "/spacer.gif", "/1x1.png", "https://www.facebook.com/tr?id=1", "https://tags.mesure.example/5148", ""],
 )  # fmt: skip
 def test_what_is_never_an_articles_picture(url: str) -> None:
     assert chosen(Image(url, 0)) is None

@@ -75,6 +75,8 @@ def _found(text: str, kind: str | None, url: str) -> list[Found]:
         if start in ("{", "["):
             raise
         return found_in_feed(text, url)
+    if isinstance(value, dict) and {"id", "link", "title", "date"} <= value.keys():
+        value = [value]  # the answer about one post
     if is_json_feed(value):
         return found_in_json(value, url)
     if are_posts(value):

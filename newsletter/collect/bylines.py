@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
+from itertools import islice
 
 from newsletter.collect.text import decoded, folded, line_of
 
 MAX_AUTHORS = 10
 MAX_NAME = 100  # characters
+MAX_NAMES, MAX_RAW = 30, 400  # that are looked at, and their characters
 
-_ADDRESS = r"[\w.!#$%&'*+/=?^`{|}~-]+@[\w-]+(?:\.[\w-]+)+"
+# Possessive, and only where an address begins: else each of its letters is a beginning to try.
+_ADDRESS = r"(?<![\w.!#$%&'*+/=?^`{|}~-])[\w.!#$%&'*+/=?^`{|}~-]++@[\w-]++(?:\.[\w-]++)++"
 _NAME_BEHIND = re.compile(rf"^\s*(?:mailto:)?<?{_ADDRESS}>?\s*\((.*)\)\s*$")  # RSS 2.0: no-reply@x (Name)
 _ADDRESS_BEHIND = re.compile(rf"^(.*?)\s*[(<\[]\s*(?:mailto:)?{_ADDRESS}\s*[)>\]]\s*$")
 _IN_ANGLES = re.compile(rf"<\s*((?:mailto:)?{_ADDRESS})\s*>")  # "Name <a@b.example>" is no tag
@@ -39,20 +43,23 @@ def bylines(names: Iterable[str]) -> tuple[str, ...]:
     """The authors in the source's order, each once: addresses, accounts and empty names left out, joined names
     (« A, B et C ») split where each part is a name."""
     found: dict[str, str] = {}
-    for name in names:
+    for name in islice(names, MAX_NAMES):
         for one in _split(_name(name)):
             if _is_somebody(one):
                 found.setdefault(folded(one), one[:MAX_NAME])
     return tuple(list(found.values())[:MAX_AUTHORS])
 
 
+@lru_cache(maxsize=500)  # the same few people write a feed, and its house's names stand for each article
 def _name(raw: str) -> str:
-    raw = line_of(_IN_ANGLES.sub(r" (\1)", decoded(raw[:1_000])))
+    raw = line_of(_IN_ANGLES.sub(r" (\1)", decoded(raw[:1_000])))[:MAX_RAW]
     for pattern in (_NAME_BEHIND, _ADDRESS_BEHIND):
         if match := pattern.match(raw):
             raw = match[1]
             break
-    name = _ANY_ADDRESS.sub("", raw).strip(' \u00a0,;:|–—-"“”()<>[]\t')
+    name = _ANY_ADDRESS.sub("", raw).strip(' \u00a0,;:|–—-"“”<>[]\t')
+    if name.startswith("(") or name.count("(") != name.count(")"):
+        name = name.strip("() ")
     by = _BY.match(folded(name))
     return name[by.end() :] if by else name
 
@@ -69,8 +76,8 @@ def _split(name: str) -> list[str]:
 
     Each part must be a name by itself: two words and more, or all parts are single words of a list with « et ».
     """
-    if not name or len(name) > 400:
-        return [name] if name and len(name) <= 400 else []
+    if not name:
+        return []
     if ";" in name or " / " in name or " | " in name:
         return [part for piece in re.split(r"\s*;\s*|\s+[/|]\s+", name) for part in _split(piece.strip())]
     parts = [

@@ -64,6 +64,7 @@ _DAY_MONTH = re.compile(
 _MONTH_DAY = re.compile(r"([^\W\d]{3,10})\.?\s+(\d{1,2})(?:st|nd|rd|th|er)?[\s,]+(?:(?:[a-z]{2,4}\s+)?)(\d{4})(?!\d)")
 _KOREAN = re.compile(r"(\d{4})\s*[년年]\s*(\d{1,2})\s*[월月]\s*(\d{1,2})\s*[일日]?")
 _YEAR_MONTH = re.compile(r"^(\d{4})-(\d{2})$")
+_SECONDS = re.compile(r"1\d{9}(?:\d{3})?")  # since 1970, or thousandths of them: 2001 to 2033
 _ORDINAL = re.compile(r"^(\d{4})-?(\d{3})$")
 
 
@@ -75,11 +76,13 @@ def moment_of(text: str, zone: tzinfo) -> datetime | None:
     text = _plain(text)
     if not text or len(text) > 100:
         return None
-    clock, rest = _clock(text)
+    if _SECONDS.fullmatch(text):
+        return datetime.fromtimestamp(int(text[:10]), UTC)
+    clock, rest, behind = _clock(text)
     day = _day(rest)
     if day is None:
         return None
-    where = _zone_of(text) if clock else None
+    where = _zone_of(text, behind) if clock else None
     return _moment(day, clock or (0, 0, 0), where or zone)
 
 
@@ -90,13 +93,13 @@ def _plain(text: str) -> str:
     return " ".join(unicodedata.normalize("NFC", text).replace("\u2212", "-").split()).strip(" ,;.")
 
 
-def _clock(text: str) -> tuple[tuple[int, int, int] | None, str]:
-    """The time of day, and the text without it and without what follows."""
+def _clock(text: str) -> tuple[tuple[int, int, int] | None, str, str]:
+    """The time of day; the text without it and without what follows; what follows."""
     text = re.sub(r"(?<=\d)t(?=\d{1,2}:?\d{2})", " ", text)
     text = re.sub(r"(?<=\d )(\d{2})(\d{2})(\d{2})(?=z|[+-]\d|$)", r"\1:\2:\3", text)  # 20261012T080000Z
     match = _TIME.search(text)
     if not match:
-        return None, text
+        return None, text, ""
     hour, minute, second = int(match[1]), int(match[2] or 0), int(match[3] or 0)
     if match[4]:
         hour = hour % 12 + (12 if match[4].startswith("p") else 0)
@@ -108,7 +111,7 @@ def _clock(text: str) -> tuple[tuple[int, int, int] | None, str]:
         rest = text[match.end() :]  # the time stands first
     elif year and year.start() >= match.end() and not re.search(r"\d{4}", rest):
         rest = f"{rest} {year[1]}"  # asctime: the year stands last
-    return (hour, minute, second), rest.strip(" ,-")
+    return (hour, minute, second), rest.strip(" ,-"), text[match.end() :]
 
 
 def _day(text: str) -> date | None:
@@ -160,8 +163,9 @@ def _date(year: int, month: int, day: int) -> date | None:
         return None
 
 
-def _zone_of(text: str) -> tzinfo | None:
-    if match := _OFFSET.search(text):
+def _zone_of(text: str, behind: str) -> tzinfo | None:
+    """An offset stands behind the time: in « 12 October 2026 - 08:00 » there is none."""
+    if match := _OFFSET.search(behind):
         minutes = int(match[2]) * 60 + int(match[3] or 0)
         if len(match[2]) == 2 or match[0][:1] in "gu+-":
             return timezone(timedelta(minutes=-minutes if match[1] == "-" else minutes)) if minutes <= 15 * 60 else None

@@ -9,6 +9,7 @@ from __future__ import annotations
 import codecs
 import re
 import zlib
+from itertools import islice
 
 from newsletter.errors import SourceError
 
@@ -35,6 +36,7 @@ _IN_HEADER = re.compile(r"""charset\s*=\s*["']?([\w.:-]{1,40})""", re.IGNORECASE
 # What people mean by these names is the larger set (WHATWG Encoding).
 _MEANT = {"iso8859-1": "cp1252", "ascii": "cp1252", "gb2312": "gb18030", "gbk": "gb18030", "euc_kr": "cp949"}
 _MEANT |= {"iso8859-9": "cp1254", "shift_jis": "cp932", "tis-620": "cp874"}
+_ODD = re.compile("[\udc80-\udcff]")  # what Python makes of a byte that is no UTF-8
 _CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1f\ufffd]")
 # Codecs that are no character sets of a page; punycode also takes quadratic time.
 _NO_CHARSETS = frozenset({"idna", "punycode", "unicode-escape", "raw-unicode-escape", "undefined", "mbcs", "oem"})
@@ -98,26 +100,17 @@ def _by_label(data: bytes, content_type: str) -> str:
 
 def _by_bytes(data: bytes) -> str:
     """Mostly UTF-8 with odd bytes in it, or Windows' set under no label: what is no UTF-8 is taken for Windows'."""
-    pieces, done, view = [], 0, memoryview(data)
-    while done < len(data):
-        try:
-            pieces.append(str(view[done:], "utf-8"))
-            break
-        except UnicodeDecodeError as error:
-            if len(pieces) > 2 * MAX_ODD_BYTES:
-                pieces.append(str(view[done:], "cp1252", "replace"))
-                break
-            pieces.append(str(view[done : done + error.start], "utf-8"))
-            pieces.append(str(view[done + error.start : done + error.end], "cp1252", "replace"))
-            done += error.end
-    return "".join(pieces)
+    text = data.decode("utf-8", "surrogateescape")
+    if sum(1 for _ in islice(_ODD.finditer(text), MAX_ODD_BYTES + 1)) > MAX_ODD_BYTES:
+        return data.decode("cp1252", "replace")
+    return _ODD.sub(lambda odd: bytes([ord(odd[0]) - 0xDC00]).decode("cp1252", "replace"), text)
 
 
 def _charset(label: str) -> str:
     try:
         name = codecs.lookup(label).name if label else ""
-        b"".decode(name or "ascii")
-    except (LookupError, UnicodeError):
+        b"<rss>".decode(name or "ascii", "replace")  # some that are known are no encodings of text: rot13, zlib
+    except (LookupError, ValueError):
         return ""
     name = _MEANT.get(name, name)
     return "" if name in _NO_CHARSETS else name

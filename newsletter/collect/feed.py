@@ -6,13 +6,13 @@ import base64
 import binascii
 import re
 from collections.abc import Iterator
-from itertools import chain
+from itertools import chain, islice
 
 from newsletter.collect.found import Found, Image
-from newsletter.collect.identity import absolute
-from newsletter.collect.markup import Node, tree_of
-from newsletter.collect.newest import newest
-from newsletter.collect.pictures import looks_like_picture, number, pictures_in
+from newsletter.collect.identity import absolute, post_identity
+from newsletter.collect.markup import MAX_STEPS, Node, tree_of
+from newsletter.collect.newest import MAX_CONSIDERED, newest
+from newsletter.collect.pictures import MAX_OFFERED, looks_like_picture, number, pictures_in
 from newsletter.errors import SourceError
 
 ROOTS = ("rss", "feed", "rdf:rdf", "rdf", "channel")
@@ -32,15 +32,16 @@ PUBLISHED = (
     "pubdate",
     "published",
     "issued",
+    "dc:date",
     "dcterms:issued",
-    "prism:publicationdate",
+    "prism:publicationdate",  # a day without a time, as a rule
     "created",
     "dcterms:created",
-    "dc:date",
     "date",
 )
 MODIFIED = ("updated", "modified", "dcterms:modified", "lastbuilddate")
 AUTHORS = ("dc:creator", "author", "dc:author", "creator")
+_ARTICLE = re.compile(r"<(?:[\w.\-]++:)?+(?:item|entry)[\s>]", re.IGNORECASE)
 # Ranks of pictures, the plainest first. Pictures inside the text come from 10 on, in their order.
 OWN, ATTACHED, PROGRAMME, INSIDE = 0, 2, 4, 10
 
@@ -50,7 +51,7 @@ def found_in_feed(text: str, url: str) -> list[Found]:
 
     Raises SourceError where it is no feed.
     """
-    root = tree_of(text)
+    root = tree_of(_without_middle(text))
     nodes = list(_walk(root))
     feed = next((node for node in nodes if node.name in ROOTS), None)
     articles = [node for node in nodes if node.name in ("item", "entry")]
@@ -58,6 +59,19 @@ def found_in_feed(text: str, url: str) -> list[Found]:
         raise SourceError(_what_else(nodes, text))
     house = _House(feed, nodes, url)
     return [_found(node, house) for node in newest(articles, lambda node: _texts(node, (*PUBLISHED, *MODIFIED)))]
+
+
+def _without_middle(text: str) -> str:
+    """Of a long archive the two ends, one of which holds the newest articles; as much of them as can be read."""
+    if not 2 * MAX_CONSIDERED < text.count("<") < 20 * MAX_STEPS:
+        return text
+    for ends in (MAX_CONSIDERED, MAX_CONSIDERED // 2, MAX_CONSIDERED // 4):
+        starts = [match.start() for match in _ARTICLE.finditer(text)]
+        if len(starts) > 2 * ends:
+            text = text[: starts[ends]] + text[starts[-ends] :]
+        if text.count("<") <= MAX_STEPS or len(starts) <= MAX_CONSIDERED // 2:
+            break
+    return text
 
 
 def _walk(root: Node) -> Iterator[Node]:
@@ -72,7 +86,12 @@ def _walk(root: Node) -> Iterator[Node]:
 
 def _what_else(nodes: list[Node], text: str) -> str:
     names = [node.name for node in nodes[1:]]
-    if "html" in names[:5] or re.search(r"<!doctype html|<(?:head|body)\b", text[:2000], re.IGNORECASE):
+    looks = (
+        r"<!doctype html"
+        if names and names[0] in ("opml", "urlset", "sitemapindex")
+        else r"<!doctype html|<(?:head|body)\b"
+    )
+    if "html" in names[:5] or re.search(looks, text[:2000], re.IGNORECASE):
         return "is an HTML page, not a feed"
     return f"is XML ({names[0]}), but no feed" if names else "is not a feed"
 
@@ -85,10 +104,20 @@ class _House:
         self.atom = feed is not None and feed.name == "feed"
         language = channel.first("language", "dc:language") if channel else None
         self.language = (language.text if language else "") or (feed.language if feed else "")
-        own = absolute(_link(channel), url) if channel else ""
+        own = _home(channel, url, self.atom) if channel else ""
         self.base = absolute(channel.base or channel.get("base"), url) if channel else ""
         self.base = self.base or (url if absolute(url) else "") or own
         self.authors = tuple(_authors(channel)) if channel and self.atom else ()
+
+
+def _home(channel: Node, url: str, atom: bool) -> str:
+    """Where relative addresses start in a file whose own address is not known: an Atom feed's do at itself (RFC
+    4287), RSS has no rule, and they are meant from the site."""
+    site = absolute(_link(channel), url)
+    itself = next((link.get("href") for link in channel.all("link") if link.get("rel").lower() == "self"), "")
+    there = absolute(itself, url)
+    guid = absolute(_guid(channel), url) if atom else ""
+    return (there or site or guid) if atom else (site or there)
 
 
 def _found(node: Node, house: _House) -> Found:
@@ -111,7 +140,7 @@ def _found(node: Node, house: _House) -> Found:
         content=full,
         authors=tuple(_authors(node)) or house.authors,
         sections=tuple(_sections(node)),
-        images=tuple(_images(node, full or short)),
+        images=tuple(islice(_images(node, full or short, base), MAX_OFFERED)),
         published=tuple(_texts(node, PUBLISHED)),
         modified=(*_texts(node, MODIFIED), *filter(None, [node.get("lastmod")])),
         language=_language(node) or house.language,
@@ -123,9 +152,7 @@ def _found(node: Node, house: _House) -> Found:
 def _value(node: Node) -> str:
     kind, mode = node.get("type").lower(), node.get("mode").lower()
     # RFC 4287, 4.1.3.3; Atom 0.3 says it by its mode
-    if mode == "base64" or (
-        node.name == "content" and kind and not kind.startswith("text") and "/" in kind and "xml" not in kind
-    ):
+    if mode == "base64" or ("/" in kind and not kind.startswith("text/") and "xml" not in kind and not node.children):
         return _unpacked(node.text)
     return node.markup
 
@@ -168,10 +195,19 @@ def _link(node: Node) -> str:
     found = sorted((rank, i, where) for i, (rank, where) in enumerate(_links(node)) if where)
     if found:
         return found[0][2]
+    about = node.get("rdf:about") or node.get("about")
+    return next((one for one in (_permalink(node), about) if one), "")
+
+
+def _permalink(node: Node) -> str:
+    """A guid that is an address: RSS 2.0 says so by `isPermaLink`, and where that is missing it is one if it looks so.
+    WordPress says false of `/?p=123`, which leads to the article all the same."""
     guid = node.first("guid", "id")
     where = guid.text if guid else ""
-    about = node.get("rdf:about") or node.get("about")
-    return next((one for one in (where, about) if re.match(r"https?://", one, re.IGNORECASE)), "")
+    said = guid.get("ispermalink").lower() if guid else ""
+    if not re.match(r"https?://", where, re.IGNORECASE):
+        return where if said == "true" and "/" in where and ":" not in where else ""
+    return where if said != "false" or post_identity("", where) else ""
 
 
 def _links(node: Node) -> Iterator[tuple[int, str]]:
@@ -224,11 +260,11 @@ def _language(node: Node) -> str:
 # --- Pictures -------------------------------------------------------------------------------------
 
 
-def _images(node: Node, text: str) -> Iterator[Image]:
+def _images(node: Node, text: str, base: str) -> Iterator[Image]:
     for holder in (node, *node.all("media:group"), *node.all("media:content")):
         yield from _media(holder)
     for link in node.all("enclosure", "link"):
-        yield from _attached(link)
+        yield from _attached(link, base)
     yield from _programme(node)
     yield from pictures_in(text, INSIDE)
 
@@ -250,11 +286,13 @@ def _image(node: Node, url: str, rank: int, size: str = "") -> Image:
     return Image(url, rank, number(node.get("width")), number(node.get("height")), known, alt)
 
 
-def _attached(node: Node) -> Iterator[Image]:
+def _attached(node: Node, base: str) -> Iterator[Image]:
+    """An Atom link starts where the feed does, other addresses where the article does."""
     if node.name == "link" and node.get("rel").lower() not in ("enclosure", "image", "image_src", "preview", "icon"):
         return
     url, kind = node.get("url") or node.get("href"), node.get("type").lower()
     if kind.startswith("image/") or (not kind and looks_like_picture(url)):
+        url = absolute(url, base) if node.name == "link" else url
         yield _image(node, url, ATTACHED, node.get("length"))
 
 
@@ -263,7 +301,8 @@ def _programme(node: Node) -> Iterator[Image]:
     for one in node.all(
         "image", "itunes:image", "googleplay:image", "thumbnail", "featured_image", "post-thumbnail", "thumb", "img"
     ):
-        inside = one.first("url", "link", "href")
+        inside, page = one.first("url", "href"), one.first("link")  # `<link>` is the page that the picture leads to
         url = one.get("href") or one.get("url") or one.get("src") or (inside.text if inside else one.text)
+        url = url or (page.text if page and looks_like_picture(page.text) else "")
         if url and "<" not in url:
             yield _image(one, url, PROGRAMME)

@@ -55,7 +55,13 @@ def canonical(url: str) -> str:
     """What two addresses of the same page have in common: for comparing, not for following."""
     parts = urlsplit(clean(url))
     path = re.sub(r"/{2,}", "/", parts.path).rstrip("/") or "/"
-    return urlunsplit(("https", host_of(url), path, parts.query, ""))
+    return _encoded(urlunsplit(("https", host_of(url), path, parts.query, "")))
+
+
+def _encoded(url: str) -> str:
+    """Accents in one of the forms they have in addresses: `é`, `%c3%a9` and `%C3%A9` are the same page."""
+    url = re.sub(r"[^\x00-\x7f]", lambda match: quote(match[0], safe="", errors="replace"), url)
+    return re.sub(r"%[0-9a-fA-F]{2}", lambda match: match[0].upper(), url)
 
 
 def host_of(url: str) -> str:

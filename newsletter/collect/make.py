@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
+from functools import lru_cache
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -19,6 +20,7 @@ from newsletter.collect.text import count_words, folded, line_of
 from newsletter.model import Article, Harvest
 
 MAX_TITLE = 300  # characters
+MAX_SECTIONS, MAX_DATES = 40, 6  # that are looked at
 
 _FRONT_PAGE = frozenset({"a la une", "une", "la une", "a-la-une"})
 _NO_SECTION = frozenset(
@@ -51,13 +53,13 @@ def articles_of(found: Sequence[Found], rules: Rules) -> tuple[Article, ...]:
 
 
 def _holds_something(one: Found) -> bool:
-    return any((one.title, one.link, one.excerpt, one.content, one.images, one.authors, one.published))
+    return any((one.title, one.link, one.excerpt, one.content, one.images, one.authors, one.published, one.modified))
 
 
 def _article(one: Found, rules: Rules) -> Article:
     url = identity.absolute(one.link, one.base or rules.site_url)
     title = _title(one.title, one.title_is_text)
-    sections = [name for name in map(line_of, one.sections) if name]
+    sections = [name for one in one.sections[:MAX_SECTIONS] if (name := _label(one[:300]))]
     language = one.language.replace("_", "-").split("-")[0].strip().lower()[:8]
     return Article(
         identity="",
@@ -67,8 +69,8 @@ def _article(one: Found, rules: Rules) -> Article:
         authors=bylines(one.authors),
         section=next((name[:80] for name in sections if _is_section(name)), None),
         picture=picture_of(one.images, one.images_base or url or one.base or rules.site_url),
-        published=_moment((*one.published, *one.modified), rules.zone),
-        modified=_moment(one.modified, rules.zone),
+        published=_moment((*one.published[:MAX_DATES], *one.modified[:MAX_DATES]), rules.zone),
+        modified=_moment(one.modified[:MAX_DATES], rules.zone),
         lead=one.lead or any(folded(name) in _FRONT_PAGE for name in sections),
         words=count_words(one.content) if one.content else 0,
         language=language if re.fullmatch(r"[a-z]{2,3}", language) and language != rules.language else None,
@@ -78,6 +80,11 @@ def _article(one: Found, rules: Rules) -> Article:
 def _title(markup: str, is_text: bool) -> str:
     title = line_of(markup, is_text)
     return title if len(title) <= MAX_TITLE else shortened(title[:MAX_TITLE], cut=True)
+
+
+@lru_cache(maxsize=500)  # a site's articles have the same few
+def _label(markup: str) -> str:
+    return line_of(markup)
 
 
 def _is_section(name: str) -> bool:

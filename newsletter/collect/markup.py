@@ -13,9 +13,10 @@ import re
 from collections import Counter
 from dataclasses import dataclass, field
 
+from newsletter.collect.text import character_of
 from newsletter.errors import SourceError
 
-MAX_STEPS = 150_000  # tags, comments and the like: about a second's work; a feed of 200 articles has 10,000
+MAX_STEPS = 80_000  # tags, comments and the like: half a second's work; a feed of 200 articles has 10,000
 MAX_DEPTH = 200  # below it tags are text of the element that holds them
 MAX_ATTRIBUTES = 10_000  # characters of one tag's attributes that are read
 MAX_SPACES = 30  # namespaces that are known at one place
@@ -61,6 +62,7 @@ class Document:
     def __init__(self, text: str) -> None:
         self.text = text
         self.entities: dict[str, str] = {}
+        self.strange: set[str] = set()
         self.left = MAX_ENTITIES
 
     def decoded(self, text: str) -> str:
@@ -73,7 +75,10 @@ class Document:
     def _entity(self, match: re.Match[str]) -> str:
         # With its semicolon only: in an address, "&copy=2" is a parameter.
         own = self.entities.get(match[1])
-        return html.unescape(match[0]) if own is None else own
+        if own is not None:
+            return own
+        # One that the document declares and we do not follow, since it is long, of entities, or elsewhere: nothing.
+        return "" if match[1] in self.strange else character_of(match[0])
 
 
 @dataclass(slots=True)
@@ -129,12 +134,15 @@ _NAME = re.compile(r"[A-Za-z_][\w.\-]*(?::[\w.\-]+)?")
 # A tag holds no "<": where one comes before the end, what began was text. That keeps the reading linear.
 # Possessive (`++`): what is matched once is not tried in all other ways, which takes for ever where no ">" comes.
 _TAG = re.compile(r"""(?:[^<>"']++|"[^"<]*+"|'[^'<]*+')*+>""")
+_CUT_TAG = re.compile(r"</?(?:[A-Za-z_][^<>]{0,2000})?\Z")
 _SLOPPY_TAG = re.compile(r"[^<>]*>")
 _ATTRIBUTE = re.compile(
     r"""(?<![\w.:\-])([A-Za-z_][\w.\-]*+(?::[\w.\-]++)?+)\s*+=\s*+(?:"([^"]*)"|'([^']*)'|([^\s"'>]++))"""
 )
+_ADDRESS = re.compile(r"\s*https?://", re.IGNORECASE)
+_DECLARED = re.compile(r"<!ENTITY\s+([A-Za-z][\w]*)\s")
 _DECLARATION = re.compile(r"""<!ENTITY\s+([A-Za-z][\w]*)\s+(?:"([^"<%]*)"|'([^'<%]*)')\s*>""")
-_CDATA = re.compile(r"<!\[CDATA\[(.*?)\]\]>", re.DOTALL)
+_CDATA = re.compile(r"<!\[CDATA\[(.*?)(?:\]\]>|\Z)", re.DOTALL)
 _PREFIX = re.compile(r"<(/?)(?:x?html|xh|h):")
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]+")
 
@@ -153,7 +161,7 @@ class _Reader:
         self.at = 0
         self.steps = 0
         self.document = Document(text)
-        self.stack = [Node("", {}, "", self.document)]
+        self.stack = [Node("", {}, "", self.document, spaces={"atom": ""})]  # often used without being declared
         self.open: Counter[str] = Counter()  # how many elements of a name are open: no search for one that is not
         self.missing: set[str] = set()  # endings that do not occur any more: not searched for again
 
@@ -210,6 +218,14 @@ class _Reader:
         self.stack[-1].pieces.append(("<", True))
         self.at += 1
 
+    def _unfinished(self) -> None:
+        """No tag, or one in whose middle the document was cut off."""
+        cut = _CUT_TAG.match(self.text, self.at)
+        if cut:
+            self.at = cut.end()
+        else:
+            self._literal()
+
     def _doctype(self) -> None:
         """Leave it out, but keep its short internal entities: some feeds declare `&nbsp;` or their own name."""
         inner, close = self.text.find("[", self.at, self.at + 2000), self.text.find(">", self.at, self.at + 2000)
@@ -220,13 +236,14 @@ class _Reader:
                 value = html.unescape(double or single)
                 if len(value) <= MAX_ENTITY and not _ENTITY.search(value):
                     self.document.entities.setdefault(name, value)
+            self.document.strange = set(_DECLARED.findall(subset)) - self.document.entities.keys()
             close = self.text.find(">", end, end + 2000) if end >= 0 else -1
         self._skip(close, 1)
 
     def _end_tag(self) -> None:
         name, close = _NAME.match(self.text, self.at + 2), _SLOPPY_TAG.match(self.text, self.at + 2)
         if not name or not close:
-            self._literal()
+            self._unfinished()
             return
         written = name[0].lower()
         if self.open[written]:
@@ -248,7 +265,7 @@ class _Reader:
         name = _NAME.match(text, self.at + 1)
         close = (_TAG.match(text, name.end()) or _SLOPPY_TAG.match(text, name.end())) if name else None
         if not name or not close:
-            self._literal()
+            self._unfinished()
             return
         written = name[0].lower()
         if written in ("item", "entry") and self.open[written]:
@@ -256,7 +273,10 @@ class _Reader:
         elif self.stack[-1].written in FLAT and (written in FLAT or written in RICH):
             self._close(self.at)
         if len(self.stack) < MAX_DEPTH:
-            self._open(written, text[name.end() : close.end() - 1], close.end())
+            rest = text[name.end() : close.end() - 1]
+            if written == "link" and rest.strip() == "/" and _ADDRESS.match(text, close.end()):
+                rest = ""  # `<link/>https://…`: a tool for HTML wrote this, where a link holds nothing
+            self._open(written, rest, close.end())
         self.at = close.end()
 
     def _open(self, written: str, rest: str, start: int) -> None:

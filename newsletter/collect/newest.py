@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from newsletter.collect.dates import moment_of
 
-MAX_ARTICLES = 200  # of one source: no edition has a tenth of them
+MAX_ARTICLES = 300  # of one source: no edition has a tenth of them
 MAX_CONSIDERED = 1_000  # at each end: an archive is sorted, one way or the other
 
 One = TypeVar("One")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterable, Iterator
-from itertools import islice
+from itertools import groupby, islice
 from urllib.parse import parse_qs, urlsplit
 
 from newsletter.collect.found import Image
@@ -15,19 +15,22 @@ from newsletter.model import Picture
 
 IDEAL = 600  # pixels: the width of the mail; the nearest one above serves also sharp screens
 SMALL = 300  # below it, another picture of the article is better
-MAX_MARKUP = 300_000  # characters of a text that are searched for pictures
+MAX_MARKUP = 200_000  # characters of a text that are searched for pictures
 MAX_PICTURES = 20  # of a text
+MAX_OFFERED = 200  # of an article, all sizes counted
+MAX_URL = 1_000  # characters
 TINY = 100  # below it, none is better: an icon, an avatar, a button
 
-_IMG = re.compile(r"<img\b([^<>]{1,20000})>", re.IGNORECASE)
-_ATTRIBUTE = re.compile(r"""([a-zA-Z][\w-]*)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))""")
+_IMG = re.compile(r"<img\b([^<>]{1,10000})>", re.IGNORECASE)
+# Possessive, and only where a name begins: else a name of 10,000 letters is tried from each of them.
+_ATTRIBUTE = re.compile(r"""(?<![\w-])([a-zA-Z][\w-]*+)\s*+=\s*+(?:"([^"]*)"|'([^']*)'|([^\s"'>]++))""")
 # Avatars, emoji, counters, buttons, place-holders: what is never an article's picture.
 _NEVER = re.compile(
     r"gravatar\.com|/avatars?[/._-]|s\.w\.org/|pixel\.wp\.com|stats\.wp\.com|feeds?\.feedburner|feedproxy|feedsportal"
     r"|doubleclick|googlesyndication|google-analytics|facebook\.com/tr|scorecardresearch|amazon-adsystem|adserver"
     r"|/smil(?:ies|eys)/|/emojis?/|wp-includes/images|addtoany|sharethis|addthis|/share[_-]?buttons?|feedblitz"
     r"|/pixel\b|[/_.-]pixel\.(?:gif|png)|tracking|/counter|1x1|blank\.(?:gif|png|jpg)|spacer|transparent\.(?:gif|png)"
-    r"|placeholder|lazy[_-]?load|grey\.gif|rss2lj|blogger\.com/img/b16-rounded|buysellads|pheedo|tqn\.com/f/",
+    r"|adsrvr|/track/|//(?:tags?|pixels?|track(?:ing|er)?|stats?|beacon|counter|ads?|metrics|analytics)\d?\.|placeholder|lazy[_-]?load|grey\.gif|rss2lj|blogger\.com/img/b16-rounded|buysellads|pheedo|tqn\.com/f/",
     re.IGNORECASE,
 )
 _NEVER_CLASS = re.compile(r"\b(?:avatar|emoji|wp-smiley|smiley|icon|tracking|sharing|jp-relatedposts)", re.IGNORECASE)
@@ -64,7 +67,7 @@ def pictures_in(markup: str, rank: int) -> Iterator[Image]:
         ]
         alt = found.get("alt", "")
         for url in (*lazy, found.get("src", "")):
-            if url and not url.startswith("data:") and not _NEVER.search(url):
+            if 0 < len(url) <= MAX_URL and not url.startswith("data:") and not _NEVER.search(url):
                 yield Image(url, rank, width, height, alt=alt)
                 break
         yield from (Image(url, rank, wide, alt=alt) for url, wide in sets[:MAX_PICTURES])
@@ -86,14 +89,20 @@ def number(value: object) -> int | None:
 
 def picture_of(images: Iterable[Image], base: str) -> Picture | None:
     """The picture to show: the one most plainly meant, of its sizes the nearest to 600 pixels from above."""
-    usable = [image for one in images if (image := _usable(one, base))]
-    if not usable:
-        return None
-    best = min(usable, key=_worth)
-    return Picture(best.url, line_of(best.alt)[:300], best.width, best.height, best.size)
+    best: Image | None = None
+    for _, alike in groupby(
+        sorted(islice(images, MAX_OFFERED), key=lambda image: image.rank), lambda image: image.rank
+    ):
+        usable = [image for one in alike if (image := _usable(one, base))]
+        best = min([best, *usable] if best else usable, key=_worth, default=None)
+        if best and not _worth(best)[0]:
+            break  # what is meant less plainly cannot be better
+    return Picture(best.url, line_of(best.alt)[:300], best.width, best.height, best.size) if best else None
 
 
 def _usable(image: Image, base: str) -> Image | None:
+    if len(image.url) > MAX_URL:
+        return None
     url = absolute(html.unescape(image.url) if "&amp;" in image.url else image.url, base)
     if not url or _NEVER.search(url) or _OTHER_MEDIA.search(_path(url)):
         return None

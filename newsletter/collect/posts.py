@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from newsletter.collect import values
@@ -9,7 +10,11 @@ from newsletter.collect.feed import INSIDE, OWN
 from newsletter.collect.found import Found, Image
 from newsletter.collect.newest import newest
 from newsletter.collect.pictures import number, pictures_in
+from newsletter.collect.text import folded
 from newsletter.collect.values import Values
+
+SECTIONS = ("category", "rubrique", "rubriques", "section", "sections")  # the last by plugins for newsrooms
+_WRITTEN_BY = re.compile(r"^(?:ecrit par|written by|verfasst von|escrito por|scritto da|geschreven door|par)$")
 
 
 def are_posts(value: object) -> bool:
@@ -35,16 +40,16 @@ def _is_readable(post: Values) -> bool:
 
 def _found(post: Values, url: str, coauthors: list[str]) -> Found:
     content = _rendered(post, "content")
-    terms = list(_terms(post))
+    terms = list(terms_of(post))
     return Found(
         title=_rendered(post, "title"),
-        link=values.text(post, "link"),
+        link=values.text(post, "link") or _rendered(post, "guid"),
         guid=_rendered(post, "guid"),
         post=values.whole(post, "id"),
         excerpt=_rendered(post, "excerpt"),
         content=content,
         authors=tuple(coauthors or _authors(post, terms)),
-        sections=tuple(values.text(term, "name") for term in terms if values.text(term, "taxonomy") == "category"),
+        sections=tuple(_sections(terms)),
         images=tuple(_images(post, content)),
         published=tuple(_moments(post, "date")),
         modified=tuple(_moments(post, "modified")),
@@ -68,33 +73,60 @@ def _moments(post: Values, name: str) -> Iterator[str]:
         yield local
 
 
-def _terms(post: Values) -> Iterator[Values]:
+def terms_of(post: Values) -> Iterator[Values]:
     """All terms: their groups come in any order and number, so that each is asked for its taxonomy."""
     for group in values.items(values.table(post, "_embedded"), "wp:term"):
         yield from (term for term in (group if isinstance(group, list) else []) if isinstance(term, dict))
 
 
+def _sections(terms: list[Values]) -> Iterator[str]:
+    for taxonomy in SECTIONS:
+        yield from (values.text(term, "name") for term in terms if values.text(term, "taxonomy") == taxonomy)
+
+
 def _authors(post: Values, terms: list[Values]) -> list[str]:
     """Co-Authors-Plus and PublishPress know them all; WordPress itself only the first, or nobody where listing
-    users is forbidden."""
-    embedded = values.table(post, "_embedded")
+    users is forbidden; Yoast writes who it is into its cards."""
+    first = _names(values.tables(values.table(post, "_embedded"), "author"))
     listed = [one for name in ("coauthors", "authors") for one in values.tables(post, name)]
-    return (
-        _names(listed)
-        or _names(term for term in terms if values.text(term, "taxonomy") == "author")
-        or _names(values.tables(embedded, "author"))
-        or list(
-            filter(
-                None, [values.text(values.table(post, "yoast_head_json"), "author") or values.text(post, "author_name")]
-            )
-        )
-    )
+    cards = _by_yoast(values.table(post, "yoast_head_json"))
+    joint = _names(listed) or _by_terms([term for term in terms if values.text(term, "taxonomy") == "author"], first)
+    # The card joins all names in one, where another plugin gave them.
+    more = cards if first and cards and cards[0].startswith(first[0]) else []
+    return joint or more or first or cards or list(filter(None, [values.text(post, "author_name")]))
 
 
 def _names(people: Iterable[Values]) -> list[str]:
     return [
         name for one in people if "code" not in one and (name := values.text(one, "display_name", "name", "nickname"))
     ]
+
+
+def is_login(term: Values) -> bool:
+    """Whether a term of the taxonomy "author" bears a log-in name, as those of Co-Authors-Plus often do."""
+    name = values.text(term, "name")
+    return " " not in name and name == name.lower() and values.text(term, "slug").removeprefix("cap-") == name
+
+
+def _by_terms(terms: list[Values], first: list[str]) -> list[str]:
+    """A log-in name is nobody's name, but what stands before it is better than a lost author."""
+    if len(terms) == 1 and is_login(terms[0]) and first:
+        return first
+    return [
+        re.sub(r"[-_.]+", " ", name).title() if is_login(term) and re.search(r"\w[-_.]\w", name) else name
+        for term in terms
+        if (name := values.text(term, "name"))
+    ]
+
+
+def _by_yoast(head: Values) -> list[str]:
+    said = values.text(head, "author")
+    card = values.table(head, "twitter_misc")
+    written = [value for key, value in card.items() if _WRITTEN_BY.search(folded(key)) and isinstance(value, str)]
+    graph = values.tables(values.table(head, "schema"), "@graph")
+    articles = [one for one in graph if "Article" in str(one.get("@type"))]
+    people = [person for one in articles for person in (values.tables(one, "author"), [values.table(one, "author")])]
+    return written or ([said] if said else []) or _names(one for some in people for one in some)
 
 
 # --- Pictures -------------------------------------------------------------------------------------

@@ -13,6 +13,8 @@ from newsletter.errors import SourceError
 Values = Mapping[str, Any]
 
 NOTHING: Values = {}
+MAX_SAVED = 1_000
+_NEXT = re.compile(r"[\s,]*(?=\{)")
 
 
 def json_of(text: str) -> Any:
@@ -28,7 +30,22 @@ def json_of(text: str) -> Any:
             raise SourceError("is JSON nested beyond reason") from None
         except ValueError:
             continue
+    if whole_ones := _before_the_cut(text):
+        return whole_ones
     raise SourceError("is JSON that is damaged or cut off" if text[:1] in ("{", "[") else "is not JSON")
+
+
+def _before_the_cut(text: str) -> list[Any]:
+    """Of a list that was cut off, the objects that are whole."""
+    found: list[Any] = []
+    at = 1 if text.startswith("[") else len(text)
+    while (begins := _NEXT.match(text, at)) and len(found) < MAX_SAVED:
+        try:
+            value, at = json.JSONDecoder(strict=False).raw_decode(text, begins.end())
+        except (ValueError, RecursionError):
+            break
+        found.append(value)
+    return found
 
 
 def _starts(text: str) -> list[int]:

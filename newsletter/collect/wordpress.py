@@ -18,7 +18,7 @@ from newsletter.collect.decode import text_of
 from newsletter.collect.identity import absolute
 from newsletter.collect.make import Rules, articles_of
 from newsletter.collect.markup import tree_of
-from newsletter.collect.posts import are_posts, found_in_posts
+from newsletter.collect.posts import are_posts, found_in_posts, is_login, terms_of
 from newsletter.collect.values import Values
 from newsletter.errors import FetchError, SourceError
 from newsletter.model import Article
@@ -33,7 +33,7 @@ ACCEPT = "application/json"
 # `_links` and `_embedded` must be named, or `_embed` gives nothing.
 FIELDS = (
     "id,date,date_gmt,modified,modified_gmt,guid,link,status,sticky,title,excerpt,content,coauthors,authors,"
-    "jetpack_featured_media_url,yoast_head_json.og_image,yoast_head_json.author,_links,_embedded"
+    "jetpack_featured_media_url,yoast_head_json.og_image,yoast_head_json.author,yoast_head_json.twitter_misc,_links,_embedded"
 )
 
 _LINK_HEADER = re.compile(r"<([^<>]+)>\s*;[^,<]*rel=\"?https://api\.w\.org/\"?", re.IGNORECASE)
@@ -189,9 +189,9 @@ def _with_sticky(site: Site, root: str, posts: list[Values]) -> tuple[list[Value
         return posts, ("which articles are sticky could not be asked",)
     # A server that does not know the parameter gives all its posts.
     marked = {values.whole(post, "id") for post in sticky if post.get("sticky", True) is True}
-    if len(marked) >= PER_PAGE:
-        return posts, ()
     known = {values.whole(post, "id") for post in posts}
+    if len(marked) >= PER_PAGE or (marked == known and not any("sticky" in post for post in sticky)):
+        return posts, ()
     posts = posts + [post for post in sticky if values.whole(post, "id") not in known]
     return [{**post, "sticky": values.whole(post, "id") in marked} for post in posts], ()
 
@@ -217,6 +217,5 @@ def _coauthors(site: Site, root: str, posts: Sequence[Values]) -> dict[int, list
 
 def _needs_names(post: Values) -> bool:
     ids = [one for one in values.items(post, "coauthors") if isinstance(one, int)]
-    groups = values.items(values.table(post, "_embedded"), "wp:term")
-    terms = [term for group in groups if isinstance(group, list) for term in group if isinstance(term, dict)]
-    return len(ids) > 1 and not any(values.text(term, "taxonomy") == "author" for term in terms)
+    named = [term for term in terms_of(post) if values.text(term, "taxonomy") == "author"]
+    return len(ids) > 1 and (not named or any(map(is_login, named)))

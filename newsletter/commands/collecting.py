@@ -8,8 +8,8 @@ import click
 
 from newsletter.commands import (
     complain,
-    counted,
     config_option,
+    counted,
     dry_run_option,
     iso,
     json_option,

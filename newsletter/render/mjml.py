@@ -95,7 +95,7 @@ def _unclosed(markup: str) -> int | None:
         if tag[3] or name in VOID:
             continue
         if not tag[1]:
-            open_ones.append((name, len(markup[: tag.start()].splitlines()) or 1))
+            open_ones.append((name, len((markup[: tag.start()] + "|").splitlines())))
         elif any(one == name for one, _ in open_ones):
             closed, line = open_ones.pop()
             if closed != name:
