@@ -2,9 +2,9 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-SOURCES := newsletter cli.py tests
+SOURCES := newsletter cli.py tests bench
 
-.PHONY: demo test lint format clean
+.PHONY: demo test lint format clean bench-web
 
 demo: .venv/installed
 	@mkdir -p demo && cd demo && ../$(BIN)/newsletter demo
@@ -20,6 +20,9 @@ lint: .venv/installed-for-lint
 format: .venv/installed-for-lint
 	$(BIN)/ruff check --fix $(SOURCES)
 	$(BIN)/ruff format $(SOURCES)
+
+bench-web: .venv/installed
+	$(BIN)/python -m bench.web
 
 clean:
 	rm -rf .venv demo dist build

@@ -80,7 +80,9 @@ class Newsroom:
 
     def words_in(self, language: str) -> Words:
         """The words of a page or a letter: a reader's language may be another than the newsletter's."""
-        return Words(language, self.config.newsletter.zone)
+        if language not in self._words:
+            self._words[language] = Words(language, self.config.newsletter.zone)
+        return self._words[language]
 
     def look_in(self, language: str) -> Look:
         """The templates, filled in with the words of that language."""
@@ -89,6 +91,10 @@ class Newsroom:
 
             self._looks[language] = Look(self.config.folder, self.words_in(language))
         return self._looks[language]
+
+    @cached_property
+    def _words(self) -> dict[str, Words]:
+        return {}
 
     @cached_property
     def _looks(self) -> dict[str, Look]:

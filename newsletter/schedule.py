@@ -40,8 +40,8 @@ def _crontab(config: Config, program: str) -> str:
     days = "*" if len(numbers) == 7 else ",".join(str(number % 7) for number in numbers)
     collect, send = (_call(config, program, command) for command in ("collect", "send"))
     lines = [
-        f"# {config.newsletter.name}: times are those of {config.newsletter.timezone}",
-        f"CRON_TZ={config.newsletter.timezone}",
+        f"# {config.newsletter.name}. Cron goes by the machine's clock, which must be {config.newsletter.timezone}'s:",
+        f"# timedatectl set-timezone {config.newsletter.timezone}",
         f"{COLLECT_MINUTE} * * * *  {collect} > /dev/null",
         f"{at.minute} {at.hour} * * {days}  {send}",
     ]

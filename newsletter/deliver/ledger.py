@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -25,12 +24,10 @@ class Ledger:
         self._engine = engine
         self._edition = edition_id
         self._clock = clock
-        # SQLite has one writer at a time and lets others poll: our own threads wait for their turn instead.
-        self._turn = threading.Lock()
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
-        with self._turn, write(self._engine) as connection:
+        with write(self._engine) as connection:
             yield connection
 
     # Taking hold

@@ -55,9 +55,10 @@ def _insert_pending(
     connection.execute(insert(deliveries).from_select(names, audience.order_by(subscribers.c.id)))
 
 
-def drop_plan(connection: Connection, edition_id: int) -> None:
-    """Forget what was planned for an edition that was not frozen after all."""
-    connection.execute(delete(deliveries).where(deliveries.c.edition_id == edition_id))
+def drop_plan(connection: Connection, edition_id: int, limit: int) -> int:
+    """Forget what was planned for an edition that was not frozen after all; returns how many, at most `limit`."""
+    some = select(deliveries.c.id).where(deliveries.c.edition_id == edition_id).limit(limit).scalar_subquery()
+    return connection.execute(delete(deliveries).where(deliveries.c.id.in_(some))).rowcount
 
 
 def audience(connection: Connection, edition_id: int) -> int:

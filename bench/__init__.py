@@ -1,0 +1,1 @@
+"""Measurements: each file is a command of its own, and README.md says how to read them."""
