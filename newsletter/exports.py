@@ -70,7 +70,7 @@ def csv_of(columns: Iterable[str], records: Iterable[Record]) -> Iterator[str]:
     yield _taken(text)
 
 
-def json_of(_columns: Iterable[str], records: Iterable[Record]) -> Iterator[str]:
+def json_of(records: Iterable[Record]) -> Iterator[str]:
     """A JSON list, row by row."""
     before = "[\n"
     for record in records:

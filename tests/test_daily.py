@@ -14,16 +14,17 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from newsletter import daily, dispatch, edit, imports, instance, preview, report, subscribe
+from newsletter import daily, dispatch, edit, instance, preview, report, subscribe
 from newsletter.deliver import Stop
 from newsletter.dispatch import Watch
 from newsletter.errors import AlreadyRunning, BadData, ConfigError, NotSent, TemplateError, Unavailable, Unfinished
-from newsletter.model import EditionStatus, Outcome, SubscriberStatus
+from newsletter.model import EditionStatus, Outcome
 from newsletter.model import Message as MailerMessage
 from newsletter.newsroom import Newsroom
 from newsletter.report import Report
-from newsletter.store import deliveries, editions
+from newsletter.store import deliveries, editions, subscribers
 from newsletter.store.database import read, sending_lock, write
+from newsletter.store.subscribers import NewSubscriber
 from tests.conftest import Clock, TickingClock
 from tests.fakes import ANSWERS, FakeMailer
 
@@ -93,6 +94,23 @@ def test_everybody_gets_the_edition_once(ready: Newsroom) -> None:
         f"{name}@lecteurs.example" for name in ("ama", "efua", "kodjo")
     ]
     assert len({mail["Message-ID"] for mail in outbox(ready)}) == 3
+
+
+def test_a_large_audience_is_planned_in_many_steps_and_each_once(room: Newsroom, add_article: Add) -> None:
+    people = [NewSubscriber(f"r{i}@lecteurs.example", f"r{i}@lecteurs.example") for i in range(2 * dispatch.CHUNK + 7)]
+    with write(room.engine) as connection:
+        for i in range(0, len(people), 500):
+            subscribers.add(connection, people[i : i + 500], now=room.clock())
+    add_article("Le port rouvre")
+    made = daily.make_edition(room, DAY)
+    with write(room.engine) as connection:  # a run died while it planned
+        deliveries.plan(connection, made.edition.id, room.clock(), limit=100)
+    assert report.of_day(room, DAY).pending == 0  # which counts for nothing
+    stop = Stop(room.clock)
+    room.__dict__["mailer"] = FakeMailer(meanwhile=lambda message: stop.ask())
+    found = send(room, stop=stop)
+    assert (found.status, found.audience) == ("sending", len(people))
+    assert found.accepted + found.pending == len(people)
 
 
 def test_a_second_time_it_sends_nothing_and_says_so(ready: Newsroom, add_article: Add) -> None:
@@ -766,69 +784,7 @@ def test_the_trace_tells_the_message_id_of_the_mail(ready: Newsroom) -> None:
     assert (edition.name, one.state, message_id) == ("2026-11-23", "accepted", mail["Message-ID"])
 
 
-# --- The list -------------------------------------------------------------------------------------
-
-
-def import_text(room: Newsroom, folder: Path, data: bytes, **options: bool) -> imports.Imported:
-    path = folder / "liste.csv"
-    path.write_bytes(data)
-    return imports.import_file(room, path, "formulaire, 2026", **options)
-
-
-@pytest.mark.parametrize(
-    "data",
-    [
-        b"email,name\nama@lecteurs.example,Ama\nkodjo@lecteurs.example,\n",
-        "\ufeffAdresse;Nom\nama@lecteurs.example;Ama\nkodjo@lecteurs.example;Kodjo\n".encode(),
-        "Nom\tCourriel\r\nAmé\tama@lecteurs.example\r\nKodjo\tkodjo@lecteurs.example\r\n".encode("cp1252"),
-        '"E-mail"\n"ama@lecteurs.example"\n\n"kodjo@lecteurs.example"'.encode("utf-16"),
-        b"email\nAMA@lecteurs.example\nama@LECTEURS.example\nkodjo@lecteurs.example\nama@lecteurs.example\n",
-        b"email\nama@lecteurs.example\0\npas une adresse\nkodjo@lecteurs.example\n",
-    ],
-)
-def test_a_list_is_read_however_it_was_saved(room: Newsroom, folder: Path, data: bytes) -> None:
-    assert import_text(room, folder, data).added == 2
-    again = import_text(room, folder, data)
-    assert (again.added, again.known) == (0, 2)
-    assert {one.address.lower() for one in subscribe.listed(room)} == {"ama@lecteurs.example", "kodjo@lecteurs.example"}
-    [act] = subscribe.history(room, subscribe.listed(room)[0])
-    assert (act.act, act.origin.note) == ("imported", "formulaire, 2026")
-
-
-def test_bad_rows_are_told_with_their_line_and_the_others_go_on(room: Newsroom, folder: Path) -> None:
-    text = "email,name\nama@lecteurs.example,Ama\nx@,\n,Personne\nama@Lecteurs.example,\n\nüser@exämple.example,Ü\n"
-    result = import_text(room, folder, text.encode())
-    assert result.added == 2
-    assert [line.split(":")[0] for line in result.bad] == ["line 3", "line 4", "line 5"]
-    assert "line 2 already" in result.bad[2]
-
-
-def test_an_import_revives_nobody(room: Newsroom, folder: Path) -> None:
-    readers(room, "ama")
-    subscribe.remove(room, "ama@lecteurs.example")
-    assert import_text(room, folder, b"email\nama@lecteurs.example\n").known == 1
-    assert subscribe.find(room, "ama@lecteurs.example").status is SubscriberStatus.UNSUBSCRIBED
-    with pytest.raises(BadData, match="only its owner can come back"):
-        subscribe.add(room, ["ama@lecteurs.example"], None)
-
-
-def test_a_rehearsed_import_adds_nobody(room: Newsroom, folder: Path) -> None:
-    assert import_text(room, folder, b"email\nama@lecteurs.example\n", dry_run=True).added == 1
-    assert subscribe.listed(room) == []
-
-
-@pytest.mark.parametrize("data", [b"", b"nom,ville\nAma,Lom\xc3\xa9\n", b"ama@lecteurs.example\n"])
-def test_a_file_without_a_column_of_addresses_is_refused(room: Newsroom, folder: Path, data: bytes) -> None:
-    with pytest.raises(BadData, match="no column called email"):
-        import_text(room, folder, data)
-
-
-@pytest.mark.parametrize("name", ["Ama\r\nBcc: x@y.example", "Ama\u2028X", "Ama\x0bX", "Ama\x85X", "A" * 5000])
-def test_a_name_is_one_line(name: str) -> None:  # W10
-    kept = subscribe.person("ama@lecteurs.example", name).name
-    assert kept is not None
-    assert kept.isprintable()
-    assert len(kept) <= 200
+# --- The calendar, the figures, copies ---------------------------------------------------------------
 
 
 def test_a_day_with_a_clock_change_is_due_once_at_its_hour(
@@ -883,10 +839,3 @@ def test_a_new_database_beside_an_old_state_file_does_not_send(ready: Newsroom, 
     fresh = Newsroom(ready.config, clock=ready.clock)
     assert isinstance(send(fresh).problem, NotSent)
     fresh.engine.dispose()
-
-
-def test_an_unclosed_quote_swallows_nobody_in_silence(room: Newsroom, folder: Path) -> None:
-    rows = b'email,name\na@lecteurs.example,A\nb@lecteurs.example,"B\nc@lecteurs.example,C\n'
-    with pytest.raises(BadData, match="line"):
-        import_text(room, folder, rows)
-    assert subscribe.listed(room) == []

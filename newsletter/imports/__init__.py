@@ -84,11 +84,12 @@ def import_file(
     result = Imported(found.layout.format)
     with lists.stage(room.engine) as connection:
         staged = _stage(connection, found, result, told, watch)
+        lists.order(connection)
         result.duplicates, again = lists.drop_repeated(connection, told)
-        result.twice = [f"line {one.line}: {one.address} stands on line {one.first} already" for one in again]
+        result.twice = [f"line {one.line}: {one.address} stands on line {one.earlier} already" for one in again]
         total = staged - result.duplicates
         if dry_run:
-            forgotten = sum(_leave_forgotten(connection, after, last) for after, last, _ in _chunks(connection))
+            forgotten = sum(_leave_forgotten(connection, piece) for piece, _ in lists.pieces(connection, CHUNK))
             result.known = forgotten + lists.known(connection)
             result.added = total - result.known
         else:
@@ -157,14 +158,14 @@ def _move(
 ) -> None:
     """Put the rows on the list, so many at a time, with the proof of it."""
     with lists.turn(connection):
-        origin = {"at": room.clock(), "by": claim.by, "file": found.path.name, "digest": found.digest}
-        import_id = lists.begin(connection, **origin, claim=claim.text, bad=result.bad_count)
+        who = lists.Import(room.clock(), claim.by, found.path.name, found.digest, claim.text)
+        import_id = lists.begin(connection, who, bad=result.bad_count)
     done = 0
-    for after, last, count in _chunks(connection):
+    for piece, count in lists.pieces(connection, CHUNK):
         began = time.monotonic()
         with lists.turn(connection):
-            _leave_forgotten(connection, after, last)
-            added = lists.move(connection, import_id, after, last, count)
+            _leave_forgotten(connection, piece)
+            added = lists.move(connection, import_id, piece, count)
         if room.engine.dialect.name == "sqlite":
             room.sleep(PAUSE * (time.monotonic() - began))
         result.added += added
@@ -173,28 +174,17 @@ def _move(
         watch("adding", done / total, done)
 
 
-def _chunks(connection: Connection) -> Iterator[tuple[int, int, int]]:
-    """The passing table in pieces: the rows after one line, up to another, and how many they are."""
-    after = 0
-    while True:
-        count, last = lists.lines_after(connection, after, CHUNK)
-        if not count:
-            return
-        yield after, last, count
-        after = last
-
-
-def _leave_forgotten(connection: Connection, after: int, last: int) -> int:
-    """Take those out who are forgotten; returns how many they were. By `subscribe.forgotten_key`, its secret read once."""
+def _leave_forgotten(connection: Connection, piece: lists.Piece) -> int:
+    """Take those out who are forgotten, by what `subscribe.forgotten_key` makes of them; returns how many they were."""
     if not lists.any_forgotten(connection):
         return 0
     secret = notes.secret(connection, "forgotten_key")
-    lines = {
-        "hmac:" + hmac.digest(secret, key.encode(), hashlib.sha256).hex(): line
-        for line, key in lists.keys(connection, after, last)
+    places = {
+        "hmac:" + hmac.digest(secret, key.encode(), hashlib.sha256).hex(): place
+        for place, key in lists.keys(connection, piece)
     }
-    forgotten = lists.held(connection, list(lines))
-    lists.leave_out(connection, [lines[key] for key in forgotten])
+    forgotten = lists.held(connection, list(places))
+    lists.leave_out(connection, [places[key] for key in forgotten])
     return len(forgotten)
 
 

@@ -106,7 +106,7 @@ def _is_address(cell: str) -> bool:
 
 
 def rows(found: ListFile, at_byte: Callable[[int], None]) -> Iterator[tuple[int, int, list[str]]]:
-    """Each row, with the lines on which it begins and ends; blank ones too. `at_byte` hears now and then how far we are.
+    """Each row, with the lines on which it begins and ends; blank ones too. `at_byte` hears how far we are.
 
     Raises BadData where the file is broken: a quotation mark that is not closed would swallow all that follow.
     """

@@ -9,17 +9,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import (
     Column,
+    ColumnElement,
     Connection,
     Engine,
     MetaData,
-    Select,
     String,
     Table,
     Text,
+    and_,
     delete,
     func,
     insert,
@@ -41,13 +42,23 @@ CACHE = (
     16_000  # KiB: the keys of a long list are far apart, and SQLite's own 2 MB would be read and written all the time
 )
 
-staged = Table(
+passing = MetaData()
+staged = Table(  # the rows as they are read
     "import_rows",
-    MetaData(),
+    passing,
     Column("line", Id, primary_key=True, autoincrement=False),
     Column("address", String(320), nullable=False),
     Column("key", String(320), nullable=False),
     Column("name", Text),
+    prefixes=["TEMPORARY"],
+)
+# The same by their keys, numbered. Rows that go on the list together then have neighbouring keys: in the order of the
+# file, every thousand rows would write nearly every page of the list's index, and a million rows took twice as long.
+ordered = Table(
+    "import_people",
+    passing,
+    Column("place", Id, primary_key=True),
+    *(Column(column.name, column.type, nullable=column.nullable) for column in staged.columns),
     prefixes=["TEMPORARY"],
 )
 
@@ -61,12 +72,29 @@ class Staged(NamedTuple):
     name: str | None
 
 
+class Piece(NamedTuple):
+    """Rows that go on the list together, by their places."""
+
+    first: int
+    last: int
+
+
 class Twice(NamedTuple):
     """A row whose address stands on an earlier line already."""
 
     line: int
     address: str
-    first: int
+    earlier: int
+
+
+class Import(NamedTuple):
+    """Who imports what, and with which claim of consent."""
+
+    at: datetime
+    by: str
+    file: str
+    digest: str
+    claim: str | None
 
 
 # --- The passing table ----------------------------------------------------------------------------
@@ -79,7 +107,7 @@ def stage(engine: Engine) -> Iterator[Connection]:
         connection.detach()  # from the pool: it is closed at the end, and not handed to another
         if connection.dialect.name == "sqlite":
             connection.exec_driver_sql(f"PRAGMA cache_size = -{CACHE}")
-        staged.create(connection)
+        passing.create_all(connection)
         connection.commit()
         yield connection
 
@@ -89,65 +117,80 @@ def turn(connection: Connection) -> Iterator[None]:
     """One short transaction in which nobody else writes to the list."""
     connection.commit()  # what was only looked at
     connection.execution_options(writing=True)
-    with connection.begin():
-        if connection.dialect.name == "postgresql":
-            # Else somebody might be forgotten, or sign up, between our look and our writing.
-            connection.execute(text("LOCK TABLE subscribers IN SHARE ROW EXCLUSIVE MODE"))
-        yield
-    connection.execution_options(writing=False)
+    try:
+        with connection.begin():
+            if connection.dialect.name == "postgresql":
+                # Else somebody might be forgotten, or sign up, between our look and our writing.
+                connection.execute(text("LOCK TABLE subscribers IN SHARE ROW EXCLUSIVE MODE"))
+            yield
+    finally:
+        connection.execution_options(writing=False)
 
 
 def put(connection: Connection, rows: Sequence[Staged]) -> None:
     """Into the passing table; commits."""
     if connection.dialect.name == "postgresql":
-        driver = connection.connection.driver_connection
-        assert driver is not None  # noqa: S101
-        with driver.cursor().copy("COPY import_rows (line, address, key, name) FROM STDIN") as copy:
+        cursor: Any = connection.connection.cursor()
+        with cursor.copy("COPY import_rows (line, address, key, name) FROM STDIN") as copy:
             for row in rows:
                 copy.write_row(row)
     else:  # not by insert(): it would make a dictionary of every row, and take twice as long
-        connection.exec_driver_sql("INSERT INTO import_rows VALUES (?, ?, ?, ?)", list(rows))  # type: ignore[arg-type]
+        connection.exec_driver_sql("INSERT INTO import_rows VALUES (?, ?, ?, ?)", list(rows))
     connection.commit()
+
+
+def order(connection: Connection) -> None:
+    """All rows are in: put them in the order of their keys."""
+    columns = list(staged.columns)
+    rows = select(*columns).order_by(staged.c.key, staged.c.line)
+    connection.execute(insert(ordered).from_select([column.name for column in columns], rows))
+    connection.execute(delete(staged))
+    connection.commit()
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("ANALYZE import_people"))
 
 
 def drop_repeated(connection: Connection, limit: int) -> tuple[int, list[Twice]]:
     """Keep each address once, as it stands first; returns how many rows went, and the first of them."""
-    if connection.dialect.name == "postgresql":
-        connection.execute(text("ANALYZE import_rows"))
-    several = (
-        select(staged.c.key, func.min(staged.c.line).label("first")).group_by(staged.c.key).having(func.count() > 1)
-    ).subquery()
-    again = select(staged.c.line, staged.c.address, several.c.first)
-    again = again.join(several, several.c.key == staged.c.key).where(staged.c.line > several.c.first)
-    told = [Twice(*row) for row in connection.execute(again.order_by(staged.c.line).limit(limit))]
-    if not told:
-        return 0, []
-    gone = connection.execute(delete(staged).where(staged.c.line.in_(again.with_only_columns(staged.c.line)))).rowcount
-    connection.commit()
-    return gone, told
+    before = ordered.alias()
+    again = select(ordered.c.line, ordered.c.address, before.c.line)
+    again = again.join(before, and_(before.c.place == ordered.c.place - 1, before.c.key == ordered.c.key))
+    told = [Twice(*row) for row in connection.execute(again.order_by(ordered.c.line).limit(limit))]
+    count = connection.execute(select(func.count()).select_from(again.subquery("again"))).scalar_one()
+    if count:
+        gone = again.with_only_columns(ordered.c.place)
+        connection.execute(delete(ordered).where(ordered.c.place.in_(gone)))
+        connection.commit()
+    return count, told
 
 
-def lines_after(connection: Connection, line: int, limit: int) -> tuple[int, int]:
-    """The next rows, at most so many: how many they are, and the last one's line."""
-    some = select(staged.c.line).where(staged.c.line > line).order_by(staged.c.line).limit(limit).subquery()
-    count, last = connection.execute(select(func.count(), func.max(some.c.line)).select_from(some)).one()
-    return count, last or line
+def pieces(connection: Connection, size: int) -> Iterator[tuple[Piece, int]]:
+    """The rows in pieces, and how many each holds."""
+    last = connection.execute(select(func.max(ordered.c.place))).scalar() or 0
+    for start in range(1, last + 1, size):
+        piece = Piece(start, start + size - 1)
+        count = connection.execute(select(func.count()).select_from(ordered).where(_within(piece))).scalar_one()
+        yield piece, count
 
 
-def keys(connection: Connection, after: int, last: int) -> list[tuple[int, str]]:
-    """The line and the key of the rows after one line, up to another."""
-    query = select(staged.c.line, staged.c.key).where(staged.c.line > after, staged.c.line <= last)
-    return [(row.line, row.key) for row in connection.execute(query)]
+def keys(connection: Connection, piece: Piece) -> list[tuple[int, str]]:
+    """The place and the key of a piece's rows."""
+    query = select(ordered.c.place, ordered.c.key).where(_within(piece))
+    return [(row.place, row.key) for row in connection.execute(query)]
 
 
-def leave_out(connection: Connection, lines: Sequence[int]) -> None:
-    for some in _sliced(lines):
-        connection.execute(delete(staged).where(staged.c.line.in_(some)))
+def _within(piece: Piece) -> ColumnElement[bool]:
+    return ordered.c.place.between(piece.first, piece.last)
+
+
+def leave_out(connection: Connection, places: Sequence[int]) -> None:
+    for some in _sliced(places):
+        connection.execute(delete(ordered).where(ordered.c.place.in_(some)))
 
 
 def known(connection: Connection) -> int:
     """How many of the rows are on the list already."""
-    joined = staged.join(subscribers, subscribers.c.key == staged.c.key)
+    joined = ordered.join(subscribers, subscribers.c.key == ordered.c.key)
     return connection.execute(select(func.count()).select_from(joined)).scalar_one()
 
 
@@ -170,20 +213,20 @@ def held(connection: Connection, some_keys: Sequence[str]) -> set[str]:
 # --- On the list ----------------------------------------------------------------------------------
 
 
-def begin(connection: Connection, *, at: datetime, by: str, file: str, digest: str, claim: str | None, bad: int) -> int:
-    """Write down who imports what; returns the import's id. Its counts grow with `move`."""
-    values = {"at": at, "by": by, "file": file, "digest": digest, "claim": claim, "bad": bad, "added": 0, "known": 0}
-    return int(connection.execute(insert(imports).values(**values).returning(imports.c.id)).scalar_one())
+def begin(connection: Connection, who: Import, *, bad: int) -> int:
+    """Write an import down; returns its id. Its counts grow with `move`."""
+    query = insert(imports).values(**who._asdict(), bad=bad, added=0, known=0).returning(imports.c.id)
+    return int(connection.execute(query).scalar_one())
 
 
-def move(connection: Connection, import_id: int, after: int, last: int, count: int) -> int:
-    """Put on the list whom it does not know of the rows after one line, up to another; returns how many that were.
+def move(connection: Connection, import_id: int, piece: Piece, count: int) -> int:
+    """Put on the list whom it does not know of a piece; returns how many that were.
 
-    `count` is how many rows there were, with those left out. Only within `turn`.
+    `count` is how many rows it held, with those left out since. Only within `turn`.
     """
     one = connection.execute(select(imports.c.at, imports.c.claim).where(imports.c.id == import_id)).one()
     before = connection.execute(select(func.max(subscribers.c.id))).scalar() or 0
-    added = _add(connection, one.at, after, last)
+    added = _add(connection, one.at, piece)
     # All above `before` are ours: in `turn`, nobody else adds any.
     proof = select(
         subscribers.c.id,
@@ -200,19 +243,16 @@ def move(connection: Connection, import_id: int, after: int, last: int, count: i
     return added
 
 
-def _add(connection: Connection, now: datetime, after: int, last: int) -> int:
+def _add(connection: Connection, now: datetime, piece: Piece) -> int:
     moment = literal(now, subscribers.c.since.type)
-    rows: Select[tuple[object, ...]] = (
-        select(staged.c.address, staged.c.key, staged.c.name, literal(Status.ACTIVE.value), moment, moment)
-        .where(staged.c.line > after, staged.c.line <= last)
-        .order_by(staged.c.line)
-    )
+    person = select(ordered.c.address, ordered.c.key, ordered.c.name)
+    rows = person.add_columns(literal(Status.ACTIVE.value), moment, moment).where(_within(piece))
+    rows = rows.order_by(ordered.c.line)  # a short list is shown as it was written
     columns = ["address", "key", "name", "status", "since", "created_at"]
-    if connection.dialect.name == "postgresql":
-        query = postgresql.insert(subscribers).from_select(columns, rows)
-        return connection.execute(query.on_conflict_do_nothing(index_elements=["key"])).rowcount
-    lite = sqlite.insert(subscribers).from_select(columns, rows)
-    return connection.execute(lite.on_conflict_do_nothing(index_elements=["key"])).rowcount
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    query = dialect.insert(subscribers).from_select(columns, rows).on_conflict_do_nothing(index_elements=["key"])
+    # Else SQLAlchemy looks at the count only after the cursor is closed, which psycopg answers with -1.
+    return connection.execute(query.execution_options(preserve_rowcount=True)).rowcount
 
 
 def _sliced(values: Sequence[T]) -> Iterable[Sequence[T]]:
