@@ -1,7 +1,7 @@
 """A list of readers from elsewhere: a CSV file → people on the list, and which consent is claimed for them.
 
-The whole file is read into a passing table before anybody is added, so a broken file adds nobody; then people go on
-the list by the thousand. A crash leaves those that were added, and running again adds the others.
+The whole file is read into a passing table before anybody is added, so a file that is no list adds nobody; then people
+go on the list by the thousand. A crash leaves those that were added, and running again adds the others.
 """
 
 from __future__ import annotations
@@ -122,14 +122,16 @@ def _stage(connection: Connection, found: ListFile, result: Imported, told: int,
 
 def _usable(found: ListFile, result: Imported, told: int, at_byte: Callable[[int], None]) -> Iterator[Staged]:
     layout = found.layout
-    for first, last, cells in rows(found, at_byte):
-        if not any(cells) or not "".join(cells).strip():
+    for first, last, cells, problem in rows(found, at_byte):
+        if not problem and not "".join(cells).strip():
             continue
-        gone = layout.gone(cells)
+        gone = "" if problem else layout.gone(cells)
         if gone:
             result.left_out[gone] += 1
             continue
         try:
+            if problem:
+                raise BadData(problem)
             address, name = layout.person(cells)
             if last > first:
                 _check_lines(address, name, cells, last)

@@ -10,9 +10,11 @@ import csv
 import hashlib
 import io
 import re
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from newsletter.errors import BadData
 from newsletter.imports.formats import PLAIN, Layout, recognise
@@ -20,6 +22,7 @@ from newsletter.imports.usual import person
 
 SAMPLE = 1 << 16  # characters in which the first row must end
 LONGEST_LINE = 1 << 20
+LONGEST_ROW = 100  # lines: a note may have some
 DELIMITERS = ",;\t"
 SEPARATOR = re.compile(r'"?sep=([,;\t])"?\n', re.IGNORECASE)  # Excel's own first line
 
@@ -105,36 +108,85 @@ def _is_address(cell: str) -> bool:
         return False
 
 
-def rows(found: ListFile, at_byte: Callable[[int], None]) -> Iterator[tuple[int, int, list[str]]]:
-    """Each row, with the lines on which it begins and ends; blank ones too. `at_byte` hears how far we are.
+class Row(NamedTuple):
+    """One row, with the lines on which it begins and ends. A broken one has a `problem`, and no cells."""
 
-    Raises BadData where the file is broken: a quotation mark that is not closed would swallow all that follow.
+    first: int
+    last: int
+    cells: list[str]
+    problem: str = ""
+
+
+def rows(found: ListFile, at_byte: Callable[[int], None]) -> Iterator[Row]:
+    """Each row; blank ones too. `at_byte` hears how far we are.
+
+    A row that is broken, as by a quotation mark that is not closed, is one line: what it would have swallowed is read
+    for itself. Raises BadData where the file is no text.
     """
     with found.path.open("rb") as raw, io.TextIOWrapper(raw, found.encoding) as text:
-        lines = _lines(found.path, text)
-        reader = csv.reader(lines, delimiter=found.delimiter, strict=True, escapechar=found.layout.escape)
-        before = 0
+        lines = _Lines(found.path, text)
+        number = 0
         try:
-            for number, cells in enumerate(reader):
-                first, before = before + 1, reader.line_num
+            for row in _rows(found, lines):
                 if number >= found.heading:
-                    yield first, before, cells
+                    yield row
+                number += 1
                 if not number % 5000:
                     at_byte(raw.tell())
-        except csv.Error as error:
-            raise BadData(f"{found.path}: {_broken(before + 1, reader.line_num, error)}") from None
         except UnicodeDecodeError as error:
-            raise BadData(f"{found.path}: line {reader.line_num}: {error}") from None
+            raise BadData(f"{found.path}: line {lines.number + 1}: {error}") from None
 
 
-def _lines(path: Path, text: io.TextIOWrapper) -> Iterator[str]:
-    for number, line in enumerate(iter(lambda: text.readline(LONGEST_LINE), ""), start=1):
+def _rows(found: ListFile, lines: _Lines) -> Iterator[Row]:
+    while True:
+        reader = csv.reader(lines, delimiter=found.delimiter, strict=True, escapechar=found.layout.escape)
+        try:
+            for cells in reader:
+                first = lines.number - len(lines.row) + 1
+                lines.row.clear()
+                yield Row(first, lines.number, cells)
+            return
+        except csv.Error as error:
+            first, last = lines.put_back(), lines.number
+            yield Row(first, last, [], _broken(error))
+
+
+class _Lines:
+    """The file's lines, one by one; those of the row that is being read can be put back."""
+
+    def __init__(self, path: Path, text: io.TextIOWrapper) -> None:
+        self._path = path
+        self._text = text
+        self._back: deque[str] = deque()
+        self.row: list[str] = []
+        self.number = 0
+
+    def __iter__(self) -> _Lines:
+        return self
+
+    def __next__(self) -> str:
+        if len(self.row) >= LONGEST_ROW:
+            raise csv.Error(f"it goes on over {LONGEST_ROW} lines")
+        line = self._back.popleft() if self._back else self._text.readline(LONGEST_LINE)
+        if not line:
+            raise StopIteration
+        self.number += 1
         if len(line) == LONGEST_LINE:
-            raise BadData(f"{path}: line {number}: longer than {LONGEST_LINE} characters; this is no list of readers")
-        yield line.replace("\0", "") if "\0" in line else line
+            said = f"longer than {LONGEST_LINE} characters; this is no list of readers"
+            raise BadData(f"{self._path}: line {self.number}: {said}")
+        self.row.append(line)
+        return line.replace("\0", "") if "\0" in line else line
+
+    def put_back(self) -> int:
+        """All lines of the row but its first, whose number comes back."""
+        rest = self.row[1:]
+        self._back.extendleft(reversed(rest))
+        self.number -= len(rest)
+        self.row.clear()
+        return self.number
 
 
-def _broken(first: int, last: int, error: csv.Error) -> str:
-    if first == last:
-        return f"line {first}: {error}"
-    return f"line {first}: a quotation mark that opens there is not closed rightly (read on to line {last}: {error})"
+def _broken(error: csv.Error) -> str:
+    if "unexpected end" in str(error) or "goes on over" in str(error):
+        return "a quotation mark that opens there is not closed"
+    return f"its quotation marks do not fit ({error})"
