@@ -60,6 +60,8 @@ def demo(folder: Path, dry_run: bool) -> None:
     rows = [(names[kind], _shown(path)) for kind, path in paths.items()] + [("the outbox", _shown(outbox / "new"))]
     say("Where to look:")
     print_table(("", ""), rows)
+    say()
+    say("The readers' pages: run `newsletter serve` in that folder, and open the address it says.")
 
 
 def _shown(path: Path) -> str:
