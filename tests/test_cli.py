@@ -144,7 +144,10 @@ def test_the_commands_of_the_first_release_are_there() -> None:
         "edition explain",
         "subscribers list",
         "subscribers show",
+        "subscribers export",
         "collect try",
+        "keys list",
+        "embed",
     ],
 )
 def test_every_reading_command_speaks_json(name: str) -> None:
@@ -168,6 +171,12 @@ def test_every_reading_command_speaks_json(name: str) -> None:
         "subscribers add",
         "subscribers remove",
         "subscribers import",
+        "subscribers forget",
+        "subscribers revive",
+        "tidy",
+        "keys rotate",
+        "preview",
+        "demo",
     ],
 )
 def test_everything_that_writes_or_sends_can_be_rehearsed(name: str) -> None:
