@@ -55,7 +55,7 @@ def section(text: str, heading: str) -> str:
 
 def commands(group: click.Group = cli, before: str = "") -> Iterator[tuple[str, click.Command]]:
     """Every command with its whole name; of groups, those that do something by themselves."""
-    context = click.Context(group)
+    context = click.Context(group, help_option_names=["-h", "--help"])
     for name in group.list_commands(context):
         command = group.get_command(context, name)
         assert command is not None
@@ -117,7 +117,7 @@ def test_every_command_line_shown_is_understood(page: str, line: str) -> None:
 
 def understand(command: click.Command, words: list[str]) -> None:
     """Raises where a command, an option or a value is none; touches nothing."""
-    context = click.Context(command, info_name=command.name)
+    context = click.Context(command, info_name=command.name, help_option_names=["-h", "--help"])
     values, rest, _ = command.make_parser(context).parse_args(words)
     for param in command.params:
         if values.get(param.name or "") and not isinstance(param.type, click.Path):
