@@ -226,6 +226,19 @@ def test_without_trusted_proxies_nobody_is_believed() -> None:
     assert network_of("", "198.51.100.1", ()) is None
 
 
+def test_a_proxy_that_nobody_named_is_warned_of_once(
+    room: Newsroom, make_room: MakeRoom, caplog: pytest.LogCaptureFixture
+) -> None:
+    form = {"email": "info@lecteurs.example"}
+    for named, times in ((room, 1), (make_room(NEWSLETTER_WEB_TRUSTED_PROXIES="127.0.0.1"), 0)):
+        caplog.clear()
+        client = visit(named)
+        for _ in range(3):
+            client.post("/", data=form, headers={"X-Forwarded-For": "192.0.2.7"})
+        client.post("/", data=form)
+        assert caplog.text.count("web.trusted_proxies does not name") == times
+
+
 def test_a_trusted_proxy_names_the_reader(make_room: MakeRoom) -> None:
     room = make_room(NEWSLETTER_WEB_TRUSTED_PROXIES="127.0.0.1")
     client = visit(room)

@@ -29,6 +29,13 @@ def network_of(peer: str, forwarded: str, trusted: Sequence[Network]) -> str | N
     return _cut(found) if found else None
 
 
+def is_unnamed_proxy(peer: str, forwarded: str, trusted: Sequence[Network]) -> bool:
+    """Whether a neighbour passes requests on without being named in `web.trusted_proxies`: then all readers seem to
+    come from one network."""
+    found = _read(peer) if forwarded else None
+    return found is not None and found.is_private and not _is_trusted(found, trusted)
+
+
 def _read(text: str) -> IPv4Address | IPv6Address | None:
     """An address, without the port that some proxies add; one of v4 written as v6 is of v4."""
     text = text.strip().strip('"')

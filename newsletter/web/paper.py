@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field
 from email.utils import parseaddr
 from typing import Any
@@ -12,9 +13,11 @@ from flask import Response, current_app, g, request
 from newsletter import __version__
 from newsletter.model import Origin
 from newsletter.newsroom import Newsroom
-from newsletter.web.network import network_of
+from newsletter.web.network import is_unnamed_proxy, network_of
 from newsletter.web.phrases import when
 from newsletter.words import LOCALES, Words
+
+log = logging.getLogger(__name__)
 
 EXTENSION = "newsletter"  # where the application keeps what follows
 
@@ -26,6 +29,7 @@ class Web:
     room: Newsroom
     prefix: str  # the path of public_url, without a slash at its end: "" or "/lettre"
     wordings: set[str] = field(default_factory=set)  # versions that are known to be kept
+    unnamed: set[str] = field(default_factory=set)  # proxies that have been warned of
 
 
 def web() -> Web:
@@ -128,7 +132,13 @@ def origin(how: str, **values: str | None) -> Origin:
     """How an act came here, with the reader's address cut to its network."""
     trusted = room().config.web.trusted_proxies
     forwarded = request.headers.get("X-Forwarded-For", "")
-    return Origin(how, network=network_of(request.environ.get("REMOTE_ADDR", ""), forwarded, trusted), **values)
+    peer = request.environ.get("REMOTE_ADDR", "")
+    if peer not in web().unnamed and is_unnamed_proxy(peer, forwarded, trusted):
+        web().unnamed.add(peer)
+        log.warning(
+            "requests come by a proxy at %s, which web.trusted_proxies does not name: readers share a cap", peer
+        )
+    return Origin(how, network=network_of(peer, forwarded, trusted), **values)
 
 
 def referring_page() -> str | None:
