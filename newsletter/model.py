@@ -214,6 +214,12 @@ class Subscriber:
     name: str | None = None
     variant: Variant = Variant.FULL
     paused_until: datetime | None = None  # receives nothing before
+    created_at: datetime | None = None
+
+    @property
+    def gone(self) -> bool:
+        """Forgotten: what is left of them is a row without a person."""
+        return not self.address
 
 
 class Act(StrEnum):

@@ -9,20 +9,23 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
+from sqlalchemy import Connection
+
 from newsletter.errors import BadData
 from newsletter.links import Purpose
 from newsletter.model import Act, LetterKind, Origin, Subscriber, SubscriberStatus, Variant
 from newsletter.newsroom import Newsroom
-from newsletter.store import consents, deliveries, letters, subscribers
+from newsletter.store import consents, deliveries, letters, notes, subscribers
 from newsletter.store.database import read, write
 from newsletter.store.subscribers import AddressChange
-from newsletter.subscribe import check_welcome, person
+from newsletter.subscribe import check_welcome, forgotten_key, may_write, person
 
 Status = SubscriberStatus
 
 PAUSE = timedelta(days=30)
 OWN_WITHIN = timedelta(minutes=15)  # how long a fresh link to one's own data is good
 NEW_ADDRESS_WITHIN = timedelta(days=1)
+NEW_ADDRESSES_A_DAY = 3  # to one reader
 LINKS_A_DAY = 5  # fresh links to one reader: whoever has an old mail can ask for them
 
 
@@ -55,7 +58,8 @@ def is_pausing(room: Newsroom, known: Subscriber) -> bool:
 def choose_variant(room: Newsroom, known: Subscriber, variant: Variant, origin: Origin) -> None:
     """From the next edition on."""
     with write(room.engine) as connection:
-        if subscribers.set_variant(connection, known.id, variant):
+        found = subscribers.by_id(connection, known.id, locked=True)
+        if found and not found.gone and subscribers.set_variant(connection, known.id, variant):
             noted = Origin(origin.how, origin.page, None, origin.network, variant.value)
             consents.record(connection, [known.id], Act.VARIANT, noted, room.clock())
 
@@ -65,6 +69,9 @@ def mail_own_link(room: Newsroom, known: Subscriber, *, language: str) -> bool:
     now = room.clock()
     with write(room.engine) as connection:
         since = now - timedelta(days=1)
+        found = subscribers.by_id(connection, known.id, locked=True)
+        if found is None or found.gone:
+            return False
         if letters.count(connection, [LetterKind.LINK], since, address=known.address) >= LINKS_A_DAY:
             return False
         letters.add(connection, LetterKind.LINK, known.address, language=language, now=now, subscriber_id=known.id)
@@ -82,7 +89,7 @@ def owner(room: Newsroom, token: str) -> Subscriber | None:
         return None
     with read(room.engine) as connection:
         known = subscribers.by_id(connection, found[0])
-    return None if known is None or known.status is Status.FORGOTTEN else known
+    return None if known is None or known.gone else known
 
 
 def own_data(room: Newsroom, known: Subscriber) -> dict[str, object]:
@@ -116,11 +123,12 @@ def own_data(room: Newsroom, known: Subscriber) -> dict[str, object]:
     }
 
 
-def ask_for_address(room: Newsroom, known: Subscriber, address: str, *, language: str) -> None:
+def ask_for_address(room: Newsroom, known: Subscriber, address: str, origin: Origin, *, language: str) -> None:
     """Mail a link to the new address, to confirm it by. Raises BadData for one that cannot be mailed.
 
     An address that is on the list already gets the same answer, and a letter that leads to nothing: the link's page
-    says so to who can read mail there.
+    says so to who can read mail there. It is a way to have us write to strangers, so the caps of a sign-up hold, and
+    one for each reader.
     """
     one, now = person(address), room.clock()
     check_welcome(room, one)
@@ -128,7 +136,12 @@ def ask_for_address(room: Newsroom, known: Subscriber, address: str, *, language
         raise BadData(f"{known.address} is {known.status}: there is no letter to send elsewhere")
     with write(room.engine) as connection:
         since = now - timedelta(days=1)
-        if letters.count(connection, [LetterKind.NEW_ADDRESS], since, address=one.address) >= 1:
+        notes.wait_for(connection, "sign_ups")  # counted and written in one, as sign-ups are
+        found = subscribers.by_id(connection, known.id, locked=True)
+        asked = letters.count(connection, [LetterKind.NEW_ADDRESS], since, subscriber_id=known.id)
+        if found is None or found.status is not Status.ACTIVE or asked >= NEW_ADDRESSES_A_DAY:
+            return
+        if not may_write(room, connection, one.address, origin.network, now):
             return
         change = subscribers.ask_for_address(connection, known.id, one, now)
         letters.add(
@@ -138,6 +151,7 @@ def ask_for_address(room: Newsroom, known: Subscriber, address: str, *, language
             language=language,
             now=now,
             subscriber_id=known.id,
+            network=origin.network or "",
             details={"change": str(change)},
         )
     room.stirred.set()
@@ -152,17 +166,35 @@ def asked_address(room: Newsroom, token: str) -> AddressChange | None:
         return subscribers.address_change(connection, found[0])
 
 
+def _make_way(connection: Connection, key: str, now: datetime) -> bool:
+    """Whether the new address is free. Whoever opened its letter owns it: a row of theirs that receives nothing goes.
+    One that is active stays, and so does a complaint."""
+    held = subscribers.find(connection, key)
+    hashed = forgotten_key(connection, key)
+    if held is None:
+        left = subscribers.find(connection, hashed)
+        if left and left.status is Status.COMPLAINED:
+            return False
+        subscribers.free_key(connection, hashed)
+        return True
+    if held.status in (Status.ACTIVE, Status.COMPLAINED):
+        return False
+    subscribers.forget(connection, held.id, f"gone:{held.id}", Status.FORGOTTEN, now)
+    return True
+
+
 def change_address(room: Newsroom, change: AddressChange, origin: Origin, *, language: str) -> bool:
     """The new address has been confirmed: the old one is told. False where the new one is on the list already."""
     now = room.clock()
     with write(room.engine) as connection:
-        known = subscribers.by_id(connection, change.subscriber_id)
+        known = subscribers.by_id(connection, change.subscriber_id, locked=True)
         still = subscribers.address_change(connection, change.id)
         if known is None or known.status is not Status.ACTIVE or still is None:
             return False
-        if subscribers.find(connection, change.key):
+        if not _make_way(connection, change.key, now):
             return False
         subscribers.change_address(connection, change)
+        subscribers.leave_hash(connection, forgotten_key(connection, person(known.address).key), now)
         consents.record(connection, [known.id], Act.ADDRESS, origin, now)
         old: dict[str, Any] = {"language": language, "now": now, "subscriber_id": known.id}
         letters.add(connection, LetterKind.ADDRESS_CHANGED, known.address, **old)

@@ -28,7 +28,8 @@ Status = SubscriberStatus
 CONFIRM_WITHIN = timedelta(days=7)
 BACK_WITHIN = timedelta(days=7)  # how long the way back stays open after leaving
 ONE_LETTER = timedelta(days=1)  # to one address, however often somebody signs it up
-COUNTED = (LetterKind.CONFIRM, LetterKind.KNOWN)  # the letters that a stranger can have us write
+# Letters that a stranger can have us write.
+COUNTED = (LetterKind.CONFIRM, LetterKind.KNOWN, LetterKind.NEW_ADDRESS)
 LEFT = (Status.UNSUBSCRIBED, Status.UNREACHABLE)  # may join again by a confirmed sign-up
 # Addresses of a post, not of a person (RFC 2142), which nobody can have asked for us by.
 ROLES = frozenset(
@@ -67,11 +68,12 @@ def sign_up(room: Newsroom, address: str, origin: Origin, *, language: str) -> N
     check_welcome(room, one)
     now = room.clock()
     with write(room.engine) as connection:
-        notes.add_one(connection, "sign_ups")
+        notes.add_one(connection, "sign_ups")  # first: on PostgreSQL this is what all sign-ups wait for
         known = subscribers.find(connection, one.key)
         forgotten = subscribers.find(connection, forgotten_key(connection, one.key))
-        if _may_write(room, connection, one.address, origin.network, now) and not (known and _is_blocked(known)):
-            _write_to(connection, one, known or forgotten, origin, language, now)
+        known = known or forgotten
+        if may_write(room, connection, one.address, origin.network, now) and not (known and _is_blocked(known)):
+            _write_to(connection, one, known, origin, language, now)
     room.stirred.set()
 
 
@@ -91,14 +93,14 @@ def check_welcome(room: Newsroom, one: NewSubscriber) -> None:
     """Raise NotWelcome for an address that is no person's own."""
     local, _, domain = one.key.rpartition("@")
     table = room.config.sign_up
-    if table.refuse_roles and local in ROLES:
+    if table.refuse_roles and local.partition("+")[0] in ROLES:
         raise NotWelcome(f"{one.address} is the address of a post, not of a person: please give your own", role=True)
     refused = {name.strip().lower() for name in table.refuse_domains}
     if any(domain == name or domain.endswith(f".{name}") for name in refused):
         raise NotWelcome(f"{one.address} is an address for one day: please give one that you keep", role=False)
 
 
-def _may_write(room: Newsroom, connection: Connection, address: str, network: str | None, now: datetime) -> bool:
+def may_write(room: Newsroom, connection: Connection, address: str, network: str | None, now: datetime) -> bool:
     """The caps on letters that strangers can have us write: per address, per network, in all."""
     table, hour, day = room.config.sign_up, now - timedelta(hours=1), now - timedelta(days=1)
     counts = [
@@ -122,8 +124,11 @@ def _write_to(
     if known and known.status is Status.ACTIVE:
         letters.add(connection, LetterKind.KNOWN, known.address, subscriber_id=known.id, **values)
         return
-    if known is None or known.status is Status.FORGOTTEN:
-        [subscriber_id] = subscribers.add(connection, [one], now=now, status=Status.PENDING)
+    if known is None or known.gone:
+        added = subscribers.add(connection, [one], now=now, status=Status.PENDING)
+        if not added:  # put on the list by the newsroom, this very moment
+            return
+        [subscriber_id] = added
     else:
         subscriber_id = known.id
     consents.record(connection, [subscriber_id], Act.SIGNED_UP, origin, now)
@@ -140,19 +145,27 @@ def to_confirm(room: Newsroom, token: str) -> Subscriber | None:
         return None
     with read(room.engine) as connection:
         known = subscribers.by_id(connection, found[0])
-    if known is None or known.status in (Status.COMPLAINED, Status.FORGOTTEN):
-        return None
-    made_before_leaving = known.status in LEFT and found[1] < known.since.replace(microsecond=0)
-    return None if made_before_leaving else known
+    return known if known and _is_confirmable(known, found[1]) else None
+
+
+def _is_confirmable(known: Subscriber, made: datetime) -> bool:
+    """Whether a link made at that moment still confirms: not somebody who left, complained or was forgotten since, nor
+    whoever might have come to that number after."""
+    if known.gone or known.status is Status.COMPLAINED:
+        return False
+    begin = known.since if known.status in LEFT else known.created_at
+    return begin is None or made >= begin.replace(microsecond=0)
 
 
 def confirm(room: Newsroom, token: str, origin: Origin) -> Subscriber | None:
     """The reader presses the button: from here on they get the letter; None as for `to_confirm`. Twice is harmless."""
-    known = to_confirm(room, token)
-    if known is None:
+    found, now = room.read_link(Purpose.CONFIRM, token), room.clock()
+    if found is None or now - found[1] > CONFIRM_WITHIN:
         return None
-    now = room.clock()
     with write(room.engine) as connection:
+        known = subscribers.by_id(connection, found[0], locked=True)
+        if known is None or not _is_confirmable(known, found[1]):
+            return None
         if subscribers.set_status(connection, known.id, Status.ACTIVE, now):
             consents.record(connection, [known.id], Act.CONFIRMED, origin, now)
             known = subscribers.by_id(connection, known.id) or known
@@ -180,14 +193,14 @@ def of_link(room: Newsroom, purpose: Purpose, token: str) -> Subscriber | None:
         return None
     with read(room.engine) as connection:
         known = subscribers.by_id(connection, found[0])
-    return None if known is None or known.status is Status.FORGOTTEN else known
+    return None if known is None or known.gone else known
 
 
 def leave(room: Newsroom, known: Subscriber, origin: Origin) -> None:
     """Unsubscribe, at once: a delivery that has not begun is skipped, in a running edition too. Twice is harmless."""
     now = room.clock()
     with write(room.engine) as connection:
-        found = subscribers.by_id(connection, known.id)
+        found = subscribers.by_id(connection, known.id, locked=True)
         if found and found.status in (Status.ACTIVE, Status.PENDING, Status.UNREACHABLE):
             subscribers.set_status(connection, known.id, Status.UNSUBSCRIBED, now)
             consents.record(connection, [known.id], Act.UNSUBSCRIBED, origin, now)
@@ -202,7 +215,7 @@ def come_back(room: Newsroom, known: Subscriber, origin: Origin) -> bool:
     """Take leaving back; False where it is too long ago. Somebody who never confirmed does not come in by this way."""
     now = room.clock()
     with write(room.engine) as connection:
-        found = subscribers.by_id(connection, known.id)
+        found = subscribers.by_id(connection, known.id, locked=True)
         if found is None or not may_come_back(room, found) or not _was_active(connection, known.id):
             return bool(found and found.status is Status.ACTIVE)
         subscribers.set_status(connection, known.id, Status.ACTIVE, now)
@@ -228,16 +241,18 @@ def forget(room: Newsroom, known: Subscriber, origin: Origin, *, dry_run: bool =
     """Delete all that is personal of a subscriber; an import cannot bring the address back, its owner can."""
     now = room.clock()
     with write(room.engine, rehearsal=dry_run) as connection:
-        found = subscribers.by_id(connection, known.id)
-        if found and found.status is not Status.FORGOTTEN:
+        found = subscribers.by_id(connection, known.id, locked=True)
+        if found and not found.gone:
             forget_one(connection, found, now)
             consents.record(connection, [known.id], Act.FORGOTTEN, Origin(origin.how), now)
 
 
 def forget_one(connection: Connection, known: Subscriber, now: datetime) -> None:
+    """What is left says whether they complained: then no sign-up by anybody writes to that address again."""
     key = forgotten_key(connection, normalise(known.address).key)
     subscribers.free_key(connection, key)  # forgotten before, and back since: one row holds the key
-    subscribers.forget(connection, known.id, key, now)
+    complained = known.status is Status.COMPLAINED
+    subscribers.forget(connection, known.id, key, Status.COMPLAINED if complained else Status.FORGOTTEN, now)
 
 
 # --- By the newsroom's hand -------------------------------------------------------------------------
@@ -284,10 +299,14 @@ def revive(room: Newsroom, address: str, consent: str, *, dry_run: bool = False)
     """
     now = room.clock()
     with write(room.engine, rehearsal=dry_run) as connection:
-        known = subscribers.find(connection, normalise(address).key)
+        one = person(address)
+        known = subscribers.find(connection, one.key)
+        known = known or subscribers.find(connection, forgotten_key(connection, one.key))
         if known is None or known.status not in (Status.COMPLAINED, Status.UNREACHABLE):
             standing = f"is {known.status}" if known else "is not on the list"
             raise BadData(f"{address} {standing}: only who complained or was unreachable can be revived")
+        if known.gone:  # they complained, and had their data deleted
+            subscribers.name_again(connection, known.id, one)
         subscribers.set_status(connection, known.id, Status.ACTIVE, now)
         consents.record(connection, [known.id], Act.REVIVED, Origin("command", note=consent), now)
         return subscribers.by_id(connection, known.id) or known

@@ -13,7 +13,7 @@ from newsletter.newsroom import Newsroom
 from newsletter.preferences import NEW_ADDRESS_WITHIN
 from newsletter.store import consents, deliveries, letters, notes, subscribers
 from newsletter.store.database import write
-from newsletter.subscribe import forget_one
+from newsletter.subscribe import CONFIRM_WITHIN, forget_one
 
 Status = SubscriberStatus
 BATCH = 500  # rows in one transaction: a reader who signs up meanwhile does not wait
@@ -61,8 +61,8 @@ def _all(room: Newsroom, some: Callable[[Connection], int], dry_run: bool) -> in
 
 
 def _drop_unconfirmed(room: Newsroom, connection: Connection, days: int) -> int:
-    before = room.clock() - timedelta(days=days)
-    ids = subscribers.in_status_since(connection, Status.PENDING, before, BATCH)
+    before, asked = room.clock() - timedelta(days=days), room.clock() - CONFIRM_WITHIN
+    ids = subscribers.in_status_since(connection, Status.PENDING, before, BATCH, asked_before=asked)
     for subscriber_id in ids:
         subscribers.drop(connection, subscriber_id)
     subscribers.drop_address_changes(connection, room.clock() - NEW_ADDRESS_WITHIN)
@@ -72,7 +72,8 @@ def _drop_unconfirmed(room: Newsroom, connection: Connection, days: int) -> int:
 def _forget_departed(room: Newsroom, connection: Connection, days: int) -> int:
     now = room.clock()
     before = now - timedelta(days=days)
-    ids = subscribers.in_status_since(connection, Status.UNSUBSCRIBED, before, BATCH)
+    asked = now - CONFIRM_WITHIN
+    ids = subscribers.in_status_since(connection, Status.UNSUBSCRIBED, before, BATCH, asked_before=asked)
     for subscriber_id in ids:
         known = subscribers.by_id(connection, subscriber_id)
         if known:

@@ -17,7 +17,7 @@ from newsletter import daily, keyring, post, preferences, subscribe
 from newsletter.deliver import Stop
 from newsletter.dispatch import Watch
 from newsletter.links import Purpose
-from newsletter.model import Act, SubscriberStatus, Variant
+from newsletter.model import Act, Origin, SubscriberStatus, Variant
 from newsletter.newsroom import Newsroom
 from tests.browser import AMA, everything, reader, token, visit
 from tests.conftest import Clock
@@ -74,7 +74,9 @@ def test_a_thousand_looks_change_nothing(room: Newsroom, add_article: Add, clock
     daily.send(room, date(2026, 11, 23), watch=Watch(Stop(clock)))
     subscribe.sign_up(room, "efua@lecteurs.example", subscribe.Origin("page"), language="fr")
     preferences.mail_own_link(room, known, language="fr")
-    preferences.ask_for_address(room, known, "ama@nouvelle.example", language="fr")
+    preferences.ask_for_address(
+        room, known, "ama@nouvelle.example", Origin("link", network="192.0.2.0/24"), language="fr"
+    )
     post.send_waiting(room)
     mails = list(mailbox.Maildir(room.config.resolve("outbox"), create=False))
     assert len(mails) == 4
@@ -182,7 +184,9 @@ def flipped(good: str) -> list[str]:
 @pytest.mark.parametrize("path", list(PATHS))
 def test_a_flipped_bit_changes_and_reveals_nothing(room: Newsroom, path: str) -> None:  # W05
     known = reader(room)
-    preferences.ask_for_address(room, known, "ama@nouvelle.example", language="fr")
+    preferences.ask_for_address(
+        room, known, "ama@nouvelle.example", Origin("link", network="192.0.2.0/24"), language="fr"
+    )
     good = token(room, PATHS[path], known.id)
     client, before = visit(room), everything(room)
     nobody = client.get(f"/{path}/none").text
@@ -197,7 +201,9 @@ def test_a_flipped_bit_changes_and_reveals_nothing(room: Newsroom, path: str) ->
 @pytest.mark.parametrize("path", list(PATHS))
 def test_a_token_of_another_purpose_is_worth_nothing(room: Newsroom, path: str) -> None:  # W05
     known = reader(room)
-    preferences.ask_for_address(room, known, "ama@nouvelle.example", language="fr")
+    preferences.ask_for_address(
+        room, known, "ama@nouvelle.example", Origin("link", network="192.0.2.0/24"), language="fr"
+    )
     client, before = visit(room), everything(room)
     nobody = client.get(f"/{path}/none").text
     for purpose in set(Purpose) - {PATHS[path]}:

@@ -72,7 +72,8 @@ def _fill(room: Newsroom, folder: Path, clock: Clock) -> None:
     subscribe.sign_up(room, "pending@lecteurs.example", subscribe.Origin("page", network="192.0.2.0/24"), language="fr")
     preferences.pause(room, subscribe.find(room, "paused@lecteurs.example"), subscribe.Origin("link"))
     subscribe.remove(room, "left@lecteurs.example")
-    preferences.ask_for_address(room, subscribe.find(room, AMA), "ama@nouvelle.example", language="fr")
+    known, link = subscribe.find(room, AMA), subscribe.Origin("link", network="192.0.2.0/24")
+    preferences.ask_for_address(room, known, "ama@nouvelle.example", link, language="fr")
 
 
 def _paths(room: Newsroom) -> dict[str, str]:

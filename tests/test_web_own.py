@@ -9,7 +9,7 @@ import pytest
 
 from newsletter import preferences, subscribe
 from newsletter.links import Purpose
-from newsletter.model import LetterKind, Subscriber, SubscriberStatus
+from newsletter.model import LetterKind, Origin, Subscriber, SubscriberStatus
 from newsletter.newsroom import Newsroom
 from tests.browser import AMA, everything, reader, token, visit
 from tests.conftest import Clock
@@ -138,7 +138,9 @@ def test_an_address_on_the_list_gets_the_same_answer(room: Newsroom) -> None:
     answers = [client.post(f"{link}/address", data={"email": email}).text for email in ("kodjo@lecteurs.example", NEW)]
     assert without_letters(answers[0]) == without_letters(answers[1])
     subscribe.find(room, "kodjo@lecteurs.example")
-    preferences.ask_for_address(room, known, "kodjo@lecteurs.example", language="fr")
+    preferences.ask_for_address(
+        room, known, "kodjo@lecteurs.example", Origin("link", network="192.0.2.0/24"), language="fr"
+    )
     assert subscribe.find(room, AMA).id == known.id
 
 

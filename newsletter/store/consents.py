@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, insert, select
 
 from newsletter.model import Act, Consent, Origin
+from newsletter.store.dialect import upsert
 from newsletter.store.schema import consents, imports, subscribers, wordings
 
 BATCH = 1000
@@ -25,8 +26,8 @@ def record(connection: Connection, subscriber_ids: Iterable[int], act: Act, orig
 
 def keep_wording(connection: Connection, version: str, text: str, now: datetime) -> None:
     """Keep the words that somebody agrees to, once for each version."""
-    if not connection.execute(select(wordings.c.version).where(wordings.c.version == version)).first():
-        connection.execute(insert(wordings).values(version=version, text=text, first_used_at=now))
+    query = upsert(connection, wordings).values(version=version, text=text, first_used_at=now)
+    connection.execute(query.on_conflict_do_nothing(index_elements=["version"]))
 
 
 def wording(connection: Connection, version: str) -> str | None:

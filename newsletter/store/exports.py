@@ -35,7 +35,7 @@ def joined(connection: Connection, status: SubscriberStatus | None = None) -> It
         imports, imports.c.id == consents.c.import_id
     )
     acts = [consents.c.at, consents.c.act, consents.c.how, consents.c.page, consents.c.note, imports.c.file]
-    wanted = subscribers.c.status == status if status else subscribers.c.status != SubscriberStatus.FORGOTTEN
+    wanted = subscribers.c.status == status if status else subscribers.c.address != ""
     query = select(subscribers, *acts).select_from(tables).where(wanted).order_by(subscribers.c.id).limit(BATCH)
     after = 0
     while True:

@@ -198,7 +198,7 @@ def known(connection: Connection) -> int:
 
 
 def any_forgotten(connection: Connection) -> bool:
-    query = select(subscribers.c.id).where(subscribers.c.status == Status.FORGOTTEN).limit(1)
+    query = select(subscribers.c.id).where(subscribers.c.address == "", subscribers.c.key.like("hmac:%")).limit(1)
     return connection.execute(query).first() is not None
 
 

@@ -56,13 +56,17 @@ def count(
     *,
     address: str | None = None,
     network: str | None = None,
+    subscriber_id: int | None = None,
 ) -> int:
-    """How many letters of these kinds were asked for since; to one mailbox, or from one network, where named."""
+    """How many letters of these kinds were asked for since; to one mailbox, from one network, or by one reader, where
+    named."""
     query = select(func.count()).select_from(letters).where(letters.c.created_at > since, letters.c.kind.in_(kinds))
     if address is not None:
         query = query.where(letters.c.key == mailbox(address))
     if network is not None:
         query = query.where(letters.c.network == network)
+    if subscriber_id is not None:
+        query = query.where(letters.c.subscriber_id == subscriber_id)
     return connection.execute(query).scalar_one()
 
 

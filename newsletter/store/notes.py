@@ -5,19 +5,30 @@ from __future__ import annotations
 import secrets
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, delete, func, select
 
+from newsletter.store.dialect import upsert
 from newsletter.store.schema import notes, signing_keys
 
 
 def get(connection: Connection, name: str) -> str | None:
-    return connection.execute(select(notes.c.value).where(notes.c.name == name)).scalar()
+    return connection.execute(select(notes.c.value).where(notes.c.name == name)).scalar() or None
 
 
 def put(connection: Connection, name: str, value: str) -> None:
-    changed = connection.execute(update(notes).where(notes.c.name == name).values(value=value)).rowcount
-    if not changed:
-        connection.execute(insert(notes).values(name=name, value=value))
+    query = upsert(connection, notes).values(name=name, value=value)
+    connection.execute(query.on_conflict_do_update(index_elements=["name"], set_={"value": query.excluded.value}))
+
+
+def wait_for(connection: Connection, name: str) -> str | None:
+    """The value, with nobody else changing it before our transaction has ended; None where there is none yet.
+
+    On PostgreSQL others wait for the row, made where it is missing; SQLite has one writer anyway.
+    """
+    empty = upsert(connection, notes).values(name=name, value="")
+    connection.execute(empty.on_conflict_do_nothing(index_elements=["name"]))
+    query = select(notes.c.value).where(notes.c.name == name).with_for_update()
+    return connection.execute(query).scalar() or None
 
 
 def drop(connection: Connection, name: str) -> None:
@@ -39,13 +50,15 @@ def make_key(connection: Connection, now: datetime) -> int:
     """A new random signing key of 256 bits; returns its number."""
     highest = connection.execute(select(func.max(signing_keys.c.number))).scalar()
     number = 0 if highest is None else highest + 1
-    connection.execute(insert(signing_keys).values(number=number, secret=secrets.token_bytes(32), created_at=now))
+    query = upsert(connection, signing_keys).values(number=number, secret=secrets.token_bytes(32), created_at=now)
+    # Two who make the first key at once make one.
+    connection.execute(query.on_conflict_do_nothing(index_elements=["number"]))
     return number
 
 
 def secret(connection: Connection, name: str) -> bytes:
     """A secret of its own for one use, made on first use; it never changes."""
-    value = get(connection, name)
+    value = get(connection, name) or wait_for(connection, name)
     if value is None:
         value = secrets.token_hex(32)
         put(connection, name, value)
@@ -54,12 +67,12 @@ def secret(connection: Connection, name: str) -> bytes:
 
 def add_one(connection: Connection, name: str) -> None:
     """Count something."""
-    put(connection, name, str(int(get(connection, name) or 0) + 1))
+    put(connection, name, str(int(wait_for(connection, name) or 0) + 1))
 
 
 def take_turn(connection: Connection, name: str, now: datetime, every: timedelta) -> bool:
     """True for one of all who ask, once in every so long. Call it in a transaction that writes."""
-    if not is_due(connection, name, now, every):
+    if not _is_over(wait_for(connection, name), now, every):
         return False
     put(connection, name, now.isoformat())
     return True
@@ -67,5 +80,8 @@ def take_turn(connection: Connection, name: str, now: datetime, every: timedelta
 
 def is_due(connection: Connection, name: str, now: datetime, every: timedelta) -> bool:
     """Whether the last turn is so long ago; or to come, by a clock that was set back since."""
-    last = get(connection, name)
+    return _is_over(get(connection, name), now, every)
+
+
+def _is_over(last: str | None, now: datetime, every: timedelta) -> bool:
     return last is None or not timedelta(0) <= now - datetime.fromisoformat(last) < every

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, exists, func, insert, or_, select, update
 
-from newsletter.model import Subscriber, SubscriberStatus, Variant
+from newsletter.model import Act, Subscriber, SubscriberStatus, Variant
+from newsletter.store.dialect import upsert
 from newsletter.store.schema import address_changes, consents, deliveries, letters, subscribers
 
 Status = SubscriberStatus
@@ -41,8 +42,10 @@ def find(connection: Connection, key: str) -> Subscriber | None:
     return _subscriber(row) if row else None
 
 
-def by_id(connection: Connection, subscriber_id: int) -> Subscriber | None:
-    row = connection.execute(select(subscribers).where(subscribers.c.id == subscriber_id)).one_or_none()
+def by_id(connection: Connection, subscriber_id: int, *, locked: bool = False) -> Subscriber | None:
+    """`locked`: nobody else changes the row before our transaction has ended (SQLite has one writer anyway)."""
+    query = select(subscribers).where(subscribers.c.id == subscriber_id)
+    row = connection.execute(query.with_for_update() if locked else query).one_or_none()
     return _subscriber(row) if row else None
 
 
@@ -87,9 +90,15 @@ def readers(connection: Connection, now: datetime) -> int:
     return connection.execute(select(func.count()).select_from(subscribers).where(receiving(now))).scalar_one()
 
 
-def in_status_since(connection: Connection, status: SubscriberStatus, before: datetime, limit: int) -> list[int]:
-    """The ids of some who have been in a status since before that moment."""
-    here = subscribers.c.status == status, subscribers.c.since < before
+def in_status_since(
+    connection: Connection, status: SubscriberStatus, before: datetime, limit: int, *, asked_before: datetime
+) -> list[int]:
+    """The ids of some who have been in a status since before that moment, and have not signed up since `asked_before`:
+    who has holds a confirmation's link that is good."""
+    asked = exists().where(
+        consents.c.subscriber_id == subscribers.c.id, consents.c.act == Act.SIGNED_UP, consents.c.at >= asked_before
+    )
+    here = subscribers.c.status == status, subscribers.c.since < before, subscribers.c.address != "", ~asked
     return list(connection.scalars(select(subscribers.c.id).where(*here).limit(limit)))
 
 
@@ -99,7 +108,8 @@ def in_status_since(connection: Connection, status: SubscriberStatus, before: da
 def add(
     connection: Connection, people: Sequence[NewSubscriber], *, now: datetime, status: SubscriberStatus = Status.ACTIVE
 ) -> list[int]:
-    """Put on the list those whom it does not know in any status; returns their ids."""
+    """Put on the list those whom it does not know in any status; returns their ids. Somebody else may do the same at
+    the same time."""
     keys = [one.key for one in people]
     held = set(connection.scalars(select(subscribers.c.key).where(subscribers.c.key.in_(keys))))
     fresh = {
@@ -116,7 +126,8 @@ def add(
     }
     if not fresh:
         return []
-    return list(connection.scalars(insert(subscribers).returning(subscribers.c.id), list(fresh.values())))
+    query = upsert(connection, subscribers).on_conflict_do_nothing(index_elements=["key"]).returning(subscribers.c.id)
+    return list(connection.scalars(query, list(fresh.values())))
 
 
 def set_status(connection: Connection, subscriber_id: int, status: SubscriberStatus, now: datetime) -> bool:
@@ -139,16 +150,28 @@ def set_variant(connection: Connection, subscriber_id: int, variant: Variant) ->
 
 
 def drop(connection: Connection, subscriber_id: int) -> None:
-    """Take somebody off who never confirmed: nothing was ever sent to them but letters."""
+    """Take somebody off who never confirmed: nothing was ever sent to them but letters.
+
+    SQLite gives the number of the last row again when that row is gone, and links hold numbers: so the last row stays,
+    empty.
+    """
+    if subscriber_id == newest(connection):
+        forget(connection, subscriber_id, f"gone:{subscriber_id}", Status.FORGOTTEN, None)
+        connection.execute(consents.delete().where(consents.c.subscriber_id == subscriber_id))
+        return
     for table in (letters, consents, address_changes):
         connection.execute(table.delete().where(table.c.subscriber_id == subscriber_id))
     connection.execute(subscribers.delete().where(subscribers.c.id == subscriber_id))
 
 
-def forget(connection: Connection, subscriber_id: int, key: str, now: datetime) -> None:
+def forget(
+    connection: Connection, subscriber_id: int, key: str, status: SubscriberStatus, now: datetime | None
+) -> None:
     """Delete what is personal: the row stays, for the ledger's sums, and keeps `key`, by which the address is known
     again only to who has the secret."""
-    gone = {"address": "", "name": None, "key": key, "status": Status.FORGOTTEN, "since": now, "paused_until": None}
+    gone: dict[str, Any] = {"address": "", "name": None, "key": key, "status": status, "paused_until": None}
+    if now is not None:
+        gone["since"] = now
     connection.execute(update(subscribers).where(subscribers.c.id == subscriber_id).values(**gone))
     mails = update(deliveries).where(deliveries.c.subscriber_id == subscriber_id)
     connection.execute(mails.values(address="", reply=None))
@@ -156,6 +179,18 @@ def forget(connection: Connection, subscriber_id: int, key: str, now: datetime) 
     connection.execute(traces.values(network=None, page=None, note=None))
     for table in (letters, address_changes):
         connection.execute(table.delete().where(table.c.subscriber_id == subscriber_id))
+
+
+def name_again(connection: Connection, subscriber_id: int, one: NewSubscriber) -> None:
+    """Give a row without a person its address back."""
+    here = update(subscribers).where(subscribers.c.id == subscriber_id)
+    connection.execute(here.values(address=one.address, key=one.key))
+
+
+def leave_hash(connection: Connection, key: str, now: datetime) -> None:
+    """Keep what a forgotten address would leave, of an address that its owner has moved away from."""
+    values = {"address": "", "key": key, "status": Status.FORGOTTEN, "since": now, "created_at": now}
+    connection.execute(upsert(connection, subscribers).values(**values).on_conflict_do_nothing(index_elements=["key"]))
 
 
 def free_key(connection: Connection, key: str) -> None:
@@ -201,4 +236,5 @@ def _subscriber(row: Row[Any]) -> Subscriber:
         name=row.name,
         variant=Variant(row.variant),
         paused_until=row.paused_until,
+        created_at=row.created_at,
     )

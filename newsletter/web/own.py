@@ -19,7 +19,7 @@ from newsletter.web.paper import language, not_ours, origin, page, room, url, wo
 
 blueprint = Blueprint("own", __name__)
 
-LAST_EDITIONS = 10  # on the page; all of them are in the file
+LAST_EDITIONS = LAST_LETTERS = 10  # on the page; all of them are in the file
 LONGEST_ADDRESS = 320  # characters
 
 
@@ -77,7 +77,7 @@ def asked_address(token: str) -> Response:
         return not_ours("own-over.html")
     typed = request.form.get("email", "")[:LONGEST_ADDRESS]
     try:
-        preferences.ask_for_address(room(), known, typed, language=language())
+        preferences.ask_for_address(room(), known, typed, origin("link"), language=language())
     except BadData:
         wrong = words().say("That is no mail address we can write to: please look at it once more.")
         return _own_page(known, token, 400, typed=typed, problem=wrong)
@@ -133,7 +133,7 @@ def _in_words(data: dict[str, Any]) -> dict[str, Any]:
         "letters": [
             {"at": _moment(one["at"]), "kind": phrases.kind(say, LetterKind(one["kind"]))}
             | {"address": one["address"], "state": phrases.state(say, DeliveryState(one["state"]))}
-            for one in data["letters"]
+            for one in data["letters"][:LAST_LETTERS]
         ],
     }
 
