@@ -178,7 +178,7 @@ def send(room: Newsroom, day: date, *, regardless: bool = False, dry_run: bool =
     """
     started = room.clock()
     if not dry_run:
-        _send_letters(room)  # they go ahead of editions
+        _send_letters(room, watch)  # they go ahead of editions
     try:
         found = _rehearse(room, day, regardless) if dry_run else _send_locked(room, day, regardless, watch)
     except AlreadyRunning as error:
@@ -190,20 +190,20 @@ def send(room: Newsroom, day: date, *, regardless: bool = False, dry_run: bool =
     found = replace(found, seconds=round((room.clock() - started).total_seconds(), 1))
     if not dry_run:
         _tell(room, found, watch)
-        _tidy_up(room)
+        _tidy_up(room, watch)
     return found
 
 
-def _send_letters(room: Newsroom) -> None:
+def _send_letters(room: Newsroom, watch: Watch) -> None:
     """Trouble with the letters is no trouble of the edition: they wait for the next call."""
     try:
-        post.send_waiting(room)
+        post.send_waiting(room, lambda: watch.stop.asked)
     except NewsletterError as error:
         log.warning("letters wait: %s", error)
 
 
-def _tidy_up(room: Newsroom) -> None:
-    _send_letters(room)
+def _tidy_up(room: Newsroom, watch: Watch) -> None:
+    _send_letters(room, watch)
     try:
         tidy.once_a_day(room)
     except NewsletterError as error:

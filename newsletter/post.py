@@ -7,13 +7,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
 from newsletter import instance
 from newsletter import letters as wording
-from newsletter.deliver import REPORTED, pace, take_turn
+from newsletter.deliver import REPORTED, end_letters, pace, take_turn
 from newsletter.errors import AlreadyRunning, NewsletterError, NotSent, Unavailable
 from newsletter.mail import Line
 from newsletter.model import DeliveryState, Letter, LetterKind, Outcome, Phase, Verdict
@@ -34,6 +35,7 @@ PATIENCE = {
     LetterKind.NOTICE: timedelta(hours=12),
 }
 USUAL_PATIENCE = timedelta(days=3)
+SLICE = 1.0  # seconds between two questions for a turn: a stop is heard meanwhile
 
 
 def send_waiting(room: Newsroom, stopped: Callable[[], bool] = lambda: False) -> int:
@@ -48,10 +50,20 @@ def send_waiting(room: Newsroom, stopped: Callable[[], bool] = lambda: False) ->
     try:
         with letters_lock(room.engine):
             _recover(room)
-            with room.mailer.open() as line:
+            with room.mailer.open() as line, _ahead_of_editions(room):
                 return _send_all(room, line, _allowed(room), stopped)
     except AlreadyRunning:
         return 0
+
+
+@contextmanager
+def _ahead_of_editions(room: Newsroom) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        if room.config.delivery.rate is not None:
+            with write(room.engine) as connection:
+                end_letters(connection)
 
 
 def _allowed(room: Newsroom) -> tuple[LetterKind, ...]:
@@ -86,7 +98,7 @@ def _send_all(room: Newsroom, line: Line, kinds: tuple[LetterKind, ...], stopped
         if not claimed:
             return accepted
         for i, one in enumerate(claimed):
-            outcome = None if stopped() else _send(room, line, one)
+            outcome = _send(room, line, one, stopped)
             if outcome is not None and outcome.verdict not in (Verdict.LOST, Verdict.REFUSED):
                 accepted += outcome.verdict is Verdict.ACCEPTED
                 continue
@@ -98,7 +110,10 @@ def _send_all(room: Newsroom, line: Line, kinds: tuple[LetterKind, ...], stopped
     return accepted
 
 
-def _send(room: Newsroom, line: Line, one: Letter) -> Outcome:
+def _send(room: Newsroom, line: Line, one: Letter, stopped: Callable[[], bool]) -> Outcome | None:
+    """What came of it; None where we were stopped before it began."""
+    if stopped():
+        return None
     now = room.clock()
     if now - one.created_at > PATIENCE.get(one.kind, USUAL_PATIENCE):
         return _ended(room, one, State.REJECTED, f"expired: {one.reply or 'it could not leave in time'}")
@@ -109,7 +124,8 @@ def _send(room: Newsroom, line: Line, one: Letter) -> Outcome:
     if one.content is None:
         with write(room.engine) as connection:
             letters.freeze(connection, one.id, message.content)
-    _wait_for_turn(room)
+    if not _wait_for_turn(room, stopped):
+        return None
 
     def at_dot() -> None:
         with write(room.engine) as connection:
@@ -138,12 +154,15 @@ def _ended(room: Newsroom, one: Letter, state: DeliveryState, reply: str) -> Out
     return Outcome(Verdict.REJECTED, Phase.CONNECT, None, reply)
 
 
-def _wait_for_turn(room: Newsroom) -> None:
-    """Letters count towards `rate` as editions do."""
+def _wait_for_turn(room: Newsroom, stopped: Callable[[], bool]) -> bool:
+    """Letters count towards `rate` as editions do, and go first. False where we were stopped meanwhile."""
     rate = room.config.delivery.rate
     while rate is not None:
         with write(room.engine) as connection:
-            left = take_turn(connection, rate, room.clock())
+            left = take_turn(connection, rate, room.clock(), letter=True)
         if not left:
-            return
-        room.sleep(left)
+            return True
+        room.sleep(min(left, SLICE))
+        if stopped():
+            return False
+    return True

@@ -6,24 +6,26 @@ import itertools
 import mailbox
 import threading
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from email.header import decode_header, make_header
 from email.message import Message
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Engine
 
 from newsletter import daily, instance, letters, post, preferences, report, runner, subscribe, tidy
-from newsletter.deliver import Stop
+from newsletter.deliver import Stop, end_letters, ledger, take_turn
 from newsletter.dispatch import Watch
 from newsletter.errors import NotSent, Unavailable
 from newsletter.links import Purpose
 from newsletter.model import DeliveryState, Letter, LetterKind, Origin, Subscriber, SubscriberStatus, Variant
 from newsletter.newsroom import Newsroom
+from newsletter.settings import Rate
 from newsletter.store import consents, deliveries, editions, notes, subscribers
 from newsletter.store import letters as rows
 from newsletter.store.database import letters_lock, read, sending_lock, write
-from tests.conftest import Clock, TickingClock
+from tests.conftest import MORNING, Clock, TickingClock
 from tests.fakes import FakeMailer
 
 DAY = date(2026, 11, 23)
@@ -480,6 +482,69 @@ def test_letters_count_towards_the_rate(make_room: MakeRoom) -> None:
         sign_up(slow, f"{name}@lecteurs.example")
     assert post.send_waiting(slow) == 3
     assert all(later - earlier >= timedelta(seconds=29) for earlier, later in itertools.pairwise(times))
+    slow.engine.dispose()
+
+
+def test_letters_go_ahead_of_an_edition_that_uses_up_the_rate(make_room: MakeRoom, add_article: Add) -> None:
+    room = make_room('rate = "20/second"')
+    begin = datetime.now(UTC)
+    real = Newsroom(room.config, clock=lambda: MORNING + (datetime.now(UTC) - begin))
+    for n in range(30):
+        active(real, f"r{n}")
+    add_article("Le port rouvre")
+    newcomers = [f"nouveau{n}@lecteurs.example" for n in range(5)]
+    post_office = threading.Thread(target=post.send_waiting, args=(real,))
+
+    def five_sign_up(message: object) -> None:
+        if len(mailer.offered) == 5 and not post_office.ident:
+            for address in newcomers:
+                sign_up(real, address)
+            post_office.start()
+
+    mailer = real.__dict__["mailer"] = FakeMailer(meanwhile=five_sign_up)
+    daily.send(real, DAY, watch=Watch(Stop(real.clock)))
+    post_office.join()
+    assert len(mailer.offered) == 35
+    first = mailer.offered.index(newcomers[0])
+    assert mailer.offered[first : first + 5] == newcomers
+    assert first < 20
+    with read(real.engine) as connection:
+        assert notes.get(connection, ledger.LETTERS_FIRST) is None
+    real.engine.dispose()
+
+
+def test_a_turn_is_kept_for_a_letter_while_its_sender_lives(engine: Engine) -> None:
+    rate, now = Rate.parse("6/minute"), MORNING
+    assert rate is not None
+    with write(engine) as connection:
+        assert take_turn(connection, rate, now) == 0  # an edition's
+        assert take_turn(connection, rate, now, letter=True) == 10
+        later = now + timedelta(seconds=10)
+        take_turn(connection, rate, later - timedelta(seconds=1), letter=True)
+        assert take_turn(connection, rate, later) == 1  # the edition stands back
+        assert take_turn(connection, rate, later + timedelta(seconds=1), letter=True) == 0
+        after = later + timedelta(seconds=11)
+        assert take_turn(connection, rate, after) == 0  # nobody has asked for it in three seconds
+        take_turn(connection, rate, after + timedelta(seconds=9), letter=True)
+        end_letters(connection)
+        assert take_turn(connection, rate, after + timedelta(seconds=10)) == 0
+        take_turn(connection, rate, after, letter=True)
+        assert take_turn(connection, rate, after - timedelta(hours=1)) == 10  # by a clock set back, no turn is kept
+
+
+def test_a_letter_that_waits_for_its_turn_hears_a_stop(make_room: MakeRoom) -> None:
+    clock = Clock()
+    room = make_room('rate = "1/hour"')
+    slept: list[float] = []
+    slow = Newsroom(room.config, clock=clock, sleep=slept.append)
+    slow.__dict__["mailer"] = FakeMailer()
+    for name in ("ama", "kodjo"):
+        sign_up(slow, f"{name}@lecteurs.example")
+    assert post.send_waiting(slow, lambda: len(slept) > 2) == 1
+    assert slept == [1.0, 1.0, 1.0]
+    with read(slow.engine) as connection:
+        assert rows.waiting(connection)[0] == 1
+        assert notes.get(connection, ledger.LETTERS_FIRST) is None
     slow.engine.dispose()
 
 
