@@ -153,6 +153,7 @@ def test_a_paying_reader_and_one_who_does_not_pay_both_read() -> None:
         "Nom\tCourriel\r\nAmé\tama@lecteurs.example\r\nKodjo\tkodjo@lecteurs.example\r\n".encode("cp1252"),
         '"E-mail"\n"ama@lecteurs.example"\n\n"kodjo@lecteurs.example"'.encode("utf-16"),
         b"email\rama@lecteurs.example\rkodjo@lecteurs.example\r",
+        b"name|email\nAma|ama@lecteurs.example\n|kodjo@lecteurs.example\n",
         b"email\nAMA@lecteurs.example\nama@LECTEURS.example\nkodjo@lecteurs.example\nama@lecteurs.example\n",
         b"email\nama@lecteurs.example\0\npas une adresse\nkodjo@lecteurs.example\n",
     ],
@@ -172,6 +173,28 @@ def test_the_first_accent_may_stand_on_the_last_line(lite: Newsroom, folder: Pat
     assert names(lite)["ame@lecteurs.example"] == "Amé"
 
 
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+def test_a_row_in_another_encoding_fails_alone(lite: Newsroom, folder: Path, mark: bytes) -> None:
+    rows = ["ama@lecteurs.example,Amé,", "kodjo@lecteurs.example,Élom,", "efua@lecteurs.example,Éfùa,"]
+    data = "email,name,note\n" + "\n".join(rows) + "\n"
+    pasted = b"afi@lecteurs.example,Am\xe9,\nelom@lecteurs.example,,d\xe9j\xe0 lu\n"
+    found = import_text(lite, folder, mark + data.encode() + pasted)
+    assert found.bad == ["line 5: afi@lecteurs.example Am?: not written in UTF-8, as the rest of the file is"]
+    assert names(lite) == {
+        "ama@lecteurs.example": "Amé",
+        "kodjo@lecteurs.example": "Élom",
+        "efua@lecteurs.example": "Éfùa",
+        "elom@lecteurs.example": None,  # what is wrong stands where we do not read
+    }
+
+
+def test_a_byte_that_windows_does_not_know_spoils_its_row(lite: Newsroom, folder: Path) -> None:
+    rows = "email,name\nama@lecteurs.example,Amé\nkodjo@lecteurs.example,Élom\n".encode("cp1252")
+    found = import_text(lite, folder, rows + b"afi@lecteurs.example,A\x81\n")
+    assert (found.added, found.bad_count) == (2, 1)
+    assert names(lite)["ama@lecteurs.example"] == "Amé"
+
+
 @pytest.mark.parametrize("data", [b"", b"\n\n", b"nom,ville\nAma,Lom\xc3\xa9\n", b"ama@lecteurs.example,Ama\n"])
 def test_a_file_without_a_column_of_addresses_is_refused(lite: Newsroom, folder: Path, data: bytes) -> None:
     with pytest.raises(BadData, match="no column called email"):
@@ -181,9 +204,8 @@ def test_a_file_without_a_column_of_addresses_is_refused(lite: Newsroom, folder:
 @pytest.mark.parametrize(
     ("data", "said"),
     [
-        (b"email\n\x81\x8d\n", "neither UTF-8 nor Windows-1252"),
         (b"email\nama@lecteurs.example\n" + b"x" * (1 << 20), "line 3: longer"),
-        ("email\nama@x.example\n".encode("utf-16")[:-1], "neither UTF-8"),
+        ("email\nama@x.example\n".encode("utf-16")[:-1], "broken UTF-16"),
     ],
 )
 def test_a_broken_file_adds_nobody_and_says_where(room: Newsroom, folder: Path, data: bytes, said: str) -> None:

@@ -6,6 +6,7 @@ import http.client
 import mailbox
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -76,9 +77,9 @@ class House:
 
 @pytest.fixture
 def house(folder: Path, add_article: Callable[..., Path]) -> Iterator[House]:
-    socket, place = free_place()
+    free, place = free_place()
     port = str(urlsplit(place).port)
-    socket.close()
+    free.close()
     found = House(folder, place)
     command = [sys.executable, str(ROOT / "cli.py"), "serve", "--port", port]
     with (folder / "serve.log").open("w") as log:
@@ -222,3 +223,15 @@ def _lines(mail: Message) -> list[str]:
     payload = text.get_payload(decode=True)
     assert isinstance(payload, bytes)
     return payload.decode().splitlines()
+
+
+def test_who_holds_connections_open_keeps_nobody_out(house: House) -> None:
+    where = urlsplit(house.place)
+    idle = [socket.create_connection((where.hostname or "", where.port or 0)) for _ in range(150)]
+    for one in idle:
+        one.sendall(b"POST / HTTP/1.1\r\nHost: ")
+    connection = http.client.HTTPConnection(where.netloc, timeout=15)  # it takes a moment, or two minutes
+    connection.request("GET", "/")
+    assert connection.getresponse().status == 200
+    for one in (connection, *idle):
+        one.close()

@@ -24,6 +24,8 @@ from newsletter.commands import (
 )
 
 LONGEST_BODY = 64 * 1024  # bytes: what is longer is cut off before it is read
+MOST_CONNECTIONS = 800  # who only holds one open costs little, and must not keep others out
+IDLE_SECONDS = 30  # then such a connection is closed
 
 if TYPE_CHECKING:
     from newsletter.deliver import Stop
@@ -70,6 +72,10 @@ def _server(app: Any, host: str, port: int, threads: int) -> Any:
             ident=None,
             clear_untrusted_proxy_headers=False,  # we judge them ourselves, by web.trusted_proxies
             max_request_body_size=LONGEST_BODY,
+            connection_limit=MOST_CONNECTIONS,
+            channel_timeout=IDLE_SECONDS,
+            cleanup_interval=IDLE_SECONDS // 3,
+            asyncore_use_poll=True,  # select() knows no more than 1,024
         )
     except OSError as error:
         raise Unavailable(f"cannot listen on {host}:{port}: {error.strerror or error}") from None

@@ -20,7 +20,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection
 
 from newsletter.errors import BadData
-from newsletter.imports.rows import ListFile, look, rows
+from newsletter.imports.rows import ListFile, check_bytes, look, rows
 from newsletter.imports.usual import person
 from newsletter.newsroom import Newsroom
 from newsletter.store import imports as lists
@@ -36,7 +36,7 @@ Watch = Callable[[str, float, int], None]  # what is being done, which share of 
 
 
 # Within a cell, a line that has an address and a delimiter: very likely a reader of their own.
-SWALLOWED = re.compile(r"\n[^\n]*(?:@[^\n]*[,;\t]|[,;\t][^\n]*@)")
+SWALLOWED = re.compile(r"\n[^\n]*(?:@[^\n]*[,;\t|]|[,;\t|][^\n]*@)")
 
 
 class _Claim(NamedTuple):
@@ -133,6 +133,7 @@ def _usable(found: ListFile, result: Imported, told: int, at_byte: Callable[[int
             if problem:
                 raise BadData(problem)
             address, name = layout.person(cells)
+            check_bytes(found, f"{address} {name}")
             if last > first:
                 _check_lines(address, name, cells, last)
             one = person(address, name)

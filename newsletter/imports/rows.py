@@ -23,8 +23,14 @@ from newsletter.imports.usual import person
 SAMPLE = 1 << 16  # characters in which the first row must end
 LONGEST_LINE = 1 << 20
 LONGEST_ROW = 100  # lines: a note may have some
-DELIMITERS = ",;\t"
-SEPARATOR = re.compile(r'"?sep=([,;\t])"?\n', re.IGNORECASE)  # Excel's own first line
+DELIMITERS = ",;\t|"
+SEPARATOR = re.compile(r'"?sep=([,;\t|])"?\n', re.IGNORECASE)  # Excel's own first line
+NOT_ASCII = re.compile(r"[^\x00-\x7f]")
+BROKEN = re.compile(r"[\udc80-\udcff]")  # what "surrogateescape" makes of bytes that the encoding does not have
+
+
+ERRORS = {"utf-8-sig": "surrogateescape", "cp1252": "surrogateescape", "utf-16": "strict"}
+NAMES = {"utf-8-sig": "UTF-8", "cp1252": "Windows-1252"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,33 +54,36 @@ def look(path: Path) -> ListFile:
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
             encoding = _encoding(file)
-        with path.open(encoding=encoding) as text:
+        with path.open(encoding=encoding, errors=ERRORS[encoding]) as text:
             sample = text.read(SAMPLE).replace("\0", "")
     except OSError as error:
         raise BadData(f"{path}: {error.strerror}") from None
     except UnicodeDecodeError:
-        raise BadData(f"{path}: neither UTF-8 nor Windows-1252; save it as UTF-8") from None
+        raise BadData(f"{path}: broken UTF-16; save it as UTF-8") from None
     delimiter, heading, layout = _first_row(path, sample)
     return ListFile(path, path.stat().st_size, digest, encoding, delimiter, heading, layout)
 
 
 def _encoding(file: io.BufferedReader) -> str:
-    """The whole file is looked at: in a long list the first accent may stand on its last line."""
+    """What most of the file is written in: a row pasted in from elsewhere must not spoil all the others.
+
+    The whole file is looked at: in a long list the first accent may stand on its last line.
+    """
     file.seek(0)
-    if file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+    begin = file.read(3)
+    if begin[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
         return "utf-16"
-    for encoding in ("utf-8-sig", "cp1252"):
-        decoder = codecs.getincrementaldecoder(encoding)()
-        file.seek(0)
-        try:
-            for part in iter(lambda: file.read(SAMPLE), b""):
-                decoder.decode(part)
-            decoder.decode(b"", final=True)
-        except UnicodeDecodeError as error:
-            last = error
-        else:
-            return encoding
-    raise last
+    file.seek(0)
+    decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
+    accents = broken = 0
+    for part in iter(lambda: file.read(SAMPLE), b""):
+        text = decoder.decode(part)
+        if not text.isascii():
+            wrong = len(BROKEN.findall(text))
+            broken += wrong
+            accents += len(NOT_ASCII.findall(text)) - wrong
+    broken += len(decoder.decode(b"", final=True))
+    return "utf-8-sig" if begin == codecs.BOM_UTF8 or broken <= accents else "cp1252"
 
 
 def _first_row(path: Path, sample: str) -> tuple[str, int, Layout]:
@@ -108,6 +117,12 @@ def _is_address(cell: str) -> bool:
         return False
 
 
+def check_bytes(found: ListFile, cell: str) -> None:
+    """Raises BadData where the file's encoding does not hold in that cell."""
+    if not cell.isascii() and BROKEN.search(cell):
+        raise BadData(f"{BROKEN.sub('?', cell)}: not written in {NAMES[found.encoding]}, as the rest of the file is")
+
+
 class Row(NamedTuple):
     """One row, with the lines on which it begins and ends. A broken one has a `problem`, and no cells."""
 
@@ -123,7 +138,7 @@ def rows(found: ListFile, at_byte: Callable[[int], None]) -> Iterator[Row]:
     A row that is broken, as by a quotation mark that is not closed, is one line: what it would have swallowed is read
     for itself. Raises BadData where the file is no text.
     """
-    with found.path.open("rb") as raw, io.TextIOWrapper(raw, found.encoding) as text:
+    with found.path.open("rb") as raw, io.TextIOWrapper(raw, found.encoding, ERRORS[found.encoding]) as text:
         lines = _Lines(found.path, text)
         number = 0
         try:

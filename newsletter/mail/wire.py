@@ -83,7 +83,7 @@ class Wire:
                 # What it said before it hung up lies in the socket still, and is worth more than "broken pipe".
                 if self._last_words():
                     return False
-                raise Lost(_reason(error)) from None
+                raise Lost(_gone(error)) from None
             else:
                 self.written += taken
                 rest = rest[taken:]
@@ -122,7 +122,7 @@ class Wire:
         except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
             return False
         except OSError as error:
-            raise Lost(_reason(error)) from None
+            raise Lost(_gone(error)) from None
         if not data:
             raise Lost("closed the connection")
         self._replies.feed(data)
@@ -138,3 +138,9 @@ class Wire:
 
 def _reason(error: Exception) -> str:
     return getattr(error, "strerror", None) or str(error) or type(error).__name__
+
+
+def _gone(error: OSError) -> str:
+    """What the relay did, as its name goes before it."""
+    hung_up = isinstance(error, (ConnectionResetError, BrokenPipeError))
+    return f"{'closed the connection' if hung_up else 'is out of reach'}: {_reason(error)}"
