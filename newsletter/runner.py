@@ -37,6 +37,8 @@ def run(room: Newsroom, stop: Stop) -> None:
     _loop(stop, lambda: do_what_is_due(room, stop), threading.Event())
     room.stirred.set()
     post_office.join()
+    with write(room.engine) as connection:
+        notes.drop(connection, ALIVE)  # another runner says so anew in a second
 
 
 def _loop(stop: Stop, work: Callable[[], object], stirred: threading.Event) -> None:
@@ -58,6 +60,7 @@ def _loop(stop: Stop, work: Callable[[], object], stirred: threading.Event) -> N
 
 def send_letters(room: Newsroom, stop: Stop) -> int:
     """What waits to go to one person: letters, and the latest edition to newcomers. Returns how many letters left."""
+    _take_turn(room, ALIVE, PULSE)  # here too: an edition may keep the other thread for hours
     sent = post.send_waiting(room, lambda: stop.asked)
     instance.check(room)
     dispatch.deliver_to_newcomers(room, Watch(stop))

@@ -20,7 +20,7 @@ from newsletter.mail.addresses import normalise
 from newsletter.model import DAILY, Act, Consent, LetterKind, Origin, Subscriber, SubscriberStatus
 from newsletter.newsroom import Newsroom
 from newsletter.store import consents, deliveries, editions, letters, notes, subscribers
-from newsletter.store.database import read, write
+from newsletter.store.database import read, wipe, write
 from newsletter.store.subscribers import NewSubscriber
 
 Status = SubscriberStatus
@@ -245,6 +245,7 @@ def forget(room: Newsroom, known: Subscriber, origin: Origin, *, dry_run: bool =
         if found and not found.gone:
             forget_one(connection, found, now)
             consents.record(connection, [known.id], Act.FORGOTTEN, Origin(origin.how), now)
+    wipe(room.engine)
 
 
 def forget_one(connection: Connection, known: Subscriber, now: datetime) -> None:

@@ -12,7 +12,7 @@ from newsletter.model import Act, Origin, SubscriberStatus
 from newsletter.newsroom import Newsroom
 from newsletter.preferences import NEW_ADDRESS_WITHIN
 from newsletter.store import consents, deliveries, letters, notes, subscribers
-from newsletter.store.database import write
+from newsletter.store.database import wipe, write
 from newsletter.subscribe import CONFIRM_WITHIN, forget_one
 
 Status = SubscriberStatus
@@ -32,12 +32,14 @@ class Tidied:
 def tidy(room: Newsroom, *, dry_run: bool = False) -> Tidied:
     """Delete and forget what is over its time."""
     keep = room.config.retention
-    return Tidied(
+    done = Tidied(
         unconfirmed=_all(room, lambda c: _drop_unconfirmed(room, c, keep.unconfirmed), dry_run),
         departed=_all(room, lambda c: _forget_departed(room, c, keep.departed), dry_run) if keep.departed else 0,
         letters=_all(room, lambda c: letters.purge(c, room.clock() - timedelta(days=keep.letters), BATCH), dry_run),
         deliveries=_all(room, lambda c: _purge_ledger(room, c, keep.ledger), dry_run) if keep.ledger else 0,
     )
+    wipe(room.engine)
+    return done
 
 
 def once_a_day(room: Newsroom) -> Tidied | None:

@@ -266,3 +266,17 @@ def test_letters_of_a_stranger_are_counted_by_kind(room: Newsroom) -> None:
     assert set(subscribe.COUNTED) == {LetterKind.CONFIRM, LetterKind.KNOWN, LetterKind.NEW_ADDRESS}
     sign_up(room, AMA)
     assert post.send_waiting(room) == 1
+
+
+def test_nothing_of_who_is_forgotten_lies_in_the_files(room: Newsroom, folder: Path) -> None:
+    known = active(room, "personne-a-oublier@lecteurs.example")
+    active(room, AMA)
+
+    def found() -> set[str]:
+        return {file.name for file in folder.glob("subscribers.db*") if b"personne-a-oublier" in file.read_bytes()}
+
+    assert found()
+    subscribe.forget(room, known, PAGE)
+    assert found() == set()
+    with read(room.engine):  # somebody is reading, so the log stays: being forgotten does not wait for them
+        subscribe.forget(room, subscribe.find(room, AMA), PAGE)

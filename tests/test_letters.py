@@ -576,6 +576,15 @@ def test_the_runner_leaves_editions_to_cron(waiting: Newsroom, add_article: Add,
         assert editions.get(connection, DAY, "daily") is None
 
 
+def test_a_runner_gives_signs_of_life_until_it_ends(room: Newsroom, clock: Clock) -> None:
+    stop = Stop(clock)
+    runner.send_letters(room, stop)  # by the thread of letters, while an edition keeps the other busy
+    assert report.runner_lives(room)
+    stop.ask()
+    runner.run(room, stop)
+    assert not report.runner_lives(room)
+
+
 def test_a_runner_sends_the_edition_when_it_is_due_and_once(
     make_room: MakeRoom, add_article: Add, clock: Clock
 ) -> None:
