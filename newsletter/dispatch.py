@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -26,6 +27,8 @@ from newsletter.newsroom import Newsroom
 from newsletter.report import Report
 from newsletter.store import articles, deliveries, editions, subscribers
 from newsletter.store.database import newcomers_lock, read, write
+
+log = logging.getLogger(__name__)
 
 Status = EditionStatus
 CHUNK = 5_000  # subscribers planned in one transaction: 25 ms on SQLite, 42 at the worst (measured 2026-11)
@@ -162,8 +165,10 @@ def deliver_edition(room: Newsroom, edition: Edition, watch: Watch, *, patient: 
         edition = editions.by_id(connection, edition.id)
         watch.begun(report.of_edition(connection, edition))
     run = _run(room, edition, watch, since=edition.started_at or room.clock(), patient=patient)
-    too_late = recover(run)
-    return _conclude(room, edition, deliver(run), too_late)
+    found = recover(run)
+    for remark in found.remarks:
+        log.warning("%s may or may not have the edition of %s", remark, edition.day)
+    return _conclude(room, edition, deliver(run), found.too_late)
 
 
 def deliver_to_newcomers(room: Newsroom, watch: Watch) -> None:
@@ -191,7 +196,7 @@ def _run(room: Newsroom, edition: Edition, watch: Watch, *, since: datetime, pat
         frozen = editions.wires_of(connection, edition.id)
     table = room.config.delivery
     return Run(
-        ledger=Ledger(room.engine, edition.id, room.clock),
+        ledger=Ledger(room.engine, edition.id, room.clock, room.journals),
         mailer=room.mailer,
         wires={variant: WireTemplate.loads(wire) for variant, wire in frozen.items()},
         signer=room.signer,

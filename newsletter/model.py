@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 # --- Articles -------------------------------------------------------------------------------------
 
@@ -332,6 +333,18 @@ class Delivery:
     at: datetime | None = None  # of the last change
 
 
+class Entry(NamedTuple):
+    """What became of one attempt, as the journal and the ledger keep it."""
+
+    delivery_id: int
+    state: DeliveryState
+    at: datetime
+    code: int | None = None
+    reply: str = ""
+    next_attempt: datetime | None = None
+    attempted: bool = True
+
+
 class Phase(StrEnum):
     """How far a message had come when something was said, or when the line went dead."""
 
@@ -370,3 +383,4 @@ class Message:
     content: bytes = field(repr=False)
     name: str = ""  # stable over retries; an outbox names its file by it
     utf8: bool = False  # an address needs SMTPUTF8 (RFC 6531)
+    plain: bool = False  # ASCII, no line begins with a dot, and the last has its end: nobody needs to look

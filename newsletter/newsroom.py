@@ -70,6 +70,13 @@ class Newsroom:
         database.upgrade(engine)
         return engine
 
+    @property
+    def journals(self) -> Path:
+        """The folder of the runs' journals: beside a SQLite database, else beside newsletter.toml."""
+        url = self.config.database_url
+        beside = Path(url.removeprefix("sqlite:///")).parent if url.startswith("sqlite:///") else self.config.folder
+        return beside / ".newsletter-runs"
+
     @cached_property
     def words(self) -> Words:
         return self.words_in(self.config.newsletter.language)

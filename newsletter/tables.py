@@ -248,6 +248,7 @@ class DeliveryTable(Table):
     retry_for_hours: float = Field(default=12, gt=0, le=120)
     return_path: Annotated[str, AfterValidator(_return_path)] = "plain"
     on_uncertain: Literal["resend", "hold"] = "resend"
+    claim_size: int = Field(default=500, ge=1, le=10_000)
 
 
 class SignUpTable(Table):

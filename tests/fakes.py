@@ -6,11 +6,14 @@ It passes the same contract as the real ones (test_mailers.py).
 from __future__ import annotations
 
 import threading
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable
+from functools import partial
 from types import TracebackType
 from typing import Self
 
+from newsletter.mail import Offer, Supply
 from newsletter.model import Message, Outcome, Phase, Verdict
 
 ANSWERS = {
@@ -45,9 +48,13 @@ class FakeMailer:
         self.repeats_safely = repeats_safely
         self.received: dict[str, list[bytes]] = defaultdict(list)  # what reached the other side, by recipient
         self.offered: list[str] = []  # every recipient ever offered, in turn
+        self.together: list[int] = []  # how many were under way at once, for each
 
     def open(self) -> FakeLine:
         return FakeLine(self)
+
+    def lines(self, count: int) -> FakeLines:
+        return FakeLines(self, count)
 
     def answer(self, message: Message, at_dot: Callable[[], None]) -> Outcome:
         self._meanwhile(message)
@@ -61,6 +68,33 @@ class FakeMailer:
             with self._lock:
                 self.received[message.recipient].append(message.content)
         return ANSWERS[word]
+
+
+class FakeLines:
+    """Begins as many messages at once as there are lines, and then answers them one by one."""
+
+    def __init__(self, mailer: FakeMailer, count: int) -> None:
+        self._mailer = mailer
+        self._count = count
+
+    def run(self, supply: Supply) -> None:
+        while True:
+            offers: list[Offer] = []
+            while len(offers) < self._count and (offer := supply.take()) is not None:
+                offers.append(offer)
+            for offer in offers:
+                self._mailer.together.append(len(offers))
+                supply.ended(offer, self._mailer.answer(offer.message, partial(_note, supply, offer)))
+                supply.note([])
+            if not offers:
+                pause = supply.rest()
+                if pause is None:
+                    return
+                time.sleep(pause)
+
+
+def _note(supply: Supply, offer: Offer) -> None:
+    supply.note([offer])
 
 
 class FakeLine:

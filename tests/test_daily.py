@@ -6,7 +6,7 @@ import json
 import mailbox
 import threading
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from email.header import decode_header, make_header
 from email.message import Message
 from pathlib import Path
@@ -22,7 +22,7 @@ from newsletter.model import EditionStatus, Outcome
 from newsletter.model import Message as MailerMessage
 from newsletter.newsroom import Newsroom
 from newsletter.report import Report
-from newsletter.store import deliveries, editions, subscribers
+from newsletter.store import deliveries, editions, runs, subscribers
 from newsletter.store.database import read, sending_lock, write
 from newsletter.store.subscribers import NewSubscriber
 from tests.conftest import Clock, TickingClock
@@ -636,9 +636,10 @@ def test_the_run_that_finishes_the_day_s_edition_tells_of_it(slow: Newsroom) -> 
 def test_every_delivery_ends_with_a_reason(ready: Newsroom) -> None:  # R11
     readers(ready, "yao", "zita")
     script = {"ama": ["never"], "kodjo": ["doubt", "doubt"], "efua": ["later", "ok"], "yao": ["lost", "ok"]}
-    mailer = FakeMailer(script, meanwhile=lambda message: ready.clock.move(seconds=40))  # type: ignore[attr-defined]
-    ready.__dict__["mailer"] = mailer
-    found = send(ready)
+    ticking = Newsroom(ready.config, clock=TickingClock())
+    ticking.__dict__["mailer"] = FakeMailer(script)
+    found = send(ticking)
+    ticking.engine.dispose()
     assert found.status == "sent"
     assert (found.accepted, found.rejected, found.uncertain, found.skipped) == (3, 1, 1, 0)
     assert found.accepted + found.rejected + found.uncertain + found.skipped == found.audience
@@ -811,7 +812,9 @@ def test_the_figures_of_a_running_edition_add_up(ready: Newsroom) -> None:
     with write(ready.engine) as connection:
         editions.move(connection, edition.id, [EditionStatus.DRAFT], EditionStatus.SENDING, started_at=ready.clock())
         editions.change(connection, edition.id, audience=deliveries.plan(connection, edition.id, ready.clock()))
-        deliveries.claim(connection, edition.id, ready.clock() + timedelta(0), 1)
+        deliveries.claim(
+            connection, edition.id, runs.begin(connection, edition.id, "here", ready.clock()), ready.clock(), 1
+        )
     found = report.of_day(ready, DAY)
     assert (found.status, found.pending, found.audience) == ("sending", 3, 3)
 

@@ -21,8 +21,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from newsletter.errors import ConfigError
+from newsletter.mail.exchange import stuff
 from newsletter.mail.replies import BadReply, Replies, Reply
-from newsletter.mail.smtp import Relay, stuff
+from newsletter.mail.smtp import Relay
 from newsletter.mail.wire import Wire
 from newsletter.model import Message, Outcome, Phase, Verdict
 from newsletter.settings import Via
@@ -183,7 +184,7 @@ def test_no_address_makes_a_second_command(recipient: str) -> None:  # W10
         for one in (Message("lettre@journal.example", recipient, CONTENT), Message(recipient, "a@b.example", CONTENT)):
             outcome = line.send(one, lambda: None)
             assert (outcome.verdict, outcome.code) == (Verdict.REJECTED, None)
-    assert server.commands == []
+    assert server.commands == ["ehlo journal.example", "QUIT"]
 
 
 # --- Each phase, each failure ----------------------------------------------------------------------

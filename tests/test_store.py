@@ -20,13 +20,26 @@ from newsletter.model import (
     Choice,
     DeliveryState,
     EditionStatus,
+    Entry,
     Harvest,
     Picture,
     SubscriberStatus,
     Validators,
 )
-from newsletter.store import articles, consents, database, deliveries, editions, migrations, notes, sources, subscribers
+from newsletter.store import (
+    articles,
+    consents,
+    database,
+    deliveries,
+    editions,
+    migrations,
+    notes,
+    runs,
+    sources,
+    subscribers,
+)
 from newsletter.store.database import backup, read, sending_lock, write
+from newsletter.store.departures import Departures
 from newsletter.store.schema import metadata
 from newsletter.store.subscribers import NewSubscriber
 
@@ -320,37 +333,81 @@ def test_the_audience_is_frozen_once_each(engine: Engine) -> None:  # R12
 def test_a_delivery_s_life(engine: Engine) -> None:
     people(engine, "ama", "kodjo", "efua")
     edition_id = an_edition(engine)
+    later = NOW + timedelta(minutes=1)
     with write(engine) as connection:
-        first, second, third = deliveries.claim(connection, edition_id, NOW, 10)
-        assert deliveries.claim(connection, edition_id, NOW, 10) == []
-        deliveries.at_dot(connection, first.id, NOW, NOW)
-        assert [one.id for one in deliveries.in_doubt(connection, edition_id)] == [first.id]
-        deliveries.record(connection, first.id, State.ACCEPTED, now=NOW, code=250, reply="2.0.0 Ok: queued as A1")
-        later = NOW + timedelta(minutes=1)
-        deliveries.record(
-            connection, second.id, State.DEFERRED, now=NOW, code=450, first_attempt=NOW, next_attempt=later
-        )
+        run = runs.begin(connection, edition_id, "here", NOW)
+        first, second, third = deliveries.claim(connection, edition_id, run, NOW, 10)
+        assert deliveries.claim(connection, edition_id, run, NOW, 10) == []
+        put_off = Entry(second.id, State.DEFERRED, NOW, 450, "450 plus tard", later)
+        deliveries.record(connection, run, [Entry(first.id, State.ACCEPTED, NOW, 250, "2.0.0 Ok: A1"), put_off])
         assert deliveries.next_attempt(connection, edition_id) == later
-        assert deliveries.claim(connection, edition_id, NOW, 10) == []
-        assert deliveries.release(connection, edition_id) == 1
-        again = deliveries.claim(connection, edition_id, later, 10)
-        assert [(one.id, one.attempts, one.first_attempt) for one in again] == [
-            (second.id, 1, NOW),
-            (third.id, 0, None),
-        ]
+        assert deliveries.claim_deferred(connection, edition_id, run, NOW, 10) == []
+        assert runs.left_claims(connection, edition_id) == [(run, "here")]
+        assert [one.id for one in deliveries.claimed_by(connection, edition_id, run)] == [third.id]
+        deliveries.give_back(connection, [third.id], NOW)
+        assert runs.left_claims(connection, edition_id) == []
+        another = runs.begin(connection, edition_id, "here", later)
+        [again] = deliveries.claim(connection, edition_id, another, later, 10)
+        assert (again.id, again.attempts, again.first_attempt) == (third.id, 0, later)
+        [again] = deliveries.claim_deferred(connection, edition_id, another, later, 10)
+        assert (again.id, again.attempts, again.first_attempt) == (second.id, 1, NOW)
+
+
+def test_what_another_run_has_claimed_is_not_recorded(engine: Engine) -> None:
+    people(engine, "ama")
+    edition_id = an_edition(engine)
+    with write(engine) as connection:
+        old, new = (runs.begin(connection, edition_id, "here", NOW) for _ in range(2))
+        [one] = deliveries.claim(connection, edition_id, old, NOW, 10)
+        deliveries.give_back(connection, [one.id], NOW)
+        deliveries.claim(connection, edition_id, new, NOW, 10)
+        deliveries.record(connection, old, [Entry(one.id, State.REJECTED, NOW)])
+        assert [one.state for one in deliveries.claimed_by(connection, edition_id, new)] == [State.CLAIMED]
+
+
+def test_claims_go_on_behind_what_was_claimed(engine: Engine) -> None:
+    people(engine, *"abcdef")
+    edition_id = an_edition(engine)
+    with write(engine) as connection:
+        run = runs.begin(connection, edition_id, "here", NOW)
+        first = deliveries.claim(connection, edition_id, run, NOW, 4)
+        deliveries.give_back(connection, [first[0].id], NOW)
+        rest = deliveries.claim(connection, edition_id, run, NOW, 4, after=first[-1].id)
+        assert [one.id for one in rest] == [5, 6]
+        assert [one.id for one in deliveries.claim(connection, edition_id, run, NOW, 4)] == [first[0].id]
+
+
+def test_who_has_left_is_found_among_what_a_run_has_claimed(engine: Engine) -> None:
+    people(engine, "ama", "kodjo")
+    edition_id = an_edition(engine)
+    with write(engine) as connection:
+        run = runs.begin(connection, edition_id, "here", NOW)
+        first, second = deliveries.claim(connection, edition_id, run, NOW, 4)
+        subscribers.set_status(connection, first.subscriber_id, SubscriberStatus.UNSUBSCRIBED, NOW)
+        assert deliveries.departed(connection, edition_id, run, NOW) == {first.subscriber_id}
+    with Departures(engine, lambda: NOW) as departures:
+        stay = [departures.stay(one.subscriber_id, edition_id, run) for one in (first, second)]
+        assert stay == [False, True]
+        with write(engine) as connection:
+            subscribers.pause(connection, second.subscriber_id, NOW + timedelta(days=1))
+        departures.claimed()
+        assert not departures.stay(second.subscriber_id, edition_id, run)
+    with Departures(engine, lambda: NOW + timedelta(days=2)) as departures:
+        assert departures.stay(second.subscriber_id, edition_id, run)
 
 
 def test_a_doubt_is_repeated_once_in_its_life(engine: Engine) -> None:
     people(engine, "ama")
     edition_id = an_edition(engine)
     with write(engine) as connection:
-        [one] = deliveries.claim(connection, edition_id, NOW, 10)
-        deliveries.record(connection, one.id, State.UNCERTAIN, now=NOW)
+        run = runs.begin(connection, edition_id, "here", NOW)
+        [one] = deliveries.claim(connection, edition_id, run, NOW, 10)
+        deliveries.record(connection, run, [Entry(one.id, State.UNCERTAIN, NOW)])
         assert deliveries.doubtful(connection, edition_id) == 1
-        [again] = deliveries.claim_doubtful(connection, edition_id, NOW, 10)
+        [again] = deliveries.claim_doubtful(connection, edition_id, run, NOW, 10)
         assert again.repeated
-        deliveries.record(connection, one.id, State.UNCERTAIN, now=NOW)
-        assert deliveries.claim_doubtful(connection, edition_id, NOW, 10) == []
+        deliveries.doubt(connection, [one.id], "", NOW)
+        assert deliveries.claim_doubtful(connection, edition_id, run, NOW, 10) == []
         assert deliveries.doubtful(connection, edition_id) == 0
 
 
@@ -358,8 +415,11 @@ def test_what_has_run_out_of_time_is_rejected_with_the_last_reply(engine: Engine
     people(engine, "ama", "kodjo")
     edition_id = an_edition(engine)
     with write(engine) as connection:
-        first, second = deliveries.claim(connection, edition_id, NOW, 10)
-        deliveries.record(connection, first.id, State.DEFERRED, now=NOW, reply="450 plus tard", next_attempt=NOW)
+        run = runs.begin(connection, edition_id, "here", NOW)
+        first, second = deliveries.claim(connection, edition_id, run, NOW, 10)
+        deliveries.record(
+            connection, run, [Entry(first.id, State.DEFERRED, NOW, reply="450 plus tard", next_attempt=NOW)]
+        )
         deliveries.give_back(connection, [second.id], NOW)
         assert deliveries.expire(connection, edition_id, "expired", NOW, untried=False) == 1
         assert deliveries.expire(connection, edition_id, "expired", NOW, untried=True) == 1

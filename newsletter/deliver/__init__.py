@@ -3,15 +3,28 @@
 In come an edition whose audience and wire template are frozen, the ledger and a mailer; out comes how the run ended.
 What may not be in this room: rendering, picking, a decision whether to send at all.
 
-The ledger is written at three moments of a message, each a transaction of its own, none open while we talk to the
-relay: when it is claimed, right before its final dot, and when the relay has answered. So a run may die anywhere:
+No transaction is open while we talk to the relay. A delivery is claimed in the database, many at a time; what is about
+to be sent, and what was answered, stands in the run's journal at once, and in the database within a tenth of a second.
+So a run may die anywhere:
 
-    claimed, no dot       nothing was offered: the next run takes it up as if nothing had been
-    the dot on its way    in doubt: `on_uncertain` decides (an outbox never leaves a doubt)
+    claimed, not begun    nothing was offered: the next run takes it up as if nothing had been
+    about to be sent      in doubt: `on_uncertain` decides (an outbox never leaves a doubt)
     answered              never offered again, or again only when its time has come
 """
 
 from newsletter.deliver.ledger import Ledger, end_letters, take_turn
-from newsletter.deliver.run import REPORTED, Ending, Run, Stop, deliver, recover
+from newsletter.deliver.run import Ending, Recovered, Run, Stop, deliver, recover
+from newsletter.deliver.supply import REPORTED
 
-__all__ = ["REPORTED", "Ending", "Ledger", "Run", "Stop", "deliver", "end_letters", "recover", "take_turn"]
+__all__ = [
+    "REPORTED",
+    "Ending",
+    "Ledger",
+    "Recovered",
+    "Run",
+    "Stop",
+    "deliver",
+    "end_letters",
+    "recover",
+    "take_turn",
+]

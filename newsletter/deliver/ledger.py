@@ -1,123 +1,208 @@
-"""The ledger of one edition, as a run sees it: each step a short transaction. Safe to share between threads."""
+"""The ledger of one edition, as a run sees it: the rows in the database, and the journal before them.
+
+What became of a message stands in the journal at once, and is folded into the database at most a tenth of a second
+later, many at a time, in short transactions.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from sqlalchemy import Connection, Engine
 
-from newsletter.deliver import pace
-from newsletter.model import Delivery, DeliveryState
+from newsletter.deliver import journal, pace
+from newsletter.deliver.journal import Journal
+from newsletter.model import Delivery, DeliveryState, Entry
 from newsletter.settings import Rate
-from newsletter.store import deliveries, notes, subscribers
+from newsletter.store import deliveries, notes, runs
 from newsletter.store.database import read, write
+from newsletter.store.departures import Departures
+
+State = DeliveryState
 
 NEXT_TURN = "next_turn"  # the note that keeps `rate` across restarts
 LETTERS_FIRST = "letters_first"  # the note that says until when turns are kept for letters
 KEPT = timedelta(seconds=3)  # how long a turn is kept for one whose sender has not asked again
+FOLD = 0.1  # seconds after which what the journal holds stands in the database at the latest
 
 
 class Ledger:
-    """One edition's rows. `clock` gives aware UTC times."""
+    """One edition's rows, in the hands of one run; for one thread. `clock` gives aware UTC times, `folder` holds the
+    journals. Close it: without an exception, when nothing is on its way."""
 
-    def __init__(self, engine: Engine, edition_id: int, clock: Callable[[], datetime]) -> None:
+    def __init__(self, engine: Engine, edition_id: int, clock: Callable[[], datetime], folder: Path) -> None:
         self._engine = engine
         self._edition = edition_id
         self._clock = clock
+        self._folder = folder
+        self._open = ExitStack()
+        self._entries: list[Entry] = []  # in the journal, and not yet in the database
+        self._fold_at = float("inf")
+        self._after = 0  # the delivery behind which to claim on
+        self._run = 0
+        self._journal: Journal | None = None
+        self._departures: Departures | None = None
 
-    @contextmanager
-    def _writing(self) -> Iterator[Connection]:
+    def _begin(self) -> Journal:
+        """A run has a number, and a journal, as soon as it takes something into its hands."""
+        if self._journal is None:
+            with write(self._engine) as connection:
+                self._run = runs.begin(connection, self._edition, journal.here() or "unknown", self._clock())
+            self._departures = self._open.enter_context(Departures(self._engine, self._clock))
+            self._journal = Journal(self._folder, self._run)
+        return self._journal
+
+    def close(self, *, done: bool) -> None:
+        """`done`: nothing is on its way, and all that was claimed has ended or was given back. Otherwise the journal
+        stays, for who comes after."""
+        with self._open:
+            if done:
+                self.fold()
+            if self._journal is not None:
+                self._journal.close(done=done)
+                self._journal = None
+
+    # --- What dead runs left
+
+    def recover(self, repeats_safely: bool) -> list[str]:
+        """Put in order what dead runs left. What had ended is recorded; what they were sending is in doubt, unless
+        sending it again cannot repeat it; the rest is to be sent. Returns what there is to tell about it.
+
+        Where a run's journal does not count (another machine, another boot), all it had claimed is in doubt.
+        """
         with write(self._engine) as connection:
-            yield connection
+            claims = runs.left_claims(connection, self._edition)
+            told = [self._recover(connection, one, repeats_safely) for one in claims]
+        for one in claims:
+            if one.run_id is not None:
+                journal.forget(self._folder, one.run_id)
+        return [text for text in told if text]
 
-    # Taking hold
+    def _recover(self, connection: Connection, claims: runs.Claims, repeats_safely: bool) -> str:
+        run_id, place = claims
+        told = journal.read(self._folder, run_id, place) if run_id is not None else journal.Told([], set())
+        if told is not None:
+            deliveries.record(connection, run_id, told.ended)
+        left = deliveries.claimed_by(connection, self._edition, run_id)
+        doubts = left if told is None else [one for one in left if one.id in told.sending]
+        self._doubt(connection, [one.id for one in doubts], repeats_safely)
+        doubtful = {one.id for one in doubts}
+        deliveries.give_back(connection, [one.id for one in left if one.id not in doubtful], self._clock())
+        if told is None and doubts:
+            return f"run {run_id} died on another machine, or with this one: all {len(doubts)} that it had claimed"
+        return f"run {run_id} died: {len(doubts)} that it was sending" if doubts else ""
 
-    def release(self) -> int:
-        with self._writing() as connection:
-            return deliveries.release(connection, self._edition)
+    def _doubt(self, connection: Connection, ids: list[int], repeats_safely: bool) -> None:
+        if repeats_safely:
+            deliveries.give_back(connection, ids, self._clock())
+        else:
+            said = "the run ended before the relay's reply was recorded"
+            deliveries.doubt(connection, ids, said, self._clock())
 
-    def in_doubt(self) -> list[Delivery]:
-        with read(self._engine) as connection:
-            return deliveries.in_doubt(connection, self._edition)
+    # --- Taking hold
 
     def claim(self, limit: int, *, doubtful: bool = False) -> list[Delivery]:
-        take = deliveries.claim_doubtful if doubtful else deliveries.claim
-        with self._writing() as connection:
-            return take(connection, self._edition, self._clock(), limit)
+        """Take up to `limit`: those to be sent, and then those put off that are due; or those in doubt."""
+        self._begin()
+        now = self._clock()
+        with write(self._engine) as connection:
+            self._fold(connection)
+            where = connection, self._edition, self._run, now, limit
+            if doubtful:
+                found = deliveries.claim_doubtful(*where)
+            else:
+                found = deliveries.claim(*where, after=self._after)
+                if not found and self._after:  # what was given back meanwhile
+                    found = deliveries.claim(*where)
+                self._after = found[-1].id if found else 0
+                found = found or deliveries.claim_deferred(*where)
+        if self._departures:
+            self._departures.claimed()
+        self._begin().folded()
+        return found
 
-    # One message
+    def give_back(self, ids: Iterable[int]) -> None:
+        ids = list(ids)
+        if ids:
+            with write(self._engine) as connection:
+                self._fold(connection)
+                deliveries.give_back(connection, ids, self._clock())
+            self._after = 0
+
+    # --- One message
 
     def wants_it(self, delivery: Delivery) -> bool:
         """Consent, read again right before the message begins."""
-        with read(self._engine) as connection:
-            return subscribers.receives(connection, delivery.subscriber_id, self._clock())
+        return self._departures is None or self._departures.stay(delivery.subscriber_id, self._edition, self._run)
 
-    def at_dot(self, delivery: Delivery, first_attempt: datetime) -> None:
-        with self._writing() as connection:
-            deliveries.at_dot(connection, delivery.id, first_attempt, self._clock())
+    def sending(self, ids: Iterable[int]) -> None:
+        """These are about to be written. From here on that, and what was recorded before, survives our death."""
+        journal = self._begin()
+        for delivery_id in ids:
+            journal.sending(delivery_id)
+        journal.flush()
 
-    def give_back(self, ids: Iterable[int]) -> None:
-        with self._writing() as connection:
-            deliveries.give_back(connection, list(ids), self._clock())
+    def record(self, entry: Entry) -> None:
+        """What became of one that this run has claimed. It stands in the journal with the next `sending`."""
+        self._begin().ended(entry)
+        if not self._entries:
+            self._fold_at = time.monotonic() + FOLD
+        self._entries.append(entry)
 
-    def skip(self, delivery: Delivery) -> DeliveryState:
-        """The reader has left; what is in doubt stays so."""
-        state = DeliveryState.UNCERTAIN if delivery.repeated else DeliveryState.SKIPPED
-        reply = "left before it was repeated" if delivery.repeated else "left before the message had begun"
-        self.record(delivery, state, reply=reply, attempted=False)
-        return state
+    def fold_when_due(self) -> float:
+        """Returns in how many seconds to ask again."""
+        left = self._fold_at - time.monotonic()
+        if left <= 0:
+            self.fold()
+        return left if left > 0 else FOLD
 
-    def record(
-        self,
-        delivery: Delivery,
-        state: DeliveryState,
-        *,
-        code: int | None = None,
-        reply: str = "",
-        first_attempt: datetime | None = None,
-        next_attempt: datetime | None = None,
-        attempted: bool = True,
-    ) -> None:
-        with self._writing() as connection:
-            deliveries.record(
-                connection,
-                delivery.id,
-                state,
-                now=self._clock(),
-                code=code,
-                reply=reply,
-                first_attempt=first_attempt,
-                next_attempt=next_attempt,
-                attempted=attempted,
-            )
+    def fold(self) -> None:
+        """Take what is recorded into the database."""
+        if self._entries:
+            with write(self._engine) as connection:
+                self._fold(connection)
+            self._begin().folded()
 
-    # The whole edition
+    def _fold(self, connection: Connection) -> None:
+        if self._entries:
+            self._begin().flush()
+            deliveries.record(connection, self._run, self._entries)
+            self._entries.clear()
+            self._fold_at = float("inf")
+
+    # --- The whole edition, with all that is recorded
 
     def counts(self) -> dict[DeliveryState, int]:
+        self.fold()
         with read(self._engine) as connection:
             return deliveries.counts(connection, self._edition)
 
     def all_ended(self, doubts_are_repeated: bool) -> bool:
         """Whether there is nothing left to send; a doubt is left while it may be repeated."""
+        self.fold()
         with read(self._engine) as connection:
             counts = deliveries.counts(connection, self._edition)
             doubts = deliveries.doubtful(connection, self._edition) if doubts_are_repeated else 0
         return not doubts and all(state.ended for state, n in counts.items() if n)
 
     def next_attempt(self) -> datetime | None:
+        self.fold()
         with read(self._engine) as connection:
             return deliveries.next_attempt(connection, self._edition)
 
     def expire(self, reason: str, *, untried: bool) -> int:
-        with self._writing() as connection:
+        with write(self._engine) as connection:
+            self._fold(connection)
             return deliveries.expire(connection, self._edition, reason, self._clock(), untried=untried)
 
-    # The rate, which all editions and letters share
+    # --- The rate, which all editions and letters share
 
     def take_turn(self, rate: Rate) -> float:
-        with self._writing() as connection:
+        with write(self._engine) as connection:
             return take_turn(connection, rate, self._clock())
 
 

@@ -14,7 +14,11 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Protocol, Self
 
+from newsletter.mail.exchange import Offer
+from newsletter.mail.supply import Supply
 from newsletter.model import Message, Outcome
+
+__all__ = ["Line", "Lines", "Mailer", "Offer", "Supply"]
 
 
 class Line(Protocol):
@@ -48,4 +52,17 @@ class Mailer(Protocol):
 
     def open(self) -> Line:
         """A new line. Touches nothing yet."""
+        ...
+
+    def lines(self, count: int) -> Lines:
+        """At most so many lines at once, for an edition. Touches nothing yet."""
+        ...
+
+
+class Lines(Protocol):
+    """A way out for many messages."""
+
+    def run(self, supply: Supply) -> None:
+        """Offer what the supply hands out, until it says that it is over; tell it what became of each. Raises what the
+        supply raises: then no message is complete over there that was not noted."""
         ...

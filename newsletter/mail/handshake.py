@@ -41,8 +41,6 @@ class Session:
 
     wire: Wire
     features: frozenset[str]  # what the server offers, in lower case
-    carried: int = 0  # messages offered on it
-    unfinished: bool = False  # a transaction was begun and refused: RSET before the next
 
 
 def dial(

@@ -16,6 +16,7 @@ from typing import Self
 from urllib.parse import quote
 
 from newsletter.mail.headers import one_line
+from newsletter.mail.supply import OneByOne
 from newsletter.model import Message, Outcome, Phase, Verdict
 
 FOLDERS = ("tmp", "new", "cur")
@@ -33,6 +34,10 @@ class Outbox:
     def open(self) -> OutboxLine:
         """A new line. It makes the folders when there is something to send."""
         return OutboxLine(self._path, self._clock)
+
+    def lines(self, count: int) -> OneByOne:
+        """One, however many are wanted: a disk writes one file at a time."""
+        return OneByOne(self.open())
 
 
 class OutboxLine:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from newsletter.mail.headers import one_line
 
@@ -22,8 +22,7 @@ class BadReply(Lost):
     """What came is no SMTP reply: from here on nobody knows what answers what."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(NamedTuple):
     """One reply. `raw` holds its lines without their codes, in the server's own bytes."""
 
     code: int
@@ -42,6 +41,8 @@ class Reply:
 
 def readable(raw: bytes) -> str:
     """A server's words for a person: UTF-8 where they are that, else Latin-1 (RFC 5321 allows ASCII only)."""
+    if len(raw) <= LONGEST and raw.isascii() and (text := raw.decode()).isprintable():
+        return text.strip()  # as nearly all are
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError:
@@ -71,6 +72,16 @@ class Replies:
         self.ready()
         reply, self._whole = self._whole, None
         return reply
+
+    def taken(self) -> tuple[list[Reply], BadReply | None]:
+        """All the whole replies that are here, and what is wrong behind them."""
+        found: list[Reply] = []
+        try:
+            while (reply := self.take()) is not None:
+                found.append(reply)
+        except BadReply as error:
+            return found, error
+        return found, None
 
     @property
     def pending(self) -> bool:

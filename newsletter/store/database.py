@@ -22,7 +22,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from newsletter.errors import AlreadyRunning, DatabaseError
 
-HEAD = "0002"  # the newest migration: known here, so that a start costs one SELECT and no Alembic
+HEAD = "0003"  # the newest migration: known here, so that a start costs one SELECT and no Alembic
 BUSY_SECONDS = 60  # how long a writer waits for another
 LOOK = 0.001  # seconds between two looks while it waits
 

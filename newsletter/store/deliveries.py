@@ -6,13 +6,29 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, insert, literal, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    and_,
+    bindparam,
+    case,
+    delete,
+    func,
+    insert,
+    literal,
+    not_,
+    select,
+    update,
+)
 
-from newsletter.model import ENDED, FROZEN, Delivery, DeliveryState, Edition, Variant
+from newsletter.model import ENDED, FROZEN, Delivery, DeliveryState, Edition, Entry, Variant
 from newsletter.store.schema import deliveries, editions, subscribers, wires
 from newsletter.store.subscribers import receiving
 
 State = DeliveryState
+Claimed = list[Delivery]
+TAKEN = [column for column in deliveries.c if column.name != "next_attempt"]
 
 
 def plan(
@@ -70,82 +86,107 @@ def audience(connection: Connection, edition_id: int) -> int:
 # --- A run takes hold ----------------------------------------------------------------------------
 
 
-def release(connection: Connection, edition_id: int) -> int:
-    """Give back what a dead run had claimed and not begun. Only for who holds the sending lock."""
-    claimed = _of(edition_id, State.CLAIMED)
-    doubts = _set(connection, and_(claimed, deliveries.c.repeated), state=State.UNCERTAIN, repeated=False)
-    return doubts + _set(connection, claimed, state=State.PENDING)
+def claim(
+    connection: Connection, edition_id: int, run_id: int, now: datetime, limit: int, *, after: int = 0
+) -> Claimed:
+    """Take up to `limit` deliveries that are to be sent, those behind the one with the id `after`, in their order."""
+    return _claim(connection, and_(_of(edition_id, State.PENDING), deliveries.c.id > after), run_id, now, limit)
 
 
-def in_doubt(connection: Connection, edition_id: int) -> list[Delivery]:
-    """Those whose final dot a dead run had on its way. Only for who holds the sending lock."""
-    return _all(connection, _of(edition_id, State.SENDING))
+def claim_deferred(connection: Connection, edition_id: int, run_id: int, now: datetime, limit: int) -> Claimed:
+    """Take up to `limit` of those put off that are due."""
+    due = and_(_of(edition_id, State.DEFERRED), deliveries.c.next_attempt <= now)
+    return _claim(connection, due, run_id, now, limit)
 
 
-def claim(connection: Connection, edition_id: int, now: datetime, limit: int) -> list[Delivery]:
-    """Take up to `limit` deliveries that are due: first those never tried, then those put off."""
-    due = or_(
-        deliveries.c.state == State.PENDING,
-        and_(deliveries.c.state == State.DEFERRED, deliveries.c.next_attempt <= now),
-    )
-    return _claim(connection, and_(deliveries.c.edition_id == edition_id, due), now, limit)
-
-
-def claim_doubtful(connection: Connection, edition_id: int, now: datetime, limit: int) -> list[Delivery]:
+def claim_doubtful(connection: Connection, edition_id: int, run_id: int, now: datetime, limit: int) -> Claimed:
     """Take uncertain deliveries to send them once more: each at most once in its life, flagged from here on."""
     once = and_(_of(edition_id, State.UNCERTAIN), ~deliveries.c.repeated)
-    return _claim(connection, once, now, limit, repeated=True)
+    return _claim(connection, once, run_id, now, limit, repeated=True)
 
 
 def _claim(
-    connection: Connection, which: ColumnElement[bool], now: datetime, limit: int, **values: Any
-) -> list[Delivery]:
-    first = deliveries.c.attempts == 0
-    ids = connection.scalars(
-        select(deliveries.c.id).where(which).order_by(first.desc(), deliveries.c.id).limit(limit)
-    ).all()
-    if not ids:
-        return []
-    _set(connection, deliveries.c.id.in_(ids), state=State.CLAIMED, at=now, **values)
-    return _all(connection, deliveries.c.id.in_(ids))
+    connection: Connection, which: ColumnElement[bool], run_id: int, now: datetime, limit: int, **values: Any
+) -> Claimed:
+    ids = select(deliveries.c.id).where(which).order_by(deliveries.c.id).limit(limit).scalar_subquery()
+    # The Date of its message is fixed before anything of it can leave: so a repeat is the same, whatever we forget.
+    begun = func.coalesce(deliveries.c.first_attempt, literal(now.replace(microsecond=0), deliveries.c.at.type))
+    query = update(deliveries).where(deliveries.c.id.in_(ids))
+    query = query.values(state=State.CLAIMED, run_id=run_id, at=now, first_attempt=begun, **values)
+    return [_delivery(row) for row in sorted(connection.execute(query.returning(*TAKEN)), key=lambda row: row.id)]
 
 
-# --- One message ----------------------------------------------------------------------------------
+def claimed_by(connection: Connection, edition_id: int, run_id: int | None) -> Claimed:
+    """What a dead run has left claimed. Only for who holds the sending lock."""
+    return _all(connection, and_(_of(edition_id, State.CLAIMED), deliveries.c.run_id.is_not_distinct_from(run_id)))
 
 
-def at_dot(connection: Connection, delivery_id: int, first_attempt: datetime, now: datetime) -> None:
-    """The final dot is about to be written. Committed before it is."""
-    _set(connection, deliveries.c.id == delivery_id, state=State.SENDING, first_attempt=first_attempt, at=now)
+def departed(connection: Connection, edition_id: int, run_id: int, now: datetime) -> set[int]:
+    """The subscribers among those that a run has claimed who receive nothing any more."""
+    query = (
+        select(deliveries.c.subscriber_id)
+        .join(subscribers, subscribers.c.id == deliveries.c.subscriber_id)
+        .where(_of(edition_id, State.CLAIMED), deliveries.c.run_id == run_id, not_(receiving(now)))
+    )
+    return set(connection.scalars(query))
+
+
+# --- What became of them ---------------------------------------------------------------------------
 
 
 def give_back(connection: Connection, ids: Sequence[int], now: datetime) -> None:
     """To be sent as before: nothing was offered to the relay, or the line died before the dot, or the relay refused
     everybody alike. No attempt is counted, or not one more. What was to be repeated after a doubt is in doubt again."""
     here = deliveries.c.id.in_(ids)
-    _set(connection, and_(here, ~deliveries.c.repeated), state=State.PENDING, at=now)
+    first = case((deliveries.c.attempts > 0, deliveries.c.first_attempt))
+    _set(connection, and_(here, ~deliveries.c.repeated), state=State.PENDING, at=now, first_attempt=first)
     _set(connection, and_(here, deliveries.c.repeated), state=State.UNCERTAIN, repeated=False, at=now)
 
 
-def record(
-    connection: Connection,
-    delivery_id: int,
-    state: DeliveryState,
-    *,
-    now: datetime,
-    code: int | None = None,
-    reply: str = "",
-    first_attempt: datetime | None = None,
-    next_attempt: datetime | None = None,
-    attempted: bool = True,
-) -> None:
-    """What became of it, with the relay's own words: they hold its queue id."""
-    values: dict[str, Any] = {"state": state, "code": code, "reply": reply, "at": now, "next_attempt": next_attempt}
-    if attempted:
-        values["attempts"] = deliveries.c.attempts + 1
-        values["first_attempt"] = func.coalesce(
-            deliveries.c.first_attempt, literal(first_attempt, deliveries.c.at.type)
-        )
-    _set(connection, deliveries.c.id == delivery_id, **values)
+def doubt(connection: Connection, ids: Sequence[int], reply: str, now: datetime) -> None:
+    """Nobody knows whether they have arrived."""
+    values: dict[str, Any] = {"state": State.UNCERTAIN, "code": None, "reply": reply, "at": now, "next_attempt": None}
+    _set(connection, deliveries.c.id.in_(ids), **values, attempts=deliveries.c.attempts + 1)
+
+
+def record(connection: Connection, run_id: int | None, entries: Sequence[Entry]) -> None:
+    """What became of deliveries that a run has claimed, with the relay's own words: they hold its queue id.
+
+    What is not in that run's hands any more stays as it is: somebody has decided about it since.
+    """
+    if entries:
+        connection.execute(RECORD, [_values(entry, run_id) for entry in entries])
+
+
+def _values(entry: Entry, run_id: int | None) -> dict[str, Any]:
+    return {
+        "which": entry.delivery_id,
+        "run": run_id,
+        "state": entry.state.value,
+        "code": entry.code,
+        "reply": entry.reply,
+        "at": entry.at,
+        "next_attempt": entry.next_attempt,
+        "more": int(entry.attempted),
+    }
+
+
+RECORD = (
+    update(deliveries)
+    .where(
+        deliveries.c.id == bindparam("which"),
+        deliveries.c.state == State.CLAIMED,
+        deliveries.c.run_id.is_not_distinct_from(bindparam("run")),
+    )
+    .values(
+        state=bindparam("state"),
+        code=bindparam("code"),
+        reply=bindparam("reply"),
+        at=bindparam("at"),
+        next_attempt=bindparam("next_attempt"),
+        attempts=deliveries.c.attempts + bindparam("more"),
+    )
+)
 
 
 # --- The whole edition ----------------------------------------------------------------------------

@@ -260,6 +260,28 @@ letters = Table(
     sqlite_autoincrement=True,
 )
 
+# Each time somebody set about sending an edition. Its number is also its journal's.
+runs = Table(
+    "runs",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("edition_id", Id, ForeignKey("editions.id"), nullable=False),
+    Column("place", String(120), nullable=False),  # the machine, and its boot
+    Column("began_at", Instant, nullable=False),
+    Index(None, "edition_id"),
+    sqlite_autoincrement=True,
+)
+
+# Who may do what one alone does, on PostgreSQL: good until its time is over, and only with the newest fence.
+leases = Table(
+    "leases",
+    metadata,
+    Column("name", String(40), primary_key=True),
+    Column("fence", Id, nullable=False),
+    Column("holder", Text, nullable=False),
+    Column("until", Instant, nullable=False),
+)
+
 # The ledger.
 deliveries = Table(
     "deliveries",
@@ -278,6 +300,7 @@ deliveries = Table(
     Column("code", Integer),
     Column("reply", Text),
     Column("at", Instant, nullable=False),
+    Column("run_id", Id),  # which run claimed it last
     UniqueConstraint("edition_id", "subscriber_id"),
     Index(None, "edition_id", "state", "id"),
     Index(None, "subscriber_id"),

@@ -1,0 +1,180 @@
+"""The journal of a run: what is about to be sent, and what became of it, in a file that survives our death at once.
+
+A line is written before a message's bytes are, and one when the relay has answered; `fold` takes them into the
+database a little later, many at a time. The file is not synced: it outlives a killed process, not a power cut. So it
+counts only on the machine, and in the boot, that wrote it, and elsewhere every claim that was not folded is in doubt.
+
+    newsletter-journal 1 7 d41d…/3f2a…      the run, and its place
+    > 1234                                  about to be sent
+    < 1234 accepted 250 1764050400123 - 1 2.0.0 queued as 4XyZ
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterable
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import NamedTuple
+
+from newsletter.errors import DatabaseError
+from newsletter.model import DeliveryState, Entry
+
+HEAD = "newsletter-journal 1"
+LARGE = 4 << 20  # bytes, after which the file is begun anew
+MACHINE_ID = Path("/etc/machine-id")
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MILLISECOND = timedelta(milliseconds=1)
+
+
+class Told(NamedTuple):
+    """What a journal tells of a run that died."""
+
+    ended: list[Entry]
+    sending: set[int]  # about to be sent, and nothing is known since
+
+
+def here() -> str | None:
+    """This machine in this boot; None where the system does not tell."""
+    try:
+        return f"{MACHINE_ID.read_text().strip()}/{BOOT_ID.read_text().strip()}"
+    except OSError:
+        return None
+
+
+def path_of(folder: Path, run_id: int) -> Path:
+    return folder / f"run-{run_id}.journal"
+
+
+class Journal:
+    """The journal of run `run_id`, a new file in `folder`. Raises DatabaseError where it cannot be written."""
+
+    def __init__(self, folder: Path, run_id: int) -> None:
+        self._path = path_of(folder, run_id)
+        self._head = f"{HEAD} {run_id} {here() or '-'}\n".encode()
+        self._sending: dict[int, None] = {}  # by id, in the order in which they were begun
+        self._lines: list[str] = []
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._file = self._begin(self._path)
+        except OSError as error:
+            raise _full(self._path, error) from error
+
+    def _begin(self, path: Path) -> int:
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_TRUNC, 0o600)
+        lines = self._head + b"".join(b"> %d\n" % delivery_id for delivery_id in self._sending)
+        self._size = len(lines)
+        _write(file, lines)
+        return file
+
+    def sending(self, delivery_id: int) -> None:
+        """To be written by the next `flush`, as is all else."""
+        self._sending[delivery_id] = None
+        self._lines.append(f"> {delivery_id}\n")
+
+    def ended(self, entry: Entry) -> None:
+        """What became of one."""
+        self._sending.pop(entry.delivery_id, None)
+        self._lines.append(_line(entry))
+
+    def flush(self) -> None:
+        """From here on it survives our death. Raises DatabaseError: then nothing more may be sent."""
+        if not self._lines:
+            return
+        lines = "".join(self._lines).encode()
+        self._lines.clear()
+        self._size += len(lines)
+        try:
+            _write(self._file, lines)
+        except OSError as error:
+            raise _full(self._path, error) from error
+
+    def folded(self) -> None:
+        """All that ended is in the database: a file that has grown large is begun anew."""
+        if self._size < LARGE:
+            return
+        new = self._path.with_suffix(".new")
+        try:
+            file = self._begin(new)
+            new.replace(self._path)
+        except OSError as error:
+            raise _full(self._path, error) from error
+        os.close(self._file)
+        self._file = file
+
+    def close(self, *, done: bool) -> None:
+        """With `done` all of it is in the database, and the file goes."""
+        os.close(self._file)
+        if done:
+            self._path.unlink(missing_ok=True)
+
+
+def read(folder: Path, run_id: int, place: str | None) -> Told | None:
+    """What a dead run has left in its journal; None where there is none that counts here and now."""
+    if place is None or place != here():
+        return None
+    try:
+        lines = path_of(folder, run_id).read_bytes().split(b"\n")[:-1]  # behind the last line's end: torn, or nothing
+    except OSError:
+        return None
+    if not lines or lines[0].decode("ascii", "replace") != f"{HEAD} {run_id} {place}":
+        return None
+    return _told(lines[1:])
+
+
+def _told(lines: Iterable[bytes]) -> Told:
+    told = Told([], set())
+    for line in lines:
+        if line.startswith(b"> "):
+            told.sending.add(int(line[2:]))
+        else:
+            entry = _entry(line.decode())
+            told.ended.append(entry)
+            told.sending.discard(entry.delivery_id)
+    return told
+
+
+def forget(folder: Path, run_id: int) -> None:
+    """A dead run's journal, once it is in the database."""
+    with suppress(OSError):
+        path_of(folder, run_id).unlink(missing_ok=True)
+
+
+def _line(entry: Entry) -> str:
+    code = "-" if entry.code is None else entry.code
+    times = f"{_number(entry.at)} {_number(entry.next_attempt)}"
+    reply = entry.reply.replace("\n", " ")
+    return f"< {entry.delivery_id} {entry.state} {code} {times} {entry.attempted:d} {reply}\n"
+
+
+def _entry(line: str) -> Entry:
+    _, number, state, code, at, following, attempted, reply = line.split(" ", 7)
+    return Entry(
+        int(number),
+        DeliveryState(state),
+        _moment(at) or EPOCH,
+        None if code == "-" else int(code),
+        reply,
+        _moment(following),
+        attempted == "1",
+    )
+
+
+def _number(moment: datetime | None) -> str:
+    return "-" if moment is None else str((moment - EPOCH) // MILLISECOND)
+
+
+def _moment(number: str) -> datetime | None:
+    return None if number == "-" else EPOCH + int(number) * MILLISECOND
+
+
+def _write(file: int, data: bytes) -> None:
+    if os.write(file, data) != len(data):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def _full(path: Path, error: OSError) -> DatabaseError:
+    return DatabaseError(f"the run's journal {path}: {error.strerror}: nothing more is sent before it can be written")

@@ -1,0 +1,254 @@
+"""Who gets the edition next, and what became of each: between the ledger and the lines. Called by one thread."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, NamedTuple
+
+from newsletter.deliver import pace
+from newsletter.deliver.judge import End, Judge
+from newsletter.errors import BadData
+from newsletter.mail import Offer
+from newsletter.model import Delivery, DeliveryState, Entry, Message, Outcome, Variant, Verdict
+
+if TYPE_CHECKING:
+    from newsletter.deliver.run import Run
+
+State = DeliveryState
+
+FIRST_CLAIM = 25
+A_WHILE = timedelta(seconds=2)
+LATEST = timedelta(days=3)  # after its time, an edition is no news to anybody
+REPORTED = {
+    Verdict.ACCEPTED: State.ACCEPTED,
+    Verdict.REJECTED: State.REJECTED,
+    Verdict.UNCERTAIN: State.UNCERTAIN,
+}
+
+
+class Turn(NamedTuple):
+    """A delivery that is being sent."""
+
+    delivery: Delivery
+    troubles: int  # that there were when it was begun
+
+
+class Supply:
+    """Hands out an edition's deliveries, and takes back what became of them; see `mail.Supply`."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._ledger = run.ledger
+        self._ready: deque[Delivery] = deque()
+        self._busy = 0  # deliveries that were taken, and have not ended
+        self._judge = Judge()
+        self._pause = timedelta(0)  # we leave the relay alone for that long, since then
+        self._paused_at = run.clock()
+        self._opening = True  # what a dead run left in doubt goes first
+        self._claim = min(FIRST_CLAIM, run.rules.claim_size)
+        self._claimed_at = run.clock()
+        self._rest = 0.0
+        self.end: End | None = None
+
+    @property
+    def last_reply(self) -> str:
+        return self._judge.last_reply
+
+    def close(self) -> End:
+        """Give back what was claimed and not begun; nothing may be on its way."""
+        self._give_back_ready()
+        self._ledger.give_back(self._judge.relays_fault)
+        end = self.end or End.DONE
+        if end is End.STOPPED and self._ledger.all_ended(self._repeats_doubts()):
+            return End.DONE  # told to stop when the last message was under way already
+        return end
+
+    # --- What the lines ask
+
+    def take(self) -> Offer | None:
+        """The next delivery whose turn has come."""
+        while not self._stopped() and not self._resting() and (self._ready or self._refill()):
+            if not self._has_turn():
+                return None
+            offer = self._made(self._ready.popleft())
+            if offer is not None:
+                self._busy += 1
+                return offer
+        return None
+
+    def wanted(self, offer: Offer) -> bool:
+        return not self._stopped() and self._ledger.wants_it(offer.of.delivery)
+
+    def note(self, offers: Sequence[Offer]) -> float:
+        self._ledger.sending([offer.of.delivery.id for offer in offers])
+        return self._ledger.fold_when_due()
+
+    def untouched(self, offer: Offer) -> None:
+        self._busy -= 1
+        self._ready.appendleft(offer.of.delivery)
+
+    def rest(self) -> float | None:
+        """Seconds, looking at the stop meanwhile; None when the run is over."""
+        if self.end is None and not self._stopped() and not self._rest and not self._ready:
+            self._over()
+        seconds, self._rest = self._rest, 0.0
+        if self.end is not None:
+            return None
+        return max(0.001, min(seconds, self._run.glance, self._run.stop.seconds_left()))
+
+    def wake_by(self, wake: Callable[[], None]) -> None:
+        """Nobody stirs us: what is sealed elsewhere does, see `Sealing`."""
+
+    # --- What is next
+
+    def _made(self, delivery: Delivery) -> Offer | None:
+        """The message, where it is still to be sent."""
+        ledger = self._ledger
+        if not ledger.wants_it(delivery):
+            self._skip(delivery)
+            return None
+        try:
+            message = self._message(delivery)
+        except BadData as error:
+            self._never_begun(delivery, State.REJECTED, str(error))
+            return None
+        self._run.still_ours()
+        return Offer(message, Turn(delivery, self._judge.troubles))
+
+    def _message(self, delivery: Delivery) -> Message:
+        run = self._run
+        wire = run.wires.get(delivery.variant) or run.wires[Variant.FULL]
+        return wire.splice(
+            run.signer,
+            delivery=delivery.id,
+            subscriber=delivery.subscriber_id,
+            address=delivery.address,
+            date=delivery.first_attempt or self._run.clock(),
+        )
+
+    def _skip(self, delivery: Delivery) -> None:
+        """The reader has left; what is in doubt stays so."""
+        state = State.UNCERTAIN if delivery.repeated else State.SKIPPED
+        reply = "left before it was repeated" if delivery.repeated else "left before the message had begun"
+        self._never_begun(delivery, state, reply)
+
+    def _resting(self) -> bool:
+        """The relay is in trouble, or puts us off: left alone for a while, then asked by one line at a time."""
+        if not self._judge.troubles:
+            return False
+        if self._busy:
+            return True
+        left = pace.left(self._pause, self._paused_at, self._run.clock())
+        if left:
+            self._rest = left
+        elif self._expired():
+            self._give_back_ready()
+            expire(self._run)
+        return bool(left)
+
+    def _expired(self) -> bool:
+        return self._run.clock() >= self._run.until
+
+    def _refill(self) -> bool:
+        """Claim more: what an earlier run left in doubt, then what is due, then what fell into doubt in this one."""
+        again, limit = self._repeats_doubts(), self._claim_size()
+        claimed: list[Delivery] = []
+        if self._opening and again:
+            claimed = self._ledger.claim(limit, doubtful=True)
+        self._opening = bool(claimed)
+        claimed = claimed or self._ledger.claim(limit)
+        if not claimed and again and not self._busy:
+            claimed = self._ledger.claim(limit, doubtful=True)
+        self._ready.extend(claimed)
+        return bool(claimed)
+
+    def _claim_size(self) -> int:
+        """As many as are sent within a few seconds: what is claimed is in doubt after a power cut."""
+        now, most = self._run.clock(), self._run.rules.claim_size
+        fast = now - self._claimed_at < A_WHILE
+        self._claim = max(1, min(self._claim * 2 if fast else self._claim // 2, most))
+        self._claimed_at = now
+        return self._claim
+
+    def _repeats_doubts(self) -> bool:
+        return self._run.rules.on_uncertain == "resend" and not self._expired()
+
+    def _give_back_ready(self) -> None:
+        self._ledger.give_back([delivery.id for delivery in self._ready])
+        self._ready.clear()
+
+    def _over(self) -> None:
+        """Nothing to hand out, and nothing on its way: wait for what falls due, or see that all has ended."""
+        counts = self._ledger.counts()
+        if not counts[State.PENDING] and not counts[State.DEFERRED]:
+            self.end = End.DONE
+        elif self._expired():
+            expire(self._run)
+        elif not self._run.patient:
+            self.end = End.WAITING
+        else:
+            now = self._run.clock()
+            due = min(self._ledger.next_attempt() or now + timedelta(seconds=1), self._run.until)
+            self._rest = (due - now).total_seconds()
+
+    def _has_turn(self) -> bool:
+        """Hold the rate."""
+        rate = self._run.rules.rate
+        if rate is None:
+            return True
+        self._rest = self._ledger.take_turn(rate)
+        return not self._rest
+
+    def _stopped(self) -> bool:
+        if self.end is None and self._run.stop.asked:
+            self.end = End.STOPPED
+        return self.end is not None
+
+    # --- What became of it
+
+    def ended(self, offer: Offer, outcome: Outcome) -> None:
+        turn: Turn = offer.of
+        self._busy -= 1
+        end = self._judge.see(turn.delivery.id, outcome, turn.troubles)
+        if self._judge.troubles:
+            self._pause = pace.pause(self._judge.losses, self._judge.put_offs)
+            self._paused_at = self._run.clock()
+        state = self._state(turn.delivery, outcome)
+        if state is None:
+            self._ledger.give_back([turn.delivery.id])
+        else:
+            self._record(turn, state, outcome)
+        if end:
+            self.end = self.end or end
+
+    def _state(self, delivery: Delivery, outcome: Outcome) -> DeliveryState | None:
+        """What it is now; None where nothing has happened to it."""
+        state = REPORTED.get(outcome.verdict)
+        if delivery.repeated and state is not State.ACCEPTED and (state or outcome.verdict is Verdict.DEFERRED):
+            return State.UNCERTAIN  # its first copy may have arrived all the same
+        put_off = outcome.verdict is Verdict.DEFERRED or self._judge.tired_of(delivery.id)
+        return state or (State.DEFERRED if put_off else None)
+
+    def _record(self, turn: Turn, state: DeliveryState, outcome: Outcome) -> None:
+        delivery, now, again = turn.delivery, self._run.clock(), None
+        if state is State.DEFERRED:
+            again = now + pace.retry_after(delivery.attempts + 1, self._run.chance())
+        self._ledger.record(Entry(delivery.id, state, now, outcome.code, outcome.reply, again))
+        if again is None:
+            self._run.ended(delivery, state)
+
+    def _never_begun(self, delivery: Delivery, state: DeliveryState, reply: str) -> None:
+        self._ledger.record(Entry(delivery.id, state, self._run.clock(), reply=reply, attempted=False))
+        self._run.ended(delivery, state)
+
+
+def expire(run: Run) -> int:
+    """What the relay has put off for too long is given up. What was never tried is not: where some readers have the
+    edition, the others get it too, up to three days late. Where nobody has it, nobody gets it any more."""
+    counts = run.ledger.counts()
+    reached = counts[State.ACCEPTED] or counts[State.UNCERTAIN]
+    untried = not reached or run.clock() >= run.until + LATEST
+    reason = f"expired: not accepted within {run.rules.retry_for_hours:g} hours"
+    return run.ledger.expire(reason, untried=untried)
