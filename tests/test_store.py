@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import time
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -32,6 +33,7 @@ from newsletter.store import (
     database,
     deliveries,
     editions,
+    lease,
     migrations,
     notes,
     runs,
@@ -291,6 +293,7 @@ def test_the_lock_is_known_to_be_lost(engine: Engine) -> None:
                     " (SELECT oid FROM pg_database WHERE datname = current_database())"
                 )
             )
+        time.sleep(2 * lease.FRESH)
         with pytest.raises(DatabaseError):
             still_ours()
     with sending_lock(engine):  # letting go of it raised nothing, and the next one gets it
@@ -344,7 +347,7 @@ def test_a_delivery_s_life(engine: Engine) -> None:
         assert deliveries.claim_deferred(connection, edition_id, run, NOW, 10) == []
         assert runs.left_claims(connection, edition_id) == [(run, "here")]
         assert [one.id for one in deliveries.claimed_by(connection, edition_id, run)] == [third.id]
-        deliveries.give_back(connection, [third.id], NOW)
+        deliveries.give_back(connection, run, [third.id], NOW)
         assert runs.left_claims(connection, edition_id) == []
         another = runs.begin(connection, edition_id, "here", later)
         [again] = deliveries.claim(connection, edition_id, another, later, 10)
@@ -359,7 +362,7 @@ def test_what_another_run_has_claimed_is_not_recorded(engine: Engine) -> None:
     with write(engine) as connection:
         old, new = (runs.begin(connection, edition_id, "here", NOW) for _ in range(2))
         [one] = deliveries.claim(connection, edition_id, old, NOW, 10)
-        deliveries.give_back(connection, [one.id], NOW)
+        deliveries.give_back(connection, old, [one.id], NOW)
         deliveries.claim(connection, edition_id, new, NOW, 10)
         deliveries.record(connection, old, [Entry(one.id, State.REJECTED, NOW)])
         assert [one.state for one in deliveries.claimed_by(connection, edition_id, new)] == [State.CLAIMED]
@@ -371,7 +374,7 @@ def test_claims_go_on_behind_what_was_claimed(engine: Engine) -> None:
     with write(engine) as connection:
         run = runs.begin(connection, edition_id, "here", NOW)
         first = deliveries.claim(connection, edition_id, run, NOW, 4)
-        deliveries.give_back(connection, [first[0].id], NOW)
+        deliveries.give_back(connection, run, [first[0].id], NOW)
         rest = deliveries.claim(connection, edition_id, run, NOW, 4, after=first[-1].id)
         assert [one.id for one in rest] == [5, 6]
         assert [one.id for one in deliveries.claim(connection, edition_id, run, NOW, 4)] == [first[0].id]
@@ -406,7 +409,7 @@ def test_a_doubt_is_repeated_once_in_its_life(engine: Engine) -> None:
         assert deliveries.doubtful(connection, edition_id) == 1
         [again] = deliveries.claim_doubtful(connection, edition_id, run, NOW, 10)
         assert again.repeated
-        deliveries.doubt(connection, [one.id], "", NOW)
+        deliveries.doubt(connection, run, [one.id], "", NOW)
         assert deliveries.claim_doubtful(connection, edition_id, run, NOW, 10) == []
         assert deliveries.doubtful(connection, edition_id) == 0
 
@@ -420,7 +423,7 @@ def test_what_has_run_out_of_time_is_rejected_with_the_last_reply(engine: Engine
         deliveries.record(
             connection, run, [Entry(first.id, State.DEFERRED, NOW, reply="450 plus tard", next_attempt=NOW)]
         )
-        deliveries.give_back(connection, [second.id], NOW)
+        deliveries.give_back(connection, run, [second.id], NOW)
         assert deliveries.expire(connection, edition_id, "expired", NOW, untried=False) == 1
         assert deliveries.expire(connection, edition_id, "expired", NOW, untried=True) == 1
         assert dict(deliveries.refusals(connection, edition_id)) == {
@@ -492,6 +495,44 @@ def test_one_run_sends_at_a_time(engine: Engine) -> None:
         process.join(60)
     assert said[0].startswith("another run is sending")
     assert said[1] == "held"
+
+
+ON_POSTGRESQL = pytest.mark.parametrize("empty_engine", ["postgresql"], indirect=True)
+
+
+@ON_POSTGRESQL
+def test_who_sleeps_too_long_has_lost_the_lease(engine: Engine) -> None:  # R04
+    """A process that is stopped does not renew its lease: another takes over, and the first begins nothing more. (On
+    SQLite a flock alone decides, and nobody takes over.)"""
+    other = database.open_engine(engine.url.render_as_string(hide_password=False))
+    with sending_lock(engine) as still_ours:
+        with pytest.raises(AlreadyRunning, match=r"process \d+ on "), sending_lock(other):
+            pass
+        assert (lease.holder(engine, "sending") or "").startswith("process ")
+        with write(engine) as connection:
+            connection.execute(text("UPDATE leases SET until = clock_timestamp() - interval '1 second'"))
+        with sending_lock(other) as theirs:
+            time.sleep(2 * lease.FRESH)
+            theirs()
+            with pytest.raises(DatabaseError, match="another run has taken over"):
+                still_ours()
+        with pytest.raises(DatabaseError, match="another run has taken over"):
+            still_ours()
+    assert lease.holder(engine, "sending") is None
+    with sending_lock(other):
+        pass
+    other.dispose()
+
+
+@ON_POSTGRESQL
+def test_a_lease_is_renewed_while_its_holder_lives(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:  # R04
+    monkeypatch.setattr(lease, "RENEWED_EVERY", 0.05)
+    with sending_lock(engine) as still_ours:
+        with write(engine) as connection:
+            connection.execute(text("UPDATE leases SET until = clock_timestamp()"))
+        time.sleep(0.5)
+        assert lease.holder(engine, "sending") is not None
+        still_ours()
 
 
 def test_a_backup_is_whole_and_private(tmp_path: Path) -> None:

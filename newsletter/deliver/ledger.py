@@ -89,19 +89,19 @@ class Ledger:
             deliveries.record(connection, run_id, told.ended)
         left = deliveries.claimed_by(connection, self._edition, run_id)
         doubts = left if told is None else [one for one in left if one.id in told.sending]
-        self._doubt(connection, [one.id for one in doubts], repeats_safely)
+        self._doubt(connection, run_id, [one.id for one in doubts], repeats_safely)
         doubtful = {one.id for one in doubts}
-        deliveries.give_back(connection, [one.id for one in left if one.id not in doubtful], self._clock())
+        deliveries.give_back(connection, run_id, [one.id for one in left if one.id not in doubtful], self._clock())
         if told is None and doubts:
             return f"run {run_id} died on another machine, or with this one: all {len(doubts)} that it had claimed"
         return f"run {run_id} died: {len(doubts)} that it was sending" if doubts else ""
 
-    def _doubt(self, connection: Connection, ids: list[int], repeats_safely: bool) -> None:
+    def _doubt(self, connection: Connection, run_id: int | None, ids: list[int], repeats_safely: bool) -> None:
         if repeats_safely:
-            deliveries.give_back(connection, ids, self._clock())
+            deliveries.give_back(connection, run_id, ids, self._clock())
         else:
             said = "the run ended before the relay's reply was recorded"
-            deliveries.doubt(connection, ids, said, self._clock())
+            deliveries.doubt(connection, run_id, ids, said, self._clock())
 
     # --- Taking hold
 
@@ -130,7 +130,7 @@ class Ledger:
         if ids:
             with write(self._engine) as connection:
                 self._fold(connection)
-                deliveries.give_back(connection, ids, self._clock())
+                deliveries.give_back(connection, self._run, ids, self._clock())
             self._after = 0
 
     # --- One message

@@ -83,7 +83,7 @@ def _begin_writing(raw: sqlite3.Connection) -> None:
 @contextmanager
 def read(engine: Engine) -> Iterator[Connection]:
     """A transaction that only looks."""
-    with _explained(engine), engine.connect() as connection:
+    with explained(engine), engine.connect() as connection:
         yield connection
 
 
@@ -94,7 +94,7 @@ def write(engine: Engine, *, rehearsal: bool = False) -> Iterator[Connection]:
     A rehearsal does all the same, and is rolled back at its end: what every `--dry-run` is made of.
     """
     with (
-        _explained(engine),
+        explained(engine),
         _turn(engine),
         engine.connect().execution_options(writing=True) as connection,
         connection.begin() as transaction,
@@ -111,7 +111,7 @@ def wipe(engine: Engine) -> None:
     """
     if engine.dialect.name != "sqlite":
         return
-    with _explained(engine), closing(engine.raw_connection()) as raw:
+    with explained(engine), closing(engine.raw_connection()) as raw:
         raw.cursor().execute("PRAGMA busy_timeout = 0")
         raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
         raw.cursor().execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
@@ -132,7 +132,7 @@ def _turn(engine: Engine) -> Iterator[None]:
 
 
 @contextmanager
-def _explained(engine: Engine) -> Iterator[None]:
+def explained(engine: Engine) -> Iterator[None]:
     """Turn what the driver says into one line for a person."""
     try:
         yield
@@ -172,7 +172,7 @@ def upgrade(engine: Engine) -> bool:
 
     with write(engine) as connection:
         if connection.dialect.name == "postgresql":
-            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _lock_key("upgrade")})
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": advisory_key("upgrade")})
         run(connection)
     return True
 
@@ -206,8 +206,12 @@ def revision(engine: Engine) -> str | None:
 
 
 def sending_lock(engine: Engine) -> AbstractContextManager[Callable[[], None]]:
-    """Held while a run sends an edition; see `_lock`."""
-    return _lock(engine, "sending", ".lock")
+    """Held while a run sends an edition; see `_lock`, and on PostgreSQL `lease`."""
+    if engine.dialect.name == "sqlite":
+        return _lock(engine, "sending", ".lock")
+    from newsletter.store.lease import lease
+
+    return lease(engine, "sending")
 
 
 def letters_lock(engine: Engine) -> AbstractContextManager[Callable[[], None]]:
@@ -232,16 +236,16 @@ def _lock(engine: Engine, name: str, ending: str) -> Iterator[Callable[[], None]
         with _file_lock(Path(f"{engine.url.database}{ending}")):
             yield lambda: None
         return
-    with _explained(engine):
+    with explained(engine):
         connection = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
     with closing(connection):
         turn = threading.Lock()  # a connection is for one thread at a time
 
         def ask(query: str, **values: object) -> Any:
-            with turn, _explained(engine):
+            with turn, explained(engine):
                 return connection.execute(text(query), values).scalar()
 
-        key = _lock_key(f"{name} {ask('SELECT current_schema()')}")
+        key = advisory_key(f"{name} {ask('SELECT current_schema()')}")
         if not ask("SELECT pg_try_advisory_lock(:key)", key=key):
             raise AlreadyRunning("another run is sending")
         try:
@@ -269,7 +273,7 @@ def _file_lock(path: Path) -> Iterator[None]:
         yield
 
 
-def _lock_key(name: object) -> int:
+def advisory_key(name: object) -> int:
     """PostgreSQL's advisory locks are numbered, with 64 bits."""
     digest = hashlib.sha256(f"newsletter {name}".encode()).digest()
     return int.from_bytes(digest[:8], "big", signed=True)
@@ -292,7 +296,7 @@ def backup(engine: Engine, target: Path) -> None:
     try:
         _private_file(partial)
         partial.unlink()
-        with _explained(engine), closing(engine.raw_connection()) as raw:  # no BEGIN: VACUUM wants to be alone
+        with explained(engine), closing(engine.raw_connection()) as raw:  # no BEGIN: VACUUM wants to be alone
             raw.cursor().execute("VACUUM INTO ?", (str(partial),))
         _mark_as_copy(partial)
         partial.chmod(0o600)

@@ -134,26 +134,27 @@ def departed(connection: Connection, edition_id: int, run_id: int, now: datetime
 # --- What became of them ---------------------------------------------------------------------------
 
 
-def give_back(connection: Connection, ids: Sequence[int], now: datetime) -> None:
+def give_back(connection: Connection, run_id: int | None, ids: Sequence[int], now: datetime) -> None:
     """To be sent as before: nothing was offered to the relay, or the line died before the dot, or the relay refused
-    everybody alike. No attempt is counted, or not one more. What was to be repeated after a doubt is in doubt again."""
-    here = deliveries.c.id.in_(ids)
+    everybody alike. No attempt is counted, or not one more. What was to be repeated after a doubt is in doubt again.
+
+    Here and in what follows: what is not in that run's hands any more stays as it is. Somebody has taken over.
+    """
+    here = and_(deliveries.c.id.in_(ids), deliveries.c.run_id.is_not_distinct_from(run_id))
     first = case((deliveries.c.attempts > 0, deliveries.c.first_attempt))
     _set(connection, and_(here, ~deliveries.c.repeated), state=State.PENDING, at=now, first_attempt=first)
     _set(connection, and_(here, deliveries.c.repeated), state=State.UNCERTAIN, repeated=False, at=now)
 
 
-def doubt(connection: Connection, ids: Sequence[int], reply: str, now: datetime) -> None:
+def doubt(connection: Connection, run_id: int | None, ids: Sequence[int], reply: str, now: datetime) -> None:
     """Nobody knows whether they have arrived."""
     values: dict[str, Any] = {"state": State.UNCERTAIN, "code": None, "reply": reply, "at": now, "next_attempt": None}
-    _set(connection, deliveries.c.id.in_(ids), **values, attempts=deliveries.c.attempts + 1)
+    here = and_(deliveries.c.id.in_(ids), deliveries.c.run_id.is_not_distinct_from(run_id))
+    _set(connection, here, **values, attempts=deliveries.c.attempts + 1)
 
 
 def record(connection: Connection, run_id: int | None, entries: Sequence[Entry]) -> None:
-    """What became of deliveries that a run has claimed, with the relay's own words: they hold its queue id.
-
-    What is not in that run's hands any more stays as it is: somebody has decided about it since.
-    """
+    """What became of deliveries that a run has claimed, with the relay's own words: they hold its queue id."""
     if entries:
         connection.execute(RECORD, [_values(entry, run_id) for entry in entries])
 

@@ -1,0 +1,120 @@
+"""Who may send, on PostgreSQL, where several machines may try: a lease with a fence.
+
+The holder renews it; a process that merely sleeps (SIGSTOP, a paused virtual machine) does not, and another may take
+over when its time is over. Each taking raises the fence: whoever wakes up after that finds another number, and begins
+nothing more. A holder that died is told from one that sleeps by the advisory lock, which goes with its connection:
+nobody waits for a dead one's time to be over.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Engine, func, literal_column, select, text, update
+
+from newsletter.errors import AlreadyRunning, DatabaseError
+from newsletter.store.database import advisory_key, explained, read, write
+from newsletter.store.dialect import upsert
+from newsletter.store.schema import leases
+
+LASTS = timedelta(seconds=30)
+RENEWED_EVERY = 10.0  # seconds
+FRESH = 0.05  # seconds for which what was read of the fence is believed
+
+
+@contextmanager
+def lease(engine: Engine, name: str) -> Iterator[Callable[[], None]]:
+    """Held while the block lasts. Gives a look at whether it is ours still, which raises DatabaseError if not: to be
+    called before each beginning. Raises AlreadyRunning where another holds it."""
+    with explained(engine):
+        connection = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+    with closing(connection):
+        turn = threading.Lock()  # a connection is for one thread at a time
+
+        def ask(query: str, **values: object) -> Any:
+            with turn, explained(engine):
+                return connection.execute(text(query), values).scalar()
+
+        key = advisory_key(f"{name} {ask('SELECT current_schema()')}")
+        alone = bool(ask("SELECT pg_try_advisory_lock(:key)", key=key))
+        held = _Lease(engine, name, _take(engine, name, alone))
+        held.start()
+        try:
+            yield lambda: held.check(ask)
+        finally:
+            held.end()
+            with suppress(DatabaseError):  # the connection is lost, and the lock with it
+                ask("SELECT pg_advisory_unlock(:key)", key=key)
+
+
+def _take(engine: Engine, name: str, alone: bool) -> int:
+    """The new fence. `alone`: whoever held it is dead."""
+    with write(engine) as connection:
+        now = func.clock_timestamp()
+        first = upsert(connection, leases).values(name=name, fence=0, holder="", until=now)
+        connection.execute(first.on_conflict_do_nothing(index_elements=["name"]))
+        row = connection.execute(
+            select(leases.c.fence, leases.c.holder, (leases.c.until > now).label("lasts"))
+            .where(leases.c.name == name)
+            .with_for_update()
+        ).one()
+        if row.lasts and not alone:
+            raise AlreadyRunning(f"another run is sending ({row.holder})")
+        fence = int(row.fence) + 1
+        holder = f"process {os.getpid()} on {socket.gethostname()}"
+        _set(connection, name, fence=fence, holder=holder, until=now + LASTS)
+        return fence
+
+
+def _set(connection: Connection, name: str, **values: Any) -> None:
+    connection.execute(update(leases).where(leases.c.name == name).values(**values))
+
+
+class _Lease:
+    """Ours, as long as nobody has raised the fence."""
+
+    def __init__(self, engine: Engine, name: str, fence: int) -> None:
+        self._engine = engine
+        self._mine = (leases.c.name == name) & (leases.c.fence == fence)
+        self._name = name
+        self._fence = fence
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._renew, name="lease", daemon=True)
+        self._read_at = time.monotonic()
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def end(self) -> None:
+        self._over.set()
+        self._thread.join()
+        with suppress(DatabaseError), write(self._engine) as connection:
+            connection.execute(update(leases).where(self._mine).values(until=func.clock_timestamp()))
+
+    def _renew(self) -> None:
+        while not self._over.wait(RENEWED_EVERY):
+            with suppress(DatabaseError), write(self._engine) as connection:  # `check` finds out what is wrong
+                connection.execute(update(leases).where(self._mine).values(until=func.clock_timestamp() + LASTS))
+
+    def check(self, ask: Callable[..., Any]) -> None:
+        """The clock is one that goes on while we are stopped: who wakes up reads anew."""
+        if time.monotonic() - self._read_at < FRESH:
+            return
+        fence = ask("SELECT fence FROM leases WHERE name = :name", name=self._name)
+        if fence != self._fence:
+            raise DatabaseError("another run has taken over the sending: this one begins nothing more")
+        self._read_at = time.monotonic()
+
+
+def holder(engine: Engine, name: str) -> str | None:
+    """Who holds it now."""
+    with read(engine) as connection:
+        lasts = leases.c.until > literal_column("clock_timestamp()")
+        return connection.execute(select(leases.c.holder).where(leases.c.name == name, lasts)).scalar()
