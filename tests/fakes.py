@@ -24,6 +24,8 @@ ANSWERS = {
     "policy": Outcome(Verdict.REJECTED, Phase.RCPT, 554, "554 5.7.1 relay access denied"),
     "lost": Outcome(Verdict.LOST, Phase.RCPT, None, "connection closed"),
     "doubt": Outcome(Verdict.UNCERTAIN, Phase.DOT, None, "connection closed after the dot"),
+    "slower": Outcome(Verdict.DEFERRED, Phase.RCPT, 451, "451 4.7.0 too many messages, slow down"),
+    "grey": Outcome(Verdict.DEFERRED, Phase.RCPT, 450, "450 4.7.1 greylisted, try again"),
     "busy": Outcome(Verdict.REFUSED, Phase.CONNECT, 421, "421 4.7.0 too many connections"),
     "refused": Outcome(Verdict.REFUSED, Phase.CONNECT, 535, "535 5.7.8 wrong password"),
 }

@@ -17,7 +17,7 @@ from sqlalchemy import Engine
 
 from newsletter.config import DeliveryTable
 from newsletter.deliver import Ending, Ledger, Run, Stop, deliver, pace, recover
-from newsletter.deliver.judge import End, Judge
+from newsletter.deliver.judge import End, Judge, is_throttling
 from newsletter.errors import DatabaseError
 from newsletter.links import Signer
 from newsletter.mail.message import WireTemplate, freeze
@@ -32,6 +32,7 @@ from newsletter.model import (
     Slot,
     SubscriberStatus,
     Variant,
+    Verdict,
 )
 from newsletter.settings import Rate
 from newsletter.store import deliveries, departures, editions, subscribers
@@ -238,6 +239,46 @@ def test_a_relay_that_puts_us_off_is_asked_by_one_line_at_a_time(engine: Engine)
     assert post.run(mailer, connections=4).end is End.DONE
     assert mailer.together[:8] == [4, 4, 4, 4, 1, 1, 1, 1]
     assert post.counts() == {"accepted": 8}
+
+
+def test_a_relay_that_throttles_is_left_alone_and_asked_again_slowly(engine: Engine) -> None:  # S08
+    post = Post(engine, *[f"r{i}" for i in range(60)])
+    times: list[datetime] = []
+    script = {f"r{i}": ["slower"] for i in range(4, 9)}
+    mailer = FakeMailer(script, meanwhile=lambda message: times.append(post.clock.now))
+    assert post.run(mailer, connections=4).end is End.DONE
+    assert post.counts() == {"accepted": 60}
+    gaps = [(later - earlier).total_seconds() for earlier, later in itertools.pairwise(times)]
+    assert max(gaps[4:12]) >= 5  # once it had said so three times in a row
+    width = mailer.together[9:]
+    assert width[:10] == [1] * 10
+    assert all(later <= earlier + 1 for earlier, later in itertools.pairwise(width))  # one line more at a time
+    assert max(width) >= 3
+    assert post.delivery("r5").attempts == 2  # type: ignore[attr-defined]
+
+
+def test_greylisting_slows_nobody_down(engine: Engine) -> None:
+    post = Post(engine, *[f"r{i}" for i in range(20)])
+    mailer = FakeMailer({f"r{i}": ["grey"] for i in range(20)})
+    assert post.run(mailer, connections=4).end is End.DONE
+    assert post.counts() == {"accepted": 20}
+    assert mailer.together[:20] == [4] * 20
+
+
+@pytest.mark.parametrize(
+    ("code", "reply", "throttling"),
+    [
+        (451, "4.7.0 Too many login attempts", True),
+        (421, "421-4.7.28 unusual rate of mail", True),
+        (454, "454 try later", True),
+        (450, "4.7.1 Greylisting in action", False),
+        (451, "4.7.1 Grey-listed", False),
+        (452, "4.2.2 mailbox full", False),
+        (451, "4.3.0 something", False),
+    ],
+)
+def test_what_throttling_is(code: int, reply: str, throttling: bool) -> None:  # S08
+    assert is_throttling(Outcome(Verdict.DEFERRED, Phase.RCPT, code, reply)) is throttling
 
 
 def test_a_relay_that_puts_us_off_for_ever_ends_with_the_time(engine: Engine) -> None:

@@ -19,6 +19,12 @@ SAME_REJECTIONS = 20  # the same 5xx for that many readers in a row, with no oth
 # … and for that many, where it may as well be about each address: no enhanced code, and readers before were accepted.
 SAME_BARE_REJECTIONS = 100
 
+THROTTLES = 3  # replies in a row by which a relay asks for less
+GROWTH = 10  # accepted messages, after which one line more may be busy again
+
+# "Too fast", "too much", "temporary policy" (RFC 3463, 3.8), and 454, which some say for that. Greylisting says the
+# same code of one reader, and is over when they are tried again.
+THROTTLE = re.compile(r"^4\.7\.\d+\b(?!.*gr[ae]y-?list)", re.IGNORECASE)
 BARE = re.compile(r"^(?:rcpt 55[013]) (?!5\.\d+\.\d+)")  # a signature like "rcpt 550 no such user here"
 # Replies about one mailbox (RFC 3463, 3.2 and 3.3): they say nothing of the relay.
 ADDRESS_CODES = re.compile(r"^5\.[12]\.\d{1,3}\b")
@@ -46,6 +52,9 @@ class Judge:
         self._lost: Counter[int] = Counter()
         self.losses = 0  # lost lines since the last progress
         self.put_offs = 0  # times the relay said "not now" to us since the last progress
+        self.width: int | None = None  # how many lines may be busy; None: all of them
+        self._throttled = 0  # times in a row
+        self._grown = 0  # messages accepted at this width
         self.last_reply = ""
 
     @property
@@ -64,15 +73,34 @@ class Judge:
             self.losses += counts
             self._lost[delivery_id] += 1
             return End.LOST if self.losses >= LOSSES else None
-        if outcome.verdict is Verdict.REFUSED and is_for_now(outcome):
+        if self._is_put_off(outcome):
             self.put_offs += counts
+            self.width, self._grown = 1, 0
             return None
         if outcome.verdict is Verdict.REFUSED:
             self._refusals += 1
             return End.REFUSED if self._refusals >= REFUSALS else None
         self.losses = self.put_offs = self._refusals = 0
-        self._accepted = self._accepted or outcome.verdict is Verdict.ACCEPTED
+        if outcome.verdict is Verdict.ACCEPTED:
+            self._accepted = True
+            self._grow()
         return self._see_rejection(delivery_id, signature(outcome))
+
+    def _is_put_off(self, outcome: Outcome) -> bool:
+        """It says "not now" to us, or for the third time in a row that we are too fast."""
+        throttles = is_throttling(outcome)
+        self._throttled = self._throttled + 1 if throttles else 0
+        if throttles:
+            return self._throttled >= THROTTLES
+        return outcome.verdict is Verdict.REFUSED and is_for_now(outcome)
+
+    def _grow(self) -> None:
+        """A relay that was tired of us gets its lines back one by one."""
+        if self.width is None:
+            return
+        self._grown += 1
+        if self._grown >= GROWTH:
+            self.width, self._grown = self.width + 1, 0
 
     def _see_rejection(self, delivery_id: int, sign: str | None) -> End | None:
         ended = bool(self.relays_fault)
@@ -97,6 +125,13 @@ class Judge:
 def is_for_now(outcome: Outcome) -> bool:
     """Whether a relay that refuses us may have us later: 4xx (RFC 5321, 4.2.1), 421 among them."""
     return outcome.code is not None and outcome.code // 100 == 4
+
+
+def is_throttling(outcome: Outcome) -> bool:
+    """Whether the relay puts one message off because we are too fast."""
+    if outcome.verdict is not Verdict.DEFERRED or outcome.code is None:
+        return False
+    return outcome.code == 454 or bool(THROTTLE.match(outcome.reply.removeprefix(str(outcome.code)).strip(" -")))
 
 
 def signature(outcome: Outcome) -> str | None:

@@ -135,9 +135,10 @@ class Supply:
         self._never_begun(delivery, state, reply)
 
     def _resting(self) -> bool:
-        """The relay is in trouble, or puts us off: left alone for a while, then asked by one line at a time."""
+        """The relay is in trouble, or puts us off: left alone for a while, then asked by one line at a time, and by
+        more and more when it has been."""
         if not self._judge.troubles:
-            return False
+            return self._judge.width is not None and self._busy >= self._judge.width
         if self._busy:
             return True
         left = pace.left(self._pause, self._paused_at, self._run.clock())
