@@ -21,6 +21,7 @@ COMMANDS = {
     "trace": "sending",
     "subscribers": "people",
     "config": "setup",
+    "resolve": "resolving",
     "adopt": "setup",
     "serve": "serving",
     "run": "serving",

@@ -120,8 +120,9 @@ def understand(command: click.Command, words: list[str]) -> None:
     context = click.Context(command, info_name=command.name, help_option_names=["-h", "--help"])
     values, rest, _ = command.make_parser(context).parse_args(words)
     for param in command.params:
-        if values.get(param.name or "") and not isinstance(param.type, click.Path):
-            param.type_cast_value(context, values[param.name or ""])
+        value = values.get(param.name or "")
+        if isinstance(value, str | tuple | list) and value and not isinstance(param.type, click.Path):
+            param.type_cast_value(context, value)
     if isinstance(command, click.Group):
         assert rest or command.invoke_without_command or "help" in values or "version" in values, "which command?"
         if rest:

@@ -28,6 +28,7 @@ OPERATIONS = {
     "metrics",
     "letters",
     "edit",
+    "resolve",
     "report",
     "instance",
     "preview",

@@ -249,6 +249,30 @@ def refusals(connection: Connection, edition_id: int, limit: int = 5) -> list[tu
     return [(row.reply or "", row.times) for row in connection.execute(query)]
 
 
+def uncertain(connection: Connection, edition_id: int) -> Claimed:
+    """Who may or may not have it."""
+    return _all(connection, _of(edition_id, State.UNCERTAIN))
+
+
+def latest_doubtful(connection: Connection) -> int | None:
+    """The newest edition that somebody may or may not have; None where there is no doubt."""
+    query = select(func.max(deliveries.c.edition_id)).where(deliveries.c.state == State.UNCERTAIN)
+    return connection.execute(query).scalar()
+
+
+def take_for_accepted(connection: Connection, ids: Sequence[int], now: datetime) -> None:
+    """Somebody has looked: they have it."""
+    reply = literal("taken for accepted, by hand; before: ") + func.coalesce(deliveries.c.reply, "")
+    here = and_(deliveries.c.id.in_(ids), deliveries.c.state == State.UNCERTAIN)
+    _set(connection, here, state=State.ACCEPTED, reply=reply, at=now)
+
+
+def send_again(connection: Connection, ids: Sequence[int], now: datetime) -> None:
+    """Somebody wants it: once more, the same bytes. Another doubt ends as one."""
+    here = and_(deliveries.c.id.in_(ids), deliveries.c.state == State.UNCERTAIN)
+    _set(connection, here, state=State.PENDING, repeated=True, at=now)
+
+
 def reasons(connection: Connection, edition_id: int) -> list[tuple[int | None, str]]:
     """Every different code and reply among its rejections."""
     query = select(deliveries.c.code, deliveries.c.reply).where(_of(edition_id, State.REJECTED)).distinct()
