@@ -42,6 +42,7 @@ from newsletter.store import (
 )
 from newsletter.store.database import backup, read, sending_lock, write
 from newsletter.store.departures import Departures
+from newsletter.store.recording import record
 from newsletter.store.schema import metadata
 from newsletter.store.subscribers import NewSubscriber
 
@@ -342,7 +343,7 @@ def test_a_delivery_s_life(engine: Engine) -> None:
         first, second, third = deliveries.claim(connection, edition_id, run, NOW, 10)
         assert deliveries.claim(connection, edition_id, run, NOW, 10) == []
         put_off = Entry(second.id, State.DEFERRED, NOW, 450, "450 plus tard", later)
-        deliveries.record(connection, run, [Entry(first.id, State.ACCEPTED, NOW, 250, "2.0.0 Ok: A1"), put_off])
+        record(connection, run, [Entry(first.id, State.ACCEPTED, NOW, 250, "2.0.0 Ok: A1"), put_off])
         assert deliveries.next_attempt(connection, edition_id) == later
         assert deliveries.claim_deferred(connection, edition_id, run, NOW, 10) == []
         assert runs.left_claims(connection, edition_id) == [(run, "here")]
@@ -364,7 +365,7 @@ def test_what_another_run_has_claimed_is_not_recorded(engine: Engine) -> None:
         [one] = deliveries.claim(connection, edition_id, old, NOW, 10)
         deliveries.give_back(connection, old, [one.id], NOW)
         deliveries.claim(connection, edition_id, new, NOW, 10)
-        deliveries.record(connection, old, [Entry(one.id, State.REJECTED, NOW)])
+        record(connection, old, [Entry(one.id, State.REJECTED, NOW)])
         assert [one.state for one in deliveries.claimed_by(connection, edition_id, new)] == [State.CLAIMED]
 
 
@@ -405,7 +406,7 @@ def test_a_doubt_is_repeated_once_in_its_life(engine: Engine) -> None:
     with write(engine) as connection:
         run = runs.begin(connection, edition_id, "here", NOW)
         [one] = deliveries.claim(connection, edition_id, run, NOW, 10)
-        deliveries.record(connection, run, [Entry(one.id, State.UNCERTAIN, NOW)])
+        record(connection, run, [Entry(one.id, State.UNCERTAIN, NOW)])
         assert deliveries.doubtful(connection, edition_id) == 1
         [again] = deliveries.claim_doubtful(connection, edition_id, run, NOW, 10)
         assert again.repeated
@@ -420,9 +421,7 @@ def test_what_has_run_out_of_time_is_rejected_with_the_last_reply(engine: Engine
     with write(engine) as connection:
         run = runs.begin(connection, edition_id, "here", NOW)
         first, second = deliveries.claim(connection, edition_id, run, NOW, 10)
-        deliveries.record(
-            connection, run, [Entry(first.id, State.DEFERRED, NOW, reply="450 plus tard", next_attempt=NOW)]
-        )
+        record(connection, run, [Entry(first.id, State.DEFERRED, NOW, reply="450 plus tard", next_attempt=NOW)])
         deliveries.give_back(connection, run, [second.id], NOW)
         assert deliveries.expire(connection, edition_id, "expired", NOW, untried=False) == 1
         assert deliveries.expire(connection, edition_id, "expired", NOW, untried=True) == 1

@@ -21,6 +21,7 @@ from newsletter.settings import Rate
 from newsletter.store import deliveries, notes, runs
 from newsletter.store.database import read, write
 from newsletter.store.departures import Departures
+from newsletter.store.recording import record
 
 State = DeliveryState
 
@@ -86,7 +87,7 @@ class Ledger:
         run_id, place = claims
         told = journal.read(self._folder, run_id, place) if run_id is not None else journal.Told([], set())
         if told is not None:
-            deliveries.record(connection, run_id, told.ended)
+            record(connection, run_id, told.ended)
         left = deliveries.claimed_by(connection, self._edition, run_id)
         doubts = left if told is None else [one for one in left if one.id in told.sending]
         self._doubt(connection, run_id, [one.id for one in doubts], repeats_safely)
@@ -170,7 +171,7 @@ class Ledger:
     def _fold(self, connection: Connection) -> None:
         if self._entries:
             self._begin().flush()
-            deliveries.record(connection, self._run, self._entries)
+            record(connection, self._run, self._entries)
             self._entries.clear()
             self._fold_at = float("inf")
 

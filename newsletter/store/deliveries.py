@@ -11,7 +11,6 @@ from sqlalchemy import (
     Connection,
     Row,
     and_,
-    bindparam,
     case,
     delete,
     func,
@@ -22,7 +21,7 @@ from sqlalchemy import (
     update,
 )
 
-from newsletter.model import ENDED, FROZEN, Delivery, DeliveryState, Edition, Entry, Variant
+from newsletter.model import ENDED, FROZEN, Delivery, DeliveryState, Edition, Variant
 from newsletter.store.schema import deliveries, editions, subscribers, wires
 from newsletter.store.subscribers import receiving
 
@@ -138,7 +137,7 @@ def give_back(connection: Connection, run_id: int | None, ids: Sequence[int], no
     """To be sent as before: nothing was offered to the relay, or the line died before the dot, or the relay refused
     everybody alike. No attempt is counted, or not one more. What was to be repeated after a doubt is in doubt again.
 
-    Here and in what follows: what is not in that run's hands any more stays as it is. Somebody has taken over.
+    Here and in what follows, what is not in that run's hands any more stays as it is. Somebody has taken over.
     """
     here = and_(deliveries.c.id.in_(ids), deliveries.c.run_id.is_not_distinct_from(run_id))
     first = case((deliveries.c.attempts > 0, deliveries.c.first_attempt))
@@ -151,43 +150,6 @@ def doubt(connection: Connection, run_id: int | None, ids: Sequence[int], reply:
     values: dict[str, Any] = {"state": State.UNCERTAIN, "code": None, "reply": reply, "at": now, "next_attempt": None}
     here = and_(deliveries.c.id.in_(ids), deliveries.c.run_id.is_not_distinct_from(run_id))
     _set(connection, here, **values, attempts=deliveries.c.attempts + 1)
-
-
-def record(connection: Connection, run_id: int | None, entries: Sequence[Entry]) -> None:
-    """What became of deliveries that a run has claimed, with the relay's own words: they hold its queue id."""
-    if entries:
-        connection.execute(RECORD, [_values(entry, run_id) for entry in entries])
-
-
-def _values(entry: Entry, run_id: int | None) -> dict[str, Any]:
-    return {
-        "which": entry.delivery_id,
-        "run": run_id,
-        "state": entry.state.value,
-        "code": entry.code,
-        "reply": entry.reply,
-        "at": entry.at,
-        "next_attempt": entry.next_attempt,
-        "more": int(entry.attempted),
-    }
-
-
-RECORD = (
-    update(deliveries)
-    .where(
-        deliveries.c.id == bindparam("which"),
-        deliveries.c.state == State.CLAIMED,
-        deliveries.c.run_id.is_not_distinct_from(bindparam("run")),
-    )
-    .values(
-        state=bindparam("state"),
-        code=bindparam("code"),
-        reply=bindparam("reply"),
-        at=bindparam("at"),
-        next_attempt=bindparam("next_attempt"),
-        attempts=deliveries.c.attempts + bindparam("more"),
-    )
-)
 
 
 # --- The whole edition ----------------------------------------------------------------------------
@@ -318,17 +280,21 @@ def _all(connection: Connection, which: ColumnElement[bool]) -> list[Delivery]:
 
 def _delivery(row: Row[Any]) -> Delivery:
     return Delivery(
-        id=row.id,
-        edition_id=row.edition_id,
-        subscriber_id=row.subscriber_id,
-        address=row.address,
-        state=State(row.state),
-        variant=Variant(row.variant),
-        late=row.late,
-        attempts=row.attempts,
-        first_attempt=row.first_attempt,
-        repeated=row.repeated,
-        code=row.code,
-        reply=row.reply,
-        at=row.at,
+        row.id,
+        row.edition_id,
+        row.subscriber_id,
+        row.address,
+        STATES[row.state],
+        VARIANTS[row.variant],
+        row.late,
+        row.attempts,
+        row.first_attempt,
+        row.repeated,
+        row.code,
+        row.reply,
+        row.at,
     )
+
+
+STATES = {state.value: state for state in State}  # a look is five times as fast as State(…)
+VARIANTS = {variant.value: variant for variant in Variant}

@@ -1,0 +1,60 @@
+"""What became of deliveries, many at a time: the one write that every message pays for.
+
+In each database's own words: SQLAlchemy's take 12 µs a row, these 3 on SQLite and 10 on PostgreSQL.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection, text
+
+from newsletter.model import Entry
+
+SQLITE = (
+    "UPDATE deliveries SET state = ?, code = ?, reply = ?, at = ?, next_attempt = ?, attempts = attempts + ?"
+    " WHERE id = ? AND state = 'claimed' AND run_id IS ?"
+)
+POSTGRESQL = text(
+    "UPDATE deliveries AS d SET state = v.state, code = v.code, reply = v.reply, at = v.at,"
+    " next_attempt = v.next_attempt, attempts = d.attempts + v.more"
+    " FROM unnest(CAST(:ids AS bigint[]), CAST(:states AS text[]), CAST(:codes AS integer[]), CAST(:replies AS text[]),"
+    " CAST(:ats AS timestamptz[]), CAST(:nexts AS timestamptz[]), CAST(:mores AS integer[]))"
+    " AS v(id, state, code, reply, at, next_attempt, more)"
+    " WHERE d.id = v.id AND d.state = 'claimed' AND d.run_id IS NOT DISTINCT FROM :run"
+)
+
+
+def record(connection: Connection, run_id: int | None, entries: Sequence[Entry]) -> None:
+    """What became of deliveries that a run has claimed, with the relay's own words: they hold its queue id.
+
+    What is not in that run's hands any more stays as it is: somebody has taken over.
+    """
+    if not entries:
+        return
+    if connection.dialect.name == "sqlite":
+        rows = [
+            (
+                entry.state.value,
+                entry.code,
+                entry.reply,
+                _stored(entry.at),
+                None if entry.next_attempt is None else _stored(entry.next_attempt),
+                int(entry.attempted),
+                entry.delivery_id,
+                run_id,
+            )
+            for entry in entries
+        ]
+        connection.exec_driver_sql(SQLITE, rows)
+        return
+    ids, states, ats, codes, replies, nexts, attempted = (list(column) for column in zip(*entries, strict=True))
+    columns = {"ids": ids, "states": [state.value for state in states], "codes": codes, "replies": replies}
+    times = {"ats": ats, "nexts": nexts, "mores": [int(one) for one in attempted]}
+    connection.execute(POSTGRESQL, columns | times | {"run": run_id})
+
+
+def _stored(moment: datetime) -> str:
+    """As SQLAlchemy keeps it in SQLite, where `Instant` is in UTC and without its zone."""
+    return moment.replace(tzinfo=None).isoformat(" ", "microseconds")
