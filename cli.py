@@ -28,6 +28,7 @@ COMMANDS = {
     "embed": "serving",
     "tidy": "serving",
     "keys": "serving",
+    "dkim": "dkim",
     "database": "setup",
 }
 

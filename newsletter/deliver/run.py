@@ -60,6 +60,7 @@ class Run:
     until: datetime  # when the retries of this edition run out
     clock: Callable[[], datetime]
     stop: Stop
+    seal: Callable[[Message], Message] = lambda message: message  # signs it
     still_ours: Callable[[], None] = lambda: None  # raises where the sending lock is lost: nothing more may begin
     patient: bool = True  # wait for what the relay has put off
     chance: Callable[[], float] = random.random
@@ -175,13 +176,14 @@ class Supply:
 
     def _message(self, delivery: Delivery, first: datetime) -> Message:
         wire = self._run.wires.get(delivery.variant) or self._run.wires[Variant.FULL]
-        return wire.splice(
+        message = wire.splice(
             self._run.signer,
             delivery=delivery.id,
             subscriber=delivery.subscriber_id,
             address=delivery.address,
             date=first,
         )
+        return self._run.seal(message)
 
     def _record(self, delivery: Delivery, outcome: Outcome, first: datetime, troubles: int) -> None:
         ledger = self._run.ledger
