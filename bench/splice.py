@@ -30,7 +30,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 
 from newsletter.config import NewsletterTable
 from newsletter.links import Signer
-from newsletter.mail.dkim import Sealer
+from newsletter.mail.dkim import Sealer, prepare
 from newsletter.mail.message import WireTemplate, freeze
 from newsletter.model import DAILY, Article, Candidate, Choice, Edition, EditionStatus, Message, Picture
 from newsletter.render import Look, render
@@ -106,6 +106,9 @@ def _kinds(wire: WireTemplate, messages: list[Message]) -> dict[str, Callable[[]
         "alone: ed25519": lambda: _each(lambda _: ED25519.sign(digest), messages),
     }
     kinds |= {f"seal: {name}": partial(_each, sealer.seal, messages) for name, sealer in sealers.items()}
+    kinds["seal: first half (prepare)"] = partial(_each, prepare, messages)
+    ready = [prepare(one) for one in messages]
+    kinds |= {f"seal: second half, {name}": partial(_each, sealer.sign, ready) for name, sealer in sealers.items()}
     kinds["alone: rsa, in two threads"] = lambda: _in_threads(lambda _: RSA.sign(header, padding, sha256), messages, 2)
     kinds["seal: rsa, in two threads"] = lambda: _in_threads(sealers["rsa"].seal, messages, 2)
     return kinds

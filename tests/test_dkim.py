@@ -265,6 +265,12 @@ def test_many_threads_sign_as_one_does() -> None:
     assert together == [SEALERS["both"].seal(one) for one in made]
 
 
+def test_a_message_that_was_changed_after_splicing_is_signed_as_it_is_now() -> None:
+    changed = replace(message(), content=message().content.replace(b"Bonjour", b"Bonsoir"))
+    assert changed.content != message().content
+    assert verdicts(SEALERS["both"].seal(changed).content) == [True, True]
+
+
 def test_a_message_without_a_date_is_a_mistake_of_ours() -> None:
     with pytest.raises(ValueError, match="Date"):
         SEALERS["rsa"].seal(Message("a@b.example", "c@d.example", b"From: a@b.example\r\n\r\nBonjour\r\n"))

@@ -1,6 +1,7 @@
 """DKIM signatures (RFC 6376, 8301, 8463), by RSA and Ed25519. Pure: keys come in as loaded objects.
 
     Sealer("journal.example", [("lettre", key)]).seal(message) → the same message, signed
+    sealer.sign(prepare(message))                              the same in two steps, for two threads
 
 Canonicalisation is relaxed for the header and simple for the body: relays may fold a field anew, while our body is
 quoted-printable with short lines, which nobody has a reason to touch, and goes into the hash as it is. There is no l=:
@@ -54,9 +55,9 @@ class Plan(NamedTuple):
     length: int  # how much that was
 
 
-# What its template knows of a message: the plan, a reader's own values in the header, its Date in seconds since 1970.
-# A bare tuple, since one is made for each message.
-Known = tuple[Plan, tuple[bytes, ...], int]
+# What its template knows of a message: the plan, a reader's own values in the header, its Date in seconds since 1970,
+# and the content of which all that is true. A bare tuple, since one is made for each message.
+Known = tuple[Plan, tuple[bytes, ...], int, bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,24 +102,37 @@ def _relaxed(value: bytes) -> bytes:
     return b" ".join(value.split())
 
 
-def _prepared(message: Message) -> tuple[tuple[bytes, ...], bytes, bytes, int]:
-    """Of any message: the names for h=, the signed fields, the body's hash, and its Date in seconds."""
+class Prepared(NamedTuple):
+    """A message with all that its signatures need: its body is hashed, its header in canonical form."""
+
+    message: Message
+    names: tuple[bytes, ...]  # h=
+    fields: bytes
+    body: bytes  # bh=
+    at: int  # t=
+
+
+def prepare(message: Message) -> Prepared:
+    """The first half of `Sealer.seal`. Needs no key."""
     content = message.content
     start = content.index(END) + len(END)
     end = len(content)
     while content.endswith(END, start, end):  # empty lines at the end do not count (RFC 6376, 3.4.3)
         end -= 2
-    if isinstance(message, Planned) and message.known:
-        known, values, at = message.known
+    if isinstance(message, Planned) and message.known and message.known[3] is content:  # not changed since
+        known, values, at, _ = message.known
         pieces = [b""] * (2 * len(known.order) + 1)
         pieces[::2] = known.pieces
         pieces[1::2] = [values[number] for number in known.order]
+        names, fields = known.names, b"".join(pieces)
         body = known.body.copy()
         body.update(memoryview(content)[start + known.length : end])
-        return known.names, b"".join(pieces), body.digest(), at
-    head = content[: start - len(END)]
-    names, fields = _covered(head)
-    return names, fields, hashlib.sha256(memoryview(content)[start:end]).digest(), _seconds(head)
+    else:
+        head = content[: start - len(END)]
+        names, fields = _covered(head)
+        body = hashlib.sha256(memoryview(content)[start:end])
+        at = _seconds(head)
+    return Prepared(message, names, fields, b2a_base64(body.digest(), newline=False), at)
 
 
 def _seconds(head: bytes) -> int:
@@ -143,9 +157,12 @@ class Sealer:
 
         Needs nothing but the message: one thread may splice while others seal (both kinds of key let go of the GIL).
         """
-        names, fields, body, at = _prepared(message)
-        digest = b2a_base64(body, newline=False)
-        heads = [signature.field(names, fields, digest, at) for signature in self._signatures]
+        return self.sign(prepare(message))
+
+    def sign(self, prepared: Prepared) -> Message:
+        """The second half of `seal`: what is left is the signatures themselves."""
+        message = prepared.message
+        heads = [signature.field(prepared) for signature in self._signatures]
         return Message(
             message.sender,
             message.recipient,
@@ -163,8 +180,9 @@ class _Signature:
         self._place = f"d={domain}; s={selector};".encode("ascii")
         self._known: dict[tuple[bytes, ...], tuple[bytes, bytes]] = {}
 
-    def field(self, names: tuple[bytes, ...], fields: bytes, body: bytes, at: int) -> bytes:
+    def field(self, prepared: Prepared) -> bytes:
         """The whole field, as it stands in the message."""
+        _, names, fields, body, at = prepared
         raw, relaxed = self._known.get(names) or self._begin(names)
         tail = b" t=%d; bh=%b;" % (at, body)
         signature = b2a_base64(self._sign(b"%b%b%b b=" % (fields, relaxed, tail)), newline=False)

@@ -99,15 +99,16 @@ class Splicer:
         pieces[1::2] = self._order(
             (*own, address_text, leave_text, prefer_text, address_html, leave_html, prefer_html)  # as LAYOUT has it
         )
+        content = b"".join(pieces)
         name = token.decode("ascii")
         return dkim.Planned(
             self._sender if self._return_path == "plain" else self._return_path.replace("{token}", name),
             to,
-            b"".join(pieces),
+            content,
             # The token's end ties the name to this database: a new one beside an old outbox numbers from 1 again.
             f"{self._edition}.{delivery}.{name[-12:]}",
             utf8,
-            (self._plan, own, at) if self._plan else None,
+            (self._plan, own, at, content) if self._plan else None,
         )
 
     def _link(self, link: bytes) -> tuple[bytes, bytes]:
