@@ -29,6 +29,7 @@ COMMANDS = {
     "embed": "serving",
     "tidy": "serving",
     "keys": "serving",
+    "dkim": "dkim",
     "database": "setup",
 }
 

@@ -23,6 +23,7 @@ from newsletter.errors import ConfigError
 from newsletter.settings import Days, Rate, Via
 from newsletter.tables import (
     DeliveryTable,
+    DkimTable,
     NewsletterTable,
     PickTable,
     PrivacyTable,
@@ -37,6 +38,7 @@ from newsletter.tables import (
 __all__ = [
     "Config",
     "DeliveryTable",
+    "DkimTable",
     "NewsletterTable",
     "PickTable",
     "PrivacyTable",
@@ -67,6 +69,7 @@ class Config:
         self.sources = tables.sources
         self.pick = tables.pick
         self.delivery = tables.delivery
+        self.dkim = tables.dkim
         self.sign_up = tables.sign_up
         self.web = tables.web
         self.privacy = tables.privacy
@@ -79,6 +82,11 @@ class Config:
     def resolve(self, path: str) -> Path:
         """A path of the configuration: relative ones start at the file that names them."""
         return self.folder / Path(path).expanduser()
+
+    @property
+    def signing_domain(self) -> str:
+        """The d= of DKIM signatures."""
+        return self.dkim.domain or self.newsletter.sender_domain
 
     @property
     def database_url(self) -> str:
@@ -118,10 +126,15 @@ class Config:
         reply_to = parseaddr(self.newsletter.reply_to or self.newsletter.sender)[1]
         if reply_to.split("@")[0].replace("-", "").replace("_", "") in ("noreply", "nereponsepas"):
             found.append(f"newsletter.reply_to: readers answer to {reply_to}; give them an address somebody reads")
-        if self.delivery.password_file:
-            path = self.resolve(self.delivery.password_file)
-            if path.exists() and path.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH):
-                found.append(f"delivery.password_file: others can read {path}; run: chmod 600 {path}")
+        secrets = {
+            "delivery.password_file": self.delivery.password_file,
+            "dkim.key_file": self.dkim.key_file,
+            "dkim.ed25519_key_file": self.dkim.ed25519_key_file,
+        }
+        for key, file in secrets.items():
+            path = self.resolve(file or "")
+            if file and path.exists() and path.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH):
+                found.append(f"{key}: others can read {path}; run: chmod 600 {path}")
         if not self.newsletter.postal_address:
             found.append("newsletter.postal_address: empty; most countries want the publisher's address in each mail")
         return found

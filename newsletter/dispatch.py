@@ -55,7 +55,7 @@ def send_edition(room: Newsroom, edition: Edition, choices: Sequence[Choice], wa
     with read(room.engine) as connection:
         if not subscribers.readers(connection, room.clock()):
             return report.of_edition(connection, edition, said="nobody to send to: there is no active subscriber")
-    room.mailer  # noqa: B018  a way out that cannot be used is told before anything is frozen
+    room.mailer, room.sealer  # noqa: B018  a way out or a key that cannot be used is told before anything is frozen
     _freeze(room, edition, rendered)
     return deliver_edition(room, edition, watch)
 
@@ -200,6 +200,7 @@ def _run(room: Newsroom, edition: Edition, watch: Watch, *, since: datetime, pat
         mailer=room.mailer,
         wires={variant: WireTemplate.loads(wire) for variant, wire in frozen.items()},
         signer=room.signer,
+        sealer=room.sealer,
         rules=table,
         until=since + timedelta(hours=table.retry_for_hours),
         clock=room.clock,

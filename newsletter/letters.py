@@ -155,7 +155,7 @@ def tell_editors(room: Newsroom, found: Report) -> int:
 
 
 def message(room: Newsroom, one: Letter) -> Message:
-    """Its message: the same bytes on every attempt, since they are kept from the first one on."""
+    """Its message, signed: the same bytes on every attempt, since they are kept from the first one on."""
     token = room.signer.token(Purpose.LETTER, one.id)
     paper = room.config.newsletter
     message_id = f"<{one.kind.value.replace('_', '-')}.{token}@{paper.list_id}>"
@@ -164,10 +164,11 @@ def message(room: Newsroom, one: Letter) -> Message:
         bare = letter(paper, subject="", text="", **values)
         return Message(bare.sender, bare.recipient, one.content, bare.name, bare.utf8)
     if one.kind is LetterKind.NOTICE:
-        return letter(paper, subject=one.details["subject"], text=one.details["text"], **values)
+        return room.seal(letter(paper, subject=one.details["subject"], text=one.details["text"], **values))
     note = NOTES[one.kind](room, one)
     look = room.look_in(one.language)
     contact = parseaddr(paper.reply_to or paper.sender)[1]
     said: dict[str, Any] = {"note": note, "title": paper.title, "contact": contact}
     text = look.text("email/letter.txt", **said).strip("\n") + "\n"
-    return letter(paper, subject=note.subject, text=text, html=look.html("email/letter.mjml", **said), **values)
+    html = look.html("email/letter.mjml", **said)
+    return room.seal(letter(paper, subject=note.subject, text=text, html=html, **values))

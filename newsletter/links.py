@@ -9,14 +9,16 @@ nothing of a person. At most 45 characters for ids below 2**56.
 from __future__ import annotations
 
 import base64
+import hashlib
 import hmac
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 
 MAC_BYTES = 16  # 128 bits: RFC 8058, 3.1 asks for a part that is hard to forge
 TIME_BYTES = 4  # of a second since 1970, good until 2106
+HMAC_BLOCK = 64  # of SHA-256 (RFC 2104, 2)
 
 
 class Purpose(StrEnum):
@@ -60,13 +62,33 @@ class Signer:
 
     def token(self, purpose: Purpose, subject: int, at: datetime | None = None) -> str:
         """A token for what has this id; for a dated purpose, made at this moment (aware)."""
-        body = bytes([self.current]) + subject.to_bytes((subject.bit_length() + 7) // 8 or 1, "big")
+        body = bytes([self.current]) + number(subject)
         if purpose.dated:
             if at is None:
                 raise ValueError(f"a token to {purpose} needs its moment")
             body += int(at.timestamp()).to_bytes(TIME_BYTES, "big")
-        signed = body + self._mac(self.current, purpose, body)
-        return base64.b32encode(signed).decode("ascii").rstrip("=").lower()
+        return base32(body + self._mac(self.current, purpose, body)).decode("ascii")
+
+    def maker(self, purpose: Purpose) -> Callable[[bytes], bytes]:
+        """`token` for a purpose that is not dated, for whoever needs many: `number(subject)` → the token in ASCII.
+
+        What is the same for all of them is worked into the hash once, and copied: a third of the time.
+        """
+        if purpose.dated:
+            raise ValueError(f"a token to {purpose} needs its moment")
+        head = bytes([self.current])
+        inner, outer = _hmac_halves(self.keys[self.current])
+        inner.update(b"\0".join([self.list_id.encode(), purpose.value.encode(), head]))
+        begin, finish = inner.copy, outer.copy
+
+        def make(number: bytes) -> bytes:
+            first = begin()
+            first.update(number)
+            last = finish()
+            last.update(first.digest())
+            return base32(head + number + last.digest()[:MAC_BYTES])
+
+        return make
 
     def read(self, purpose: Purpose, token: str) -> int | None:
         """The id a token was made for; None where it is not ours, or not for this purpose."""
@@ -110,6 +132,49 @@ class Signer:
         return f"{public_url}/{PATHS[purpose]}/{self.token(purpose, subject, at)}"
 
 
+def number(subject: int) -> bytes:
+    """An id as a token holds it: in as few bytes as will do."""
+    return subject.to_bytes((subject.bit_length() + 7) // 8 or 1, "big")
+
+
+def _hmac_halves(key: bytes) -> tuple[hashlib._Hash, hashlib._Hash]:
+    """HMAC-SHA256 with the key worked in: the inner hash, which takes the message, and the outer (RFC 2104, 2)."""
+    key = (hashlib.sha256(key).digest() if len(key) > HMAC_BLOCK else key).ljust(HMAC_BLOCK, b"\0")
+    return hashlib.sha256(bytes(byte ^ 0x36 for byte in key)), hashlib.sha256(bytes(byte ^ 0x5C for byte in key))
+
+
 def archive_link(public_url: str, edition: str) -> str:
     """Where an edition is read online: the same for everybody."""
     return f"{public_url}/archive/{edition}"
+
+
+# --- Base32 ---------------------------------------------------------------------------------------
+
+
+def base32(raw: bytes) -> bytes:
+    """RFC 4648's base32 in lower case, without padding, of at most 40 bytes.
+
+    All groups of five bits are moved into bytes of their own at once, by halves, quarters, … of one large number: three
+    times as fast as base64.b32encode, and every mail holds three of them.
+    """
+    short = len(raw) <= 20
+    bits = int.from_bytes(raw.ljust(20 if short else 40, b"\0"), "big")
+    for shift, low, high in SHORT if short else LONG:
+        bits = bits & low | (bits & high) << shift
+    return bits.to_bytes(32 if short else 64, "big").translate(DIGITS)[: LENGTHS[len(raw)]]
+
+
+def _steps(groups: int) -> tuple[tuple[int, int, int], ...]:
+    """For `base32`: by how many bits the upper halves move up, with the masks of the lower and the upper halves."""
+    steps = []
+    half = groups // 2
+    while half:
+        low = sum(((1 << 5 * half) - 1) << 8 * start for start in range(0, groups, 2 * half))
+        steps.append((3 * half, low, low << 5 * half))
+        half //= 2
+    return tuple(steps)
+
+
+DIGITS = b"abcdefghijklmnopqrstuvwxyz234567" * 8  # a table for bytes.translate; only the first 32 are ever looked up
+LENGTHS = tuple((8 * size + 4) // 5 for size in range(41))
+SHORT, LONG = _steps(32), _steps(64)  # of 20 bytes, of 40

@@ -383,4 +383,5 @@ class Message:
     content: bytes = field(repr=False)
     name: str = ""  # stable over retries; an outbox names its file by it
     utf8: bool = False  # an address needs SMTPUTF8 (RFC 6531)
-    plain: bool = False  # ASCII, no line begins with a dot, and the last has its end: nobody needs to look
+    # ASCII, no line begins with a dot, and the last has its end: nobody needs to look.
+    plain: bool = field(default=False, compare=False)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from newsletter import __version__
 from newsletter.config import Config
+from newsletter.errors import ConfigError
 from newsletter.links import Purpose, Signer
 from newsletter.words import Words
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from newsletter.collect import Rules
     from newsletter.fetch import Fetcher
     from newsletter.mail import Mailer
+    from newsletter.mail.dkim import Key, Sealer
+    from newsletter.model import Message
     from newsletter.render import Look
 
 
@@ -150,9 +153,44 @@ class Newsroom:
 
     def _hello(self) -> str:
         """The name we greet a relay with: the From address's domain says whom to ask about us."""
-        from email.utils import parseaddr
+        return self.config.newsletter.sender_domain
 
-        return parseaddr(self.config.newsletter.sender)[1].rpartition("@")[2]
+    def seal(self, message: Message) -> Message:
+        """Signed by [dkim]; where that names no key, as it is. For any thread. Raises ConfigError as `sealer` does."""
+        return self.sealer.seal(message) if self.sealer else message
+
+    @cached_property
+    def sealer(self) -> Sealer | None:
+        """Signs messages by [dkim]; None where that names no key. Raises ConfigError for a key that cannot be used."""
+        keys = self.dkim_keys
+        if not keys:
+            return None
+        from newsletter.mail.dkim import Sealer
+
+        return Sealer(self.config.signing_domain, keys)
+
+    @cached_property
+    def dkim_keys(self) -> list[tuple[str, Key]]:
+        """The selectors of [dkim], each with its key. Raises ConfigError for a file that cannot be used."""
+        table = self.config.dkim
+        if not table.key_file:
+            return []
+        from newsletter.mail import keyfiles
+
+        path, problems = self.config.path, []
+        keys: list[tuple[str, Key]] = []
+        named: list[tuple[keyfiles.Kind, str, str, str | None]] = [
+            ("rsa", "key_file", table.selector, table.key_file),
+            ("ed25519", "ed25519_key_file", table.ed25519_selector, table.ed25519_key_file),
+        ]
+        for kind, setting, selector, file in named:
+            try:
+                keys += [(selector, keyfiles.read(self.config.resolve(file), kind))] if file else []
+            except ConfigError as error:
+                problems += [f"{path}: dkim.{setting}: {problem}" for problem in error.problems]
+        if problems:
+            raise ConfigError(*problems)
+        return keys
 
     @cached_property
     def signer(self) -> Signer:

@@ -42,11 +42,13 @@ def send_waiting(room: Newsroom, stopped: Callable[[], bool] = lambda: False) ->
     """Send the letters that wait, the oldest first; returns how many were accepted.
 
     One sender at a time: where another is at work, there is nothing to do here. A copy of the database that was not
-    adopted writes to the editors alone. Raises Unavailable where the relay is down; what is left waits.
+    adopted writes to the editors alone. Raises Unavailable where the relay is down, ConfigError where a DKIM key cannot
+    be used; what is left waits.
     """
     with read(room.engine) as connection:
         if not letters.waiting(connection)[0]:
             return 0
+    room.sealer  # noqa: B018  a key that cannot be used keeps letters waiting, and is no fault of theirs
     try:
         with letters_lock(room.engine):
             _recover(room)

@@ -86,7 +86,7 @@ def send_test(
     messages = []
     for address in recipients:  # each a Message-ID and a file name of its own
         wire = _wire(room, marked, picked, name=f"{edition.name}.test-{secrets.token_hex(4)}")
-        messages.append(_message(room, wire, address))
+        messages.append(room.seal(_message(room, wire, address)))
     if dry_run:
         return [(message.recipient, None) for message in messages]
     with room.mailer.open() as line:

@@ -56,6 +56,18 @@ def _list_id(value: str) -> str:
     return value
 
 
+def _signing_domain(value: str) -> str:
+    if value and (not value.isascii() or value.count(".") < 1 or not all(value.split(".")) or not _is_domain(value)):
+        raise ValueError("must be a domain, as journal.example (one with accents: as xn--…)")
+    return value.lower()
+
+
+def _selector(value: str) -> str:
+    if value and (not value.isascii() or not all(value.split(".")) or not _is_domain(value) or len(value) > 63):
+        raise ValueError("must be letters, digits, hyphens and dots, as lettre-2026 (at most 63)")
+    return value.lower()
+
+
 def _is_domain(value: str) -> bool:
     return all(part.replace("-", "").isalnum() for part in value.split("."))
 
@@ -181,6 +193,11 @@ class NewsletterTable(Table):
         return values
 
     @property
+    def sender_domain(self) -> str:
+        """What stands behind the @ of From, in lower case."""
+        return getaddresses([self.sender])[0][1].rpartition("@")[2].lower()
+
+    @property
     def zone(self) -> ZoneInfo:
         return ZoneInfo(self.timezone)
 
@@ -251,6 +268,32 @@ class DeliveryTable(Table):
     claim_size: int = Field(default=500, ge=1, le=10_000)
 
 
+class DkimTable(Table):
+    """[dkim]: by which keys mails are signed. Without a key file they are not."""
+
+    domain: Annotated[str, AfterValidator(_signing_domain)] = ""
+    selector: Annotated[str, AfterValidator(_selector)] = ""
+    key_file: str | None = None
+    ed25519_selector: Annotated[str, AfterValidator(_selector)] = ""
+    ed25519_key_file: str | None = None
+
+    @model_validator(mode="after")
+    def _whole(self) -> DkimTable:
+        keygen = "`newsletter dkim keygen` prints all lines that are needed"
+        if self.key_file and not self.selector:
+            raise ValueError(f"key_file needs a selector; {keygen}")
+        if self.ed25519_key_file and not self.ed25519_selector:
+            raise ValueError(f"ed25519_key_file needs an ed25519_selector; {keygen}")
+        if self.ed25519_key_file and not self.key_file:
+            raise ValueError(
+                "an Ed25519 key signs beside an RSA key, never alone, since many mail services know only RSA: name an"
+                " RSA key too (selector, key_file)"
+            )
+        if self.selector and self.selector == self.ed25519_selector:
+            raise ValueError("selector and ed25519_selector must be two names: each has a record of its own in the DNS")
+        return self
+
+
 class SignUpTable(Table):
     """[sign_up]: who may join, how often we write to confirm, and what a newcomer gets."""
 
@@ -304,6 +347,7 @@ class Tables(Table):
     sources: tuple[Source, ...] = ()
     pick: PickTable = PickTable()
     delivery: DeliveryTable = DeliveryTable()
+    dkim: DkimTable = DkimTable()
     sign_up: SignUpTable = SignUpTable()
     web: WebTable = WebTable()
     privacy: PrivacyTable = PrivacyTable()
@@ -315,4 +359,15 @@ class Tables(Table):
         via = self.delivery.via
         if is_loopback(host) and via.kind == "smtp" and not is_loopback(via.host):
             raise ValueError("newsletter.public_url leads to this machine only: readers could not unsubscribe")
+        return self
+
+    @model_validator(mode="after")
+    def _signed_by_who_writes(self) -> Tables:
+        """DMARC asks for it (RFC 9989): the signature's domain and that of From are one, or one stands in the other."""
+        writes, signs = self.newsletter.sender_domain, self.dkim.domain
+        if signs and writes != signs and not writes.endswith(f".{signs}") and not signs.endswith(f".{writes}"):
+            raise ValueError(
+                f"dkim.domain: {signs!r}: must be {writes}, the domain of newsletter.from, or stand above or below it:"
+                " else DMARC does not count the signature"
+            )
         return self

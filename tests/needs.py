@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 
 import pytest
 
@@ -18,3 +19,13 @@ def needs(program: str) -> str:
     if path is None:
         pytest.skip(f"{program} is not installed")
     return path
+
+
+def needs_namespaces() -> list[str]:
+    """The words before a program that gives it network and files of its own; skips where the system allows no such."""
+    words = [needs("unshare"), "--user", "--map-root-user", "--net", "--mount"]
+    if subprocess.run([*words, "true"], check=False, capture_output=True).returncode == 0:
+        return words
+    if os.environ.get("NEWSLETTER_TEST_ALL") == "1":
+        pytest.fail("namespaces (unshare) are not allowed here, and NEWSLETTER_TEST_ALL=1 allows no skipping")
+    pytest.skip("namespaces (unshare) are not allowed here")

@@ -19,6 +19,7 @@ from newsletter.model import DeliveryState, EditionStatus, SubscriberStatus
 from newsletter.store.database import HEAD
 from newsletter.tables import (
     DeliveryTable,
+    DkimTable,
     NewsletterTable,
     PickTable,
     PrivacyTable,
@@ -148,6 +149,7 @@ TABLES: dict[str, type[Table]] = {
     "sources": Source,
     "pick": PickTable,
     "delivery": DeliveryTable,
+    "dkim": DkimTable,
     "sign_up": SignUpTable,
     "web": WebTable,
     "privacy": PrivacyTable,

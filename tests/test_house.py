@@ -21,6 +21,7 @@ OPERATIONS = {
     "runner",
     "tidy",
     "keyring",
+    "domainkeys",
     "schedule",
     "embed",
     "exports",

@@ -401,6 +401,22 @@ def test_any_date_is_read_back(seconds: int, minutes: int) -> None:
     assert parsedate_to_datetime(field(message(date=moment).content, "Date")) == moment
 
 
+def test_the_same_moment_in_two_zones_is_written_as_it_was_given() -> None:
+    frozen = template()
+    lome, elsewhere = DATE, DATE.astimezone(timezone(timedelta(hours=5, minutes=30)))
+    for moment, written in [(lome, "+0000"), (elsewhere, "+0530"), (lome, "+0000"), (elsewhere, "+0530")]:
+        assert field(message(frozen, date=moment).content, "Date").endswith(written)
+
+
+def test_a_template_minds_who_signs_its_links() -> None:
+    frozen = template()
+    other = Signer(SIGNER.list_id, {0: b"x" * 32}, 0)
+    for signer in (SIGNER, other, SIGNER):
+        made = frozen.splice(signer, delivery=7, subscriber=3, address="ama@exemple.example", date=DATE)
+        assert made == template().splice(signer, delivery=7, subscriber=3, address="ama@exemple.example", date=DATE)
+        assert signer.link(PAPER.public_url, Purpose.UNSUBSCRIBE, 3) in made.content.decode()
+
+
 # --- A retry is the same message -------------------------------------------------------------------
 
 
@@ -529,7 +545,7 @@ def test_a_letter_of_text() -> None:
     made = a_letter()
     parsed = parse(made.content)
     assert parsed["Subject"] == "La lettre du 23 novembre n’est pas partie"
-    assert body(made.content, "plain") == "Bonjour,\n.\nLe relais a tout refusé.\n\n"
+    assert body(made.content, "plain") == "Bonjour,\n.\nLe relais a tout refusé.\n"
     assert (parsed["Auto-Submitted"], parsed["Precedence"]) == ("auto-generated", "bulk")  # M22
     assert (made.sender, made.recipient) == ("lettre@journal.example", "redaction@journal.example")
     assert made.name == "notice.2026-11-23@lettre.journal.example"

@@ -99,6 +99,17 @@ def test_how_a_value_is_written(value: str, wire: bytes) -> None:
     assert quoted.value(value) == wire
 
 
+@given(st.from_regex(r"[!-~]{1,160}", fullmatch=True))
+def test_a_long_link_is_written_as_a_text_would_be(link: str) -> None:
+    assert quoted.value(link) == quoted.encode(link)
+
+
+@pytest.mark.parametrize("text", [".", "a" * 75 + ".", "a" * 75 + ".b", "a" * 150 + "." * 3, "a" * 76, "a" * 75])
+def test_no_line_of_a_long_link_begins_with_a_dot(text: str) -> None:
+    assert quoted.value(text) == quoted.encode(text)
+    assert not re.search(rb"(?m)^\.", quoted.value(text))
+
+
 def test_a_slot_stands_between_two_soft_breaks() -> None:
     text = (
         f"Bonjour {Slot.ADDRESS.marker}, voici :\n{Slot.UNSUBSCRIBE.marker}\n{Slot.ADDRESS.marker}{Slot.ADDRESS.marker}"

@@ -14,6 +14,7 @@ from newsletter.deliver.ledger import Ledger
 from newsletter.deliver.supply import Supply, expire
 from newsletter.links import Signer
 from newsletter.mail import Mailer
+from newsletter.mail.dkim import Sealer
 from newsletter.mail.message import WireTemplate
 from newsletter.model import Delivery, DeliveryState, Variant
 
@@ -50,6 +51,7 @@ class Run:
     until: datetime  # when the retries of this edition run out
     clock: Callable[[], datetime]
     stop: Stop
+    sealer: Sealer | None = None  # signs each message
     still_ours: Callable[[], None] = lambda: None  # raises where the sending lock is lost: nothing more may begin
     patient: bool = True  # wait for what the relay has put off
     chance: Callable[[], float] = random.random
@@ -91,5 +93,6 @@ def deliver(run: Run) -> Ending:
         end = supply.close()
         done = True
     finally:
+        supply.end()
         run.ledger.close(done=done)
     return Ending(end, supply.last_reply)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from newsletter.deliver import pace
 from newsletter.deliver.judge import End, Judge
+from newsletter.deliver.sealing import Sealing
 from newsletter.errors import BadData
 from newsletter.mail import Offer
 from newsletter.model import Delivery, DeliveryState, Entry, Message, Outcome, Variant, Verdict
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 State = DeliveryState
 
 FIRST_CLAIM = 25
+A_MOMENT = timedelta(seconds=0.5)
 A_WHILE = timedelta(seconds=2)
 LATEST = timedelta(days=3)  # after its time, an edition is no news to anybody
 REPORTED = {
@@ -46,36 +48,47 @@ class Supply:
         self._judge = Judge()
         self._pause = timedelta(0)  # we leave the relay alone for that long, since then
         self._paused_at = run.clock()
+        self._sealing = Sealing(run.sealer) if run.sealer else None
         self._opening = True  # what a dead run left in doubt goes first
         self._claim = min(FIRST_CLAIM, run.rules.claim_size)
         self._claimed_at = run.clock()
+        self._dry_at = self._claimed_at - A_MOMENT  # when there was nothing to claim
         self._rest = 0.0
-        self.end: End | None = None
+        self.ending: End | None = None
 
     @property
     def last_reply(self) -> str:
         return self._judge.last_reply
 
     def close(self) -> End:
-        """Give back what was claimed and not begun; nothing may be on its way."""
+        """How it ended. Gives back what was claimed and not begun; nothing may be on its way."""
         self._give_back_ready()
         self._ledger.give_back(self._judge.relays_fault)
-        end = self.end or End.DONE
+        end = self.ending or End.DONE
         if end is End.STOPPED and self._ledger.all_ended(self._repeats_doubts()):
             return End.DONE  # told to stop when the last message was under way already
         return end
+
+    def end(self) -> None:
+        """Whatever has happened."""
+        if self._sealing:
+            self._sealing.close()
 
     # --- What the lines ask
 
     def take(self) -> Offer | None:
         """The next delivery whose turn has come."""
-        while not self._stopped() and not self._resting() and (self._ready or self._refill()):
-            if not self._has_turn():
+        while not self._stopped() and not self._resting():
+            made = self._next_made()
+            if made is None:
                 return None
-            offer = self._made(self._ready.popleft())
-            if offer is not None:
-                self._busy += 1
-                return offer
+            delivery, message = made
+            if not self._ledger.wants_it(delivery):
+                self._skip(delivery)
+                continue
+            self._run.still_ours()
+            self._busy += 1
+            return Offer(message, Turn(delivery, self._judge.troubles))
         return None
 
     def wanted(self, offer: Offer) -> bool:
@@ -91,31 +104,43 @@ class Supply:
 
     def rest(self) -> float | None:
         """Seconds, looking at the stop meanwhile; None when the run is over."""
-        if self.end is None and not self._stopped() and not self._rest and not self._ready:
+        if not self._stopped() and not self._rest and not self._held:
             self._over()
         seconds, self._rest = self._rest, 0.0
-        if self.end is not None:
+        if self.ending is not None:
             return None
+        if self._held and not seconds:
+            seconds = self._run.glance  # what is being signed wakes us
         return max(0.001, min(seconds, self._run.glance, self._run.stop.seconds_left()))
 
     def wake_by(self, wake: Callable[[], None]) -> None:
-        """Nobody stirs us: what is sealed elsewhere does, see `Sealing`."""
+        if self._sealing:
+            self._sealing.wake_by(wake)
 
     # --- What is next
 
-    def _made(self, delivery: Delivery) -> Offer | None:
-        """The message, where it is still to be sent."""
-        ledger = self._ledger
-        if not ledger.wants_it(delivery):
-            self._skip(delivery)
-            return None
-        try:
-            message = self._message(delivery)
-        except BadData as error:
-            self._never_begun(delivery, State.REJECTED, str(error))
-            return None
-        self._run.still_ours()
-        return Offer(message, Turn(delivery, self._judge.troubles))
+    @property
+    def _held(self) -> int:
+        """How many are claimed, and not taken."""
+        return len(self._ready) + (self._sealing.held if self._sealing else 0)
+
+    def _next_made(self) -> tuple[Delivery, Message] | None:
+        """The next delivery with its message, when its turn has come; those that cannot be written fail here."""
+        sealing = self._sealing
+        if sealing is None:
+            return self._spliced() if self._refilled() and self._has_turn() else None
+        while not sealing.full and (made := self._spliced()):
+            sealing.put(*made)
+        return sealing.take() if sealing.is_ready() and self._has_turn() else None
+
+    def _spliced(self) -> tuple[Delivery, Message] | None:
+        while self._refilled():
+            delivery = self._ready.popleft()
+            try:
+                return delivery, self._message(delivery)
+            except BadData as error:
+                self._never_begun(delivery, State.REJECTED, str(error))
+        return None
 
     def _message(self, delivery: Delivery) -> Message:
         run = self._run
@@ -152,17 +177,23 @@ class Supply:
     def _expired(self) -> bool:
         return self._run.clock() >= self._run.until
 
-    def _refill(self) -> bool:
-        """Claim more: what an earlier run left in doubt, then what is due, then what fell into doubt in this one."""
+    def _refilled(self) -> bool:
+        """Whether there is one. If not, more are claimed: what an earlier run left in doubt, then what is due, then
+        what fell into doubt in this one."""
+        if self._ready:
+            return True
+        if self._busy and self._run.clock() - self._dry_at < A_MOMENT:
+            return False
         again, limit = self._repeats_doubts(), self._claim_size()
         claimed: list[Delivery] = []
         if self._opening and again:
             claimed = self._ledger.claim(limit, doubtful=True)
         self._opening = bool(claimed)
         claimed = claimed or self._ledger.claim(limit)
-        if not claimed and again and not self._busy:
+        if not claimed and again and not self._busy and not self._held:
             claimed = self._ledger.claim(limit, doubtful=True)
         self._ready.extend(claimed)
+        self._dry_at = self._dry_at if claimed else self._run.clock()
         return bool(claimed)
 
     def _claim_size(self) -> int:
@@ -177,18 +208,19 @@ class Supply:
         return self._run.rules.on_uncertain == "resend" and not self._expired()
 
     def _give_back_ready(self) -> None:
-        self._ledger.give_back([delivery.id for delivery in self._ready])
+        sealing = self._sealing.give_up() if self._sealing else []
+        self._ledger.give_back([delivery.id for delivery in (*sealing, *self._ready)])
         self._ready.clear()
 
     def _over(self) -> None:
         """Nothing to hand out, and nothing on its way: wait for what falls due, or see that all has ended."""
         counts = self._ledger.counts()
         if not counts[State.PENDING] and not counts[State.DEFERRED]:
-            self.end = End.DONE
+            self.ending = End.DONE
         elif self._expired():
             expire(self._run)
         elif not self._run.patient:
-            self.end = End.WAITING
+            self.ending = End.WAITING
         else:
             now = self._run.clock()
             due = min(self._ledger.next_attempt() or now + timedelta(seconds=1), self._run.until)
@@ -203,9 +235,9 @@ class Supply:
         return not self._rest
 
     def _stopped(self) -> bool:
-        if self.end is None and self._run.stop.asked:
-            self.end = End.STOPPED
-        return self.end is not None
+        if self.ending is None and self._run.stop.asked:
+            self.ending = End.STOPPED
+        return self.ending is not None
 
     # --- What became of it
 
@@ -222,7 +254,7 @@ class Supply:
         else:
             self._record(turn, state, outcome)
         if end:
-            self.end = self.end or end
+            self.ending = self.ending or end
 
     def _state(self, delivery: Delivery, outcome: Outcome) -> DeliveryState | None:
         """What it is now; None where nothing has happened to it."""

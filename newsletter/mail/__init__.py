@@ -2,10 +2,11 @@
 
     freeze(rendered, …) → WireTemplate        once per edition: all that must not change while it is sent
     wire.splice(signer, …) → Message          once per reader: the same bytes on every try
+    sealer.seal(message) → Message            signed (DKIM); in any thread, apart from splicing
     line.send(message, at_dot) → Outcome      to a relay (`smtp`) or into a Maildir (`outbox`)
 
-Pure: addresses, headers, quoted, replies, message, letter. One outside thing each: wire, handshake and smtp hold the
-connection to a relay, outbox holds a folder.
+Pure: addresses, headers, quoted, replies, message, splice, dkim, letter. One outside thing each: wire, handshake and
+smtp hold the connection to a relay, outbox holds a folder, keyfiles the files of DKIM keys.
 """
 
 from __future__ import annotations

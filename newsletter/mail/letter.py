@@ -48,6 +48,8 @@ def letter(
 
 
 def _body(text: str, html: str | None, boundary: str) -> bytes:
+    if html is None:
+        text = text.rstrip("\n")  # what is signed ends in one CRLF, whoever passes it on
     plain = headers.part_head("plain").encode() + quoted.encode(text) + b"\r\n"
     if html is None:
         return plain

@@ -14,37 +14,16 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from email import message_from_bytes
 from email.utils import parseaddr
-from enum import StrEnum
-from html import escape
-from typing import NamedTuple
 
 from newsletter.config import NewsletterTable
 from newsletter.errors import DatabaseError, TemplateError
 from newsletter.links import Purpose, Signer, archive_link
 from newsletter.mail import headers, quoted
-from newsletter.mail.addresses import wire
+from newsletter.mail.splice import Hole, Place, Splicer, values_of
 from newsletter.model import Message, Rendered, Slot, Variant
 
 VERSION = 1  # of what WireTemplate.dumps writes
 ANSWER = re.compile(r"^(?:(?:re|fwd?|tr)\s*:\s*)+", re.IGNORECASE)
-
-
-class Place(StrEnum):
-    """Where in a message a slot stands, which says how its value is written."""
-
-    HEADER = "header"  # raw
-    TEXT = "text"  # quoted-printable
-    HTML = "html"  # escaped, then quoted-printable
-
-
-class Hole(NamedTuple):
-    """A slot in one place."""
-
-    place: Place
-    slot: Slot
-
-    def __str__(self) -> str:
-        return f"{self.place}:{self.slot}"
 
 
 # --- Once per edition -----------------------------------------------------------------------------
@@ -69,7 +48,7 @@ def freeze(
     builder.raw(_head(rendered, paper, edition, archive))
     if variant is Variant.TEXT:
         builder.raw(headers.part_head("plain"))
-        builder.quoted(Place.TEXT, rendered.text)
+        builder.quoted(Place.TEXT, rendered.text.rstrip("\n"))  # what is signed ends in one CRLF, whoever passes it on
         builder.raw("\r\n")
     else:
         boundary = headers.boundary(edition)
@@ -169,30 +148,43 @@ class WireTemplate:
     public_url: str
     list_id: str
     key: int  # the number of the key that signs
+    # Made ready for the signer that was asked for last.
+    _ready: list[tuple[Signer, Splicer]] = field(default_factory=list, init=False, repr=False, compare=False)
 
     def splice(self, signer: Signer, *, delivery: int, subscriber: int, address: str, date: datetime) -> Message:
         """One reader's message: for the same delivery, address and date (aware) the same bytes every time.
 
         Raises BadData for an address that cannot be mailed, DatabaseError where the frozen key is gone.
         """
-        signer = self._frozen(signer)
-        to, utf8 = wire(address)
-        token = signer.token(Purpose.DELIVERY, delivery)
-        unsubscribe = signer.link(self.public_url, Purpose.UNSUBSCRIBE, subscriber)
-        preferences = signer.link(self.public_url, Purpose.PREFERENCES, subscriber)
-        values = _values({Slot.ADDRESS: to, Slot.UNSUBSCRIBE: unsubscribe, Slot.PREFERENCES: preferences})
-        values[TO] = to.encode()
-        values[DATE] = _date(date)
-        values[MESSAGE_ID] = self._message_id(token).encode("ascii")
-        values[UNSUBSCRIBE] = unsubscribe.encode("ascii")
-        return Message(
-            sender=self.sender if self.return_path == "plain" else self.return_path.replace("{token}", token),
-            recipient=to,
-            content=self._joined(values),
-            # The token's end ties the name to this database: a new one beside an old outbox numbers from 1 again.
-            name=f"{self.edition}.{delivery}.{token[-12:]}",
-            utf8=utf8,
+        for known, splicer in self._ready:
+            if known is signer:
+                return splicer.splice(delivery, subscriber, address, date)
+        splicer = self._splicer(signer)
+        self._ready[:] = [(signer, splicer)]  # in one step: other threads see the old one or the new one
+        return splicer.splice(delivery, subscriber, address, date)
+
+    def _splicer(self, signer: Signer) -> Splicer:
+        return Splicer(
+            self.parts,
+            self.holes,
+            self._frozen(signer),
+            edition=self.edition,
+            sender=self.sender,
+            return_path=self.return_path,
+            public_url=self.public_url,
+            list_id=self.list_id,
         )
+
+    def html(self, address: str, link: str) -> str:
+        """The HTML as nobody's own: `address` and `link` stand where a reader's would. "" where it has none."""
+        values = dict.fromkeys(self.holes, b"-")
+        personal = {Slot.ADDRESS: address, Slot.UNSUBSCRIBE: link, Slot.PREFERENCES: link}
+        message = message_from_bytes(self._joined(values | values_of(personal)))
+        for part in message.walk():
+            payload = part.get_payload(decode=True) if part.get_content_type() == "text/html" else None
+            if isinstance(payload, bytes):
+                return payload.decode("utf-8", "replace")
+        return ""
 
     def _joined(self, values: Mapping[Hole, bytes]) -> bytes:
         pieces: list[bytes] = [b""] * (2 * len(self.holes) + 1)
@@ -200,23 +192,9 @@ class WireTemplate:
         pieces[1::2] = [values[hole] for hole in self.holes]
         return b"".join(pieces)
 
-    def html(self, address: str, link: str) -> str:
-        """The HTML as nobody's own: `address` and `link` stand where a reader's would. "" where it has none."""
-        values = dict.fromkeys(self.holes, b"-")
-        personal = {Slot.ADDRESS: address, Slot.UNSUBSCRIBE: link, Slot.PREFERENCES: link}
-        message = message_from_bytes(self._joined(values | _values(personal)))
-        for part in message.walk():
-            payload = part.get_payload(decode=True) if part.get_content_type() == "text/html" else None
-            if isinstance(payload, bytes):
-                return payload.decode("utf-8", "replace")
-        return ""
-
     def message_id(self, signer: Signer, delivery: int) -> str:
         """The Message-ID of a delivery, in its angle brackets: unique, and the same on every try."""
-        return self._message_id(self._frozen(signer).token(Purpose.DELIVERY, delivery))
-
-    def _message_id(self, token: str) -> str:
-        return f"<{self.edition}.{token}@{self.list_id}>"
+        return f"<{self.edition}.{self._frozen(signer).token(Purpose.DELIVERY, delivery)}@{self.list_id}>"
 
     def _frozen(self, signer: Signer) -> Signer:
         """The signer as it was when the edition was frozen."""
@@ -266,32 +244,3 @@ class WireTemplate:
 def _hole(name: str) -> Hole:
     place, _, slot = name.partition(":")
     return Hole(Place(place), Slot(slot))
-
-
-TO = Hole(Place.HEADER, Slot.TO)
-DATE = Hole(Place.HEADER, Slot.DATE)
-MESSAGE_ID = Hole(Place.HEADER, Slot.MESSAGE_ID)
-UNSUBSCRIBE = Hole(Place.HEADER, Slot.UNSUBSCRIBE)
-IN_TEXT = {slot: Hole(Place.TEXT, slot) for slot in quoted.SLOTS}
-IN_HTML = {slot: Hole(Place.HTML, slot) for slot in quoted.SLOTS}
-WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-
-
-def _values(personal: Mapping[Slot, str]) -> dict[Hole, bytes]:
-    """Each personal text as it is written in the bodies."""
-    values = {}
-    for slot, text in personal.items():
-        escaped = escape(text)
-        values[IN_TEXT[slot]] = values[IN_HTML[slot]] = quoted.value(text)
-        if escaped != text:
-            values[IN_HTML[slot]] = quoted.value(escaped)
-    return values
-
-
-def _date(date: datetime) -> bytes:
-    """RFC 5322, 3.3, with the offset from UTC. email.utils takes three times as long, which every message would pay."""
-    if date.tzinfo is None:
-        raise ValueError("a Date needs its zone")
-    day = f"{WEEKDAYS[date.weekday()]}, {date.day:02} {MONTHS[date.month - 1]} {date.year:04}"
-    return f"{day} {date:%H:%M:%S %z}".encode("ascii")

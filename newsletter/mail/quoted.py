@@ -16,7 +16,7 @@ SOFT_BREAK = b"=\r\n"
 SLOTS = (Slot.ADDRESS, Slot.UNSUBSCRIBE, Slot.PREFERENCES)
 MARKER = re.compile("\ue000(" + "|".join(slot.value for slot in SLOTS) + ")\ue001")
 LINE_ENDS = re.compile(r"\r\n|\r|\n")
-PLAIN = re.compile(r"(?!\.)[!-<>-~]{1,75}")
+PLAIN = re.compile(r"[!-<>-~]+")
 TOKENS = [chr(byte) if byte in b"\t" or (32 <= byte <= 126 and byte != 61) else f"={byte:02X}" for byte in range(256)]
 
 
@@ -32,10 +32,17 @@ def encode(text: str) -> bytes:
     return b"\r\n".join(_wrap(line.encode("utf-8", "replace")) for line in LINE_ENDS.split(text))
 
 
+def is_plain(text: str) -> bool:
+    """Whether each sign of it stands for itself: printable ASCII but = and space. Only a dot may not begin a line."""
+    return PLAIN.fullmatch(text) is not None
+
+
 def value(text: str) -> bytes:
     """What is put into a slot: as it is where it is short plain ASCII, as most addresses and links are."""
-    if PLAIN.fullmatch(text):
-        return text.encode("ascii")
+    if is_plain(text):
+        lines = [text] if len(text) <= LINE else [text[i : i + LINE] for i in range(0, len(text), LINE)]
+        if not any(line.startswith(".") for line in lines):
+            return "=\r\n".join(lines).encode("ascii")
     return _wrap(text.encode("utf-8", "replace"))
 
 
