@@ -27,7 +27,7 @@ from newsletter.store.subscribers import receiving
 
 State = DeliveryState
 Claimed = list[Delivery]
-TAKEN = [column for column in deliveries.c if column.name != "next_attempt"]
+TAKEN = [getattr(deliveries.c, name) for name in Delivery._fields[:10]]  # what a run needs to know
 
 
 def plan(
@@ -112,7 +112,8 @@ def _claim(
     begun = func.coalesce(deliveries.c.first_attempt, literal(now.replace(microsecond=0), deliveries.c.at.type))
     query = update(deliveries).where(deliveries.c.id.in_(ids))
     query = query.values(state=State.CLAIMED, run_id=run_id, at=now, first_attempt=begun, **values)
-    return [_delivery(row) for row in sorted(connection.execute(query.returning(*TAKEN)), key=lambda row: row.id)]
+    rows = sorted(tuple(row) for row in connection.execute(query.returning(*TAKEN)))
+    return [Delivery._make((*row[:4], STATES[row[4]], VARIANTS[row[5]], *row[6:], None, None, now)) for row in rows]
 
 
 def claimed_by(connection: Connection, edition_id: int, run_id: int | None) -> Claimed:
