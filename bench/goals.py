@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -95,12 +94,13 @@ def _growth(runs: list[dict[str, Any]]) -> list[Goal]:
         return []
     least, most = sizes[0], sizes[-1]
     peaks = [one["peak_mb"] for one in sizes]
-    found = [Goal(f"peak of memory, up to {most['wanted']:,} subscribers", 90, max(peaks), "MB", least=False)]
+    early = ", stopped before its end" if any(one["stopped"] for one in sizes) else ""
+    found = [Goal(f"peak of memory, up to {most['wanted']:,} subscribers{early}", 90, max(peaks), "MB", least=False)]
     if least is not most:
-        grown: Callable[[str], str] = lambda what: f"{what}, from {least['wanted']:,} to {most['wanted']:,}"  # noqa: E731
-        found.append(Goal(grown("growth of that peak"), 10, round(peaks[-1] - peaks[0], 1), "MB", least=False))
+        span = f"from {least['wanted']:,} to {most['wanted']:,}{early}"
+        found.append(Goal(f"growth of that peak, {span}", 10, round(peaks[-1] - peaks[0], 1), "MB", least=False))
         cost = most["cpu_us"] / least["cpu_us"] if least.get("cpu_us") and most.get("cpu_us") else None
-        found.append(Goal(grown("CPU of a message"), 1.1, cost, least=False))
+        found.append(Goal(f"CPU of a message, {span}", 1.1, cost, least=False))
     return found
 
 

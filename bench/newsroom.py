@@ -6,6 +6,7 @@ subscribers are loaded in bulk, and a loaded list is copied for each run: a run 
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -96,6 +97,11 @@ def command(folder: Path, *words: str) -> list[str]:
     return [sys.executable, str(ROOT / "cli.py"), "--config", str(folder / "newsletter.toml"), *words]
 
 
+def environ() -> dict[str, str]:
+    """Ours, without the settings of a newsroom that may stand in it."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("NEWSLETTER_")}
+
+
 # --- Its mail, as others are given it ---------------------------------------------------------------
 
 
@@ -115,7 +121,8 @@ class Mail:
 def mail_of(folder: Path) -> Mail:
     """What `newsletter preview` writes of that newsroom's edition."""
     shown = folder / "preview"
-    subprocess.run(command(folder, "preview", "--out", str(shown)), check=True, capture_output=True, cwd=folder)  # noqa: S603
+    words = command(folder, "preview", "--out", str(shown))
+    subprocess.run(words, check=True, capture_output=True, cwd=folder, env=environ())  # noqa: S603
     eml = (shown / "edition.eml").read_bytes()
     subject = str(message_from_bytes(eml, policy=policy.default)["Subject"])
     text, html = ((shown / f"edition.{kind}").read_text(encoding="utf-8") for kind in ("txt", "html"))

@@ -20,7 +20,7 @@ WIDTH = 760
 FONT = "font-family=\"system-ui,-apple-system,'Segoe UI',Roboto,Helvetica,Arial,sans-serif\""
 WORDS, QUIET, OURS, OTHERS, MARK = "#6e7781", "#8b949e", "#2f81f7", "#9aa4ae", "#bf8700"
 TITLES = {"postfix": "into Debian’s smtp-sink", "fast": "into fastsink"}
-ROW, BAR, LEFT = 30, 18, 300
+ROW, BAR, LEFT = 30, 18, 320
 
 
 def speed(results: dict[str, Any]) -> str:
@@ -65,17 +65,17 @@ HIGH, BELOW, SIDE, TOP = 260, 50, 64, 56
 def memory(results: dict[str, Any]) -> str:
     """The peak of `send` over the number of subscribers; where one was stopped before its end, a hollow point."""
     runs = [one for one in results.get("scale", []) if one["wanted"] >= 1000]
-    highest = max([90.0, *(one["peak_mb"] for one in runs)])
-    ceiling = 20 * math.ceil(highest * 1.08 / 20)
+    highest: float = max([90.0, *(one["peak_mb"] for one in runs)])
+    ceiling: int = 20 * math.ceil(highest * 1.08 / 20)
     first, last = math.log10(runs[0]["wanted"]), math.log10(runs[-1]["wanted"])
 
     def across(subscribers: float) -> float:
         return float(SIDE + 40 + (WIDTH - SIDE - 110) * (math.log10(subscribers) - first) / ((last - first) or 1))
 
     def down(megabytes: float) -> float:
-        return TOP + HIGH * (1 - megabytes / ceiling)
+        return float(TOP + HIGH * (1 - megabytes / ceiling))
 
-    lines = [_text(20, 26, "Peak of memory of one `newsletter send`, in MB", size=14, weight="600")]
+    lines = [_text(20, 26, "Peak of memory of one newsletter send, in MB", size=14, weight="600")]
     for megabytes in range(0, ceiling + 1, 20 if ceiling <= 140 else 40):
         at = down(megabytes)
         lines.append(f'<path d="M{SIDE} {at:.1f}H{WIDTH - 20}" stroke="{QUIET}" stroke-opacity=".35"/>')
@@ -93,7 +93,8 @@ def memory(results: dict[str, Any]) -> str:
         lines.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="5" fill="{inside}" stroke="{OURS}" stroke-width="2"/>')
         lines.append(_text(x, y + 22, f"{one['peak_mb']:.0f}", anchor="middle", weight="600", color=OURS))
         lines.append(_text(x, TOP + HIGH + 20, f"{one['wanted']:,}", anchor="middle"))
-    lines.append(_text((SIDE + WIDTH - 20) / 2, TOP + HIGH + 42, "subscribers", anchor="middle"))
+    hollow = " (a hollow point: told to stop before its end)" if any(one["stopped"] for one in runs) else ""
+    lines.append(_text((SIDE + WIDTH - 20) / 2, TOP + HIGH + 42, f"subscribers{hollow}", anchor="middle"))
     return _svg(TOP + HIGH + BELOW + 8, "Memory of the sender over the number of subscribers", lines)
 
 

@@ -1,10 +1,12 @@
-"""Results → Markdown: python -m bench.report bench-results.json [MORE.json …]
+"""Results → Markdown: python -m bench.report bench-results.json [MORE.json …] [--into docs/benchmarks.md]
 
-What stands in a later file goes before what stands in an earlier one: parts may be measured one by one.
+Printed, or written into a page between the two lines MARKS. What stands in a later file goes before what stands in an
+earlier one: parts may be measured one by one.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -14,6 +16,8 @@ from typing import Any
 from bench.goals import NAMES, Goal, far, goals
 from bench.newsroom import CONNECTIONS
 
+ABOUT = ("machine", "wanted", "edition")
+MARKS = ("<!-- measured -->", "<!-- end of what was measured -->")
 SINKS = {
     "postfix": "Into Debian's smtp-sink",
     "fast": "Into fastsink",
@@ -38,13 +42,14 @@ def markdown(results: dict[str, Any]) -> str:
 
 
 def load(files: Iterable[str]) -> dict[str, Any]:
-    """Several results as one."""
+    """Several results as one; the machine is told as it was when the senders were compared, else at first."""
     found: dict[str, Any] = {}
     wrong: list[str] = []
     for file in files:
         one = json.loads(Path(file).read_text(encoding="utf-8"))
         wrong += one.get("wrong", [])
-        found |= one
+        kept = {} if "cases" in one else {name: found[name] for name in ABOUT if name in found}
+        found |= one | kept
     return found | {"wrong": wrong}
 
 
@@ -118,7 +123,7 @@ def _scale(runs: list[dict[str, Any]]) -> str:
             (
                 f"{one['wanted']:,}",
                 f"{one['messages']:,}" + (", then stopped" if one["stopped"] else ", all"),
-                _number(one["rate"]),
+                _number(one["rate"]) if one["messages"] >= 100 else "",
                 _number(one["first_after"]),
                 _number(one.get("cpu_us")),
                 _number(one["peak_mb"]),
@@ -196,7 +201,7 @@ def _day(found: dict[str, Any]) -> str:
 TABLES: dict[str, tuple[str, Callable[[Any], str]]] = {
     "scale": ("As the list grows", _scale),
     "planning": ("Planning", _planning),
-    "million": ("A million, to the end", _million),
+    "million": ("A whole list, to the end", _million),
     "startup": ("Start-up", _startup),
     "day": ("A day of ten sources", _day),
 }
@@ -245,11 +250,25 @@ def _times(value: float | None) -> str:
     )
 
 
+def into(page: str, tables: str) -> str:
+    """The page with these tables in the place of those it has. Raises ValueError where it has no place for them."""
+    before, found, rest = page.partition(MARKS[0])
+    _old, end, after = rest.partition(MARKS[1])
+    if not found or not end:
+        raise ValueError(f"no lines {MARKS[0]} and {MARKS[1]}")
+    return f"{before}{MARKS[0]}\n\n{tables}\n{MARKS[1]}{after}"
+
+
 def main() -> int:
-    if len(sys.argv) < 2:
-        sys.stderr.write(f"{__doc__}\n")
-        return 2
-    sys.stdout.write(markdown(load(sys.argv[1:])))
+    parser = argparse.ArgumentParser(prog="python -m bench.report", description="Results as Markdown.")
+    parser.add_argument("results", nargs="+", help="JSON files; later ones go before earlier ones")
+    parser.add_argument("--into", type=Path, metavar="PAGE", help="write the tables there; default: print them")
+    given = parser.parse_args()
+    tables = markdown(load(given.results))
+    if given.into is None:
+        sys.stdout.write(tables)
+    else:
+        given.into.write_text(into(given.into.read_text(encoding="utf-8"), tables), encoding="utf-8")
     return 0
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -19,6 +18,7 @@ from bench.senders import Job, Sender
 
 METER = Path(__file__).resolve().parent / "meter.py"
 DELAY = 20  # milliseconds that the far sink keeps each reply back
+SIGNED = 200  # bytes that a signature adds at least
 SINKS = ("postfix", "fast", "far")
 
 
@@ -57,6 +57,8 @@ def run(ground: Ground, sender: Sender, sink: str, count: int, stop_after: float
             with measured(words, ground.folder, sender.environ) as child:
                 stopped = _stop(child, other, stop_after) if stop_after is not None else False
         found = _result(sender, sink, count, child.figures, other.count, stopped)
+        if sender.extra and found["size"] and found["size"] < ground.mail.size + SIGNED:
+            found["wrong"] = f"{found['wrong']}; not signed".lstrip("; ")
     if found["wrong"]:
         ground.wrong.append(f"{sender.name} into {sink}: {found['wrong']}")
         ground.say(f"WRONG: {ground.wrong[-1]}: {child.said()}")
@@ -87,7 +89,10 @@ def _result(
     sender: Sender, sink: str, count: int, took: dict[str, Any], seen: sinks.Count, stopped: bool
 ) -> dict[str, Any]:
     wrong = []
-    if took["code"] not in ((0, 75) if stopped else (0,)):  # told to stop at its last message, it leaves with 0
+    right = {0}
+    if stopped:  # when all was sent, it may have been on its way out, where a signal ends any program
+        right = {0, 75, -signal.SIGTERM} if seen.messages == count else {75}
+    if took["code"] not in right:
         wrong.append(f"left with {took['code']}")
     if not stopped and seen.messages != count:
         wrong.append(f"{seen.messages} messages instead of {count}")
@@ -134,9 +139,8 @@ def measured(words: list[str], folder: Path, environ: Any = None, cwd: Path | No
     """Run a command; at the end it is waited for."""
     result, output = folder / "meter.json", folder / "meter.log"
     result.unlink(missing_ok=True)
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("NEWSLETTER_")}
     meter = [sys.executable, "-S", "-E", str(METER), str(result), str(output), *words]
-    process = subprocess.Popen(meter, env=clean | dict(environ or {}), cwd=cwd or folder)  # noqa: S603
+    process = subprocess.Popen(meter, env=newsroom.environ() | dict(environ or {}), cwd=cwd or folder)  # noqa: S603
     child = Child(process, output)
     try:
         yield child

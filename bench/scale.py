@@ -28,8 +28,8 @@ def growth(ground: Ground, sender: Sender, wanted: Any) -> list[dict[str, Any]]:
     found = [_one(ground, sender, size, wanted.scale_seconds) for size in (FEW, *wanted.sizes)]
     few = found[0]
     for one in found[1:]:
-        sent = max(1, one["messages"])
-        one["cpu_us"] = round((one["cpu"] - few["cpu"]) / sent * 1e6, 2)
+        if not one["stopped"]:  # else what was planned for all is borne by few
+            one["cpu_us"] = round((one["cpu"] - few["cpu"]) / (one["messages"] - few["messages"]) * 1e6, 2)
     return found
 
 

@@ -89,7 +89,7 @@ def every(folder: Path, names: set[str] | None, say: Callable[[str], None]) -> t
 def _signed(folder: Path, label: str, *, rsa: bool = False, ed25519: bool = False) -> Sender:
     words = [sys.executable, str(newsroom.ROOT / "cli.py"), "dkim", "--help"]
     if subprocess.run(words, capture_output=True, check=False).returncode:  # noqa: S603
-        raise Missing("this program has no `newsletter dkim`")
+        raise Missing("this version of the program does not sign")
     lines = ["", "[dkim]", 'domain = "journal.example"']
     if rsa:
         file = _key(folder, "rsa.pem", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048")
@@ -106,9 +106,11 @@ def _signed(folder: Path, label: str, *, rsa: bool = False, ed25519: bool = Fals
 def _try_out(folder: Path, sender: Sender) -> None:
     newsroom.write_folder(folder)
     newsroom.set_way_out(folder, 25, sender.extra)
-    done = subprocess.run(newsroom.command(folder, "config"), capture_output=True, text=True, check=False)  # noqa: S603
+    words = newsroom.command(folder, "config")
+    done = subprocess.run(words, capture_output=True, text=True, check=False, env=newsroom.environ())  # noqa: S603
     if done.returncode:
-        raise Missing(f"the configuration is refused: {done.stderr.strip()}")
+        said = " ".join(done.stderr.replace(f"{folder}/", "").split())
+        raise Missing(f"its configuration is refused: {said}")
 
 
 def _key(folder: Path, name: str, *how: str) -> Path:
@@ -162,7 +164,7 @@ def _smtplib(processes: int) -> Sender:
     many = f"{processes} processes" if processes > 1 else "1 connection"
     return Sender(
         "smtplib" if processes == 1 else "smtplib-processes",
-        f"smtplib and EmailMessage, {many}",
+        f"smtplib, {many}",
         pilot=100,
         lanes=processes,
         line=lambda job: [sys.executable, script, str(job.mail), str(job.port), str(processes), str(job.count), "0"],
@@ -177,7 +179,7 @@ def _aiosmtplib(_folder: Path) -> Sender:
     script = str(HERE / "peers" / "parallel.py")
     return Sender(
         "aiosmtplib",
-        f"aiosmtplib and EmailMessage, {LANES} connections, uvloop",
+        f"aiosmtplib, {LANES} connections, uvloop",
         pilot=100,
         line=lambda job: [sys.executable, script, str(job.mail), str(job.port), str(LANES), str(job.count), "0"],
         environ={"PYTHONPATH": str(target)},
