@@ -17,7 +17,8 @@ from bench.runs import Ground, run
 from bench.senders import Sender
 from newsletter.store import database, schema
 
-TURNS = 3  # of planning; the middle one counts
+TURNS = 3  # the middle one counts
+SMALL = 10_000
 PATIENCE = 24 * 3600.0
 NOW = datetime(2026, 11, 25, 6, 30, tzinfo=UTC)
 
@@ -34,7 +35,11 @@ def growth(ground: Ground, sender: Sender, wanted: Any) -> list[dict[str, Any]]:
 
 
 def _one(ground: Ground, sender: Sender, size: int, limit: float) -> dict[str, Any]:
-    found = run(ground, sender, "fast", size, stop_after=limit)
+    """One run; of a small list, where start-up weighs, that with the middle CPU of three."""
+    runs = [run(ground, sender, "fast", size, stop_after=limit)]
+    while len(runs) < TURNS and size <= SMALL and not runs[0]["stopped"]:
+        runs.append(run(ground, sender, "fast", size, stop_after=limit))
+    found = sorted(runs, key=lambda one: one["cpu"])[len(runs) // 2]
     found["database"] = sender.database
     ground.say(
         f"  {size:9,} subscribers: {found['messages']:,} sent, {found['rate'] or 0:,.0f}/s, first after"
