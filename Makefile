@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SOURCES := newsletter cli.py tests bench
 
-.PHONY: demo test lint format clean bench-web
+.PHONY: demo test lint format clean bench bench-million bench-web
 
 demo: .venv/installed
 	@mkdir -p demo && cd demo && ../$(BIN)/newsletter demo
@@ -20,6 +20,13 @@ lint: .venv/installed-for-lint
 format: .venv/installed-for-lint
 	$(BIN)/ruff check --fix $(SOURCES)
 	$(BIN)/ruff format $(SOURCES)
+
+# Takes some twenty minutes; wants gcc, and Debian's package postfix, node and npm for those it compares with.
+bench: .venv/installed-for-tests
+	$(BIN)/python -m bench --json bench-results.json
+
+bench-million: .venv/installed-for-tests
+	$(BIN)/python -m bench --only million --json bench-million.json
 
 bench-web: .venv/installed
 	$(BIN)/python -m bench.web
