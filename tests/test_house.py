@@ -26,6 +26,8 @@ OPERATIONS = {
     "exports",
     "archive",
     "metrics",
+    "monitor",
+    "progress",
     "letters",
     "edit",
     "report",
