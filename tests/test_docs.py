@@ -19,6 +19,7 @@ from newsletter.model import DeliveryState, EditionStatus, SubscriberStatus
 from newsletter.store.database import HEAD
 from newsletter.tables import (
     DeliveryTable,
+    MonitorTable,
     NewsletterTable,
     PickTable,
     PrivacyTable,
@@ -149,6 +150,7 @@ TABLES: dict[str, type[Table]] = {
     "delivery": DeliveryTable,
     "sign_up": SignUpTable,
     "web": WebTable,
+    "monitor": MonitorTable,
     "privacy": PrivacyTable,
     "retention": RetentionTable,
 }
