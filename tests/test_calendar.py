@@ -187,6 +187,7 @@ def test_every_date_is_called_for_on_time(place: Place, paper: MakePaper) -> Non
         assert room.config.due(day).astimezone(UTC).astimezone(place.tz).date() == day
 
 
+@pytest.mark.timeout(1800)  # 30 s a zone where nothing else runs, four times as long on a busy machine
 @EVERYWHERE
 def test_two_years_of_days_are_one_edition_each(place: Place, paper: MakePaper) -> None:  # R08
     """Whole sends, by both crons at once: each day in CI (200 s), else the days around the changes and some others."""

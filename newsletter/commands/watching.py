@@ -60,7 +60,7 @@ def who_sends(seen: Progress) -> str:
     if not seen.running:
         return "nobody is sending"
     if seen.attended:
-        return "somebody is sending who cannot be seen from here"
+        return "no sender is to be seen from here, but messages ended in the last ten seconds"
     return "not finished, and nobody is sending: run `newsletter send` again"
 
 
