@@ -24,6 +24,7 @@ from newsletter.settings import Days, Rate, Via
 from newsletter.tables import (
     DeliveryTable,
     DkimTable,
+    MonitorTable,
     NewsletterTable,
     PickTable,
     PrivacyTable,
@@ -39,6 +40,7 @@ __all__ = [
     "Config",
     "DeliveryTable",
     "DkimTable",
+    "MonitorTable",
     "NewsletterTable",
     "PickTable",
     "PrivacyTable",
@@ -72,6 +74,7 @@ class Config:
         self.dkim = tables.dkim
         self.sign_up = tables.sign_up
         self.web = tables.web
+        self.monitor = tables.monitor
         self.privacy = tables.privacy
         self.retention = tables.retention
         self.path = path
@@ -96,6 +99,11 @@ class Config:
     def due(self, day: date) -> datetime:
         """When the edition of that local date is due. A time skipped or repeated by a clock change is taken once."""
         return datetime.combine(day, self.schedule.send_at, tzinfo=self.newsletter.zone)
+
+    def expected(self, day: date) -> datetime | None:
+        """By when the edition of that local date should be out; None where nothing is said about it."""
+        by = self.schedule.expected_by
+        return datetime.combine(day, by, tzinfo=self.newsletter.zone).astimezone(UTC) if by else None
 
     def too_late(self, day: date) -> datetime:
         """From when on the edition of that local date is not sent any more."""

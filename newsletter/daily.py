@@ -8,7 +8,7 @@ Every step is safe to repeat: one edition per local date and slot, one delivery 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
@@ -16,7 +16,7 @@ from datetime import UTC, date, datetime, timedelta
 from sqlalchemy import Connection
 
 from newsletter import collect as collecting
-from newsletter import dispatch, instance, letters, post, report, tidy
+from newsletter import dispatch, instance, letters, monitor, post, progress, report, tidy
 from newsletter.config import PickTable, Source
 from newsletter.dispatch import Watch
 from newsletter.errors import (
@@ -35,6 +35,7 @@ from newsletter.report import Report
 from newsletter.store import articles, editions, sources, subscribers
 from newsletter.store.articles import Kept
 from newsletter.store.database import read, sending_lock, write
+from newsletter.store.holder import sending_holder
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +73,10 @@ def collect(room: Newsroom, *, dry_run: bool = False) -> Gathered:
     """
     harvests = _ask_all(room)
     with write(room.engine, rehearsal=dry_run) as connection:
-        return Gathered(harvests, _keep(connection, harvests, room.clock()))
+        gathered = Gathered(harvests, _keep(connection, harvests, room.clock()))
+    if not dry_run:
+        monitor.look(room)
+    return gathered
 
 
 def _ask_all(room: Newsroom) -> list[Harvest]:
@@ -177,21 +181,48 @@ def send(room: Newsroom, day: date, *, regardless: bool = False, dry_run: bool =
     report's `problem`, and the editors are told. Raises ConfigError and DatabaseError.
     """
     started = room.clock()
-    if not dry_run:
-        _send_letters(room, watch)  # they go ahead of editions
+    if dry_run:
+        return _timed(room, started, _whatever_comes(room, day, lambda: _rehearse(room, day, regardless)))
+    watch = _foretelling(room, watch)
     try:
-        found = _rehearse(room, day, regardless) if dry_run else _send_locked(room, day, regardless, watch)
+        _send_letters(room, watch)  # they go ahead of editions
+        found = _whatever_comes(room, day, lambda: _send_locked(room, day, regardless, watch))
+        found = _timed(room, started, found)
+        if found.status != "already_running":
+            _tell(room, found, watch)
+            _tidy_up(room, watch)
+    except Exception:
+        monitor.ping(room, well=False)
+        raise
+    monitor.conclude(room, day, found, stopped=watch.stop.asked)
+    return found
+
+
+def _whatever_comes(room: Newsroom, day: date, work: Callable[[], Report]) -> Report:
+    """The report of what came of it, also where that was an error; of the configuration's, there is none."""
+    try:
+        return work()
     except AlreadyRunning as error:
-        return report.of_day(room, day, status="already_running", said=str(error))
+        holder = sending_holder(room.engine)
+        said = f"another run is sending: {holder.stopped_and_why}" if holder and holder.stopped else str(error)
+        return report.of_day(room, day, status="already_running", said=said)
     except ConfigError:
         raise
     except NewsletterError as error:
-        found = _failed(room, day, error)
-    found = replace(found, seconds=round((room.clock() - started).total_seconds(), 1))
-    if not dry_run:
-        _tell(room, found, watch)
-        _tidy_up(room, watch)
-    return found
+        return _failed(room, day, error)
+
+
+def _timed(room: Newsroom, started: datetime, found: Report) -> Report:
+    return replace(found, seconds=round((room.clock() - started).total_seconds(), 1))
+
+
+def _foretelling(room: Newsroom, watch: Watch) -> Watch:
+    """Who looks on is told beforehand when it will be done."""
+
+    def begun(found: Report) -> None:
+        watch.begun(replace(found, forecast=progress.forecast(room, found)))
+
+    return replace(watch, begun=begun)
 
 
 def _send_letters(room: Newsroom, watch: Watch) -> None:
@@ -303,7 +334,8 @@ def _rehearse(room: Newsroom, day: date, regardless: bool) -> Report:
     dispatch.wire_of(room, made.edition, rendered)  # what could not be mailed is told now, and a way out that is none
     room.mailer  # noqa: B018
     said = f"would send « {rendered.subject} » to {audience} subscribers"
-    return Report(made.edition.name, made.edition.status, articles=len(made.picked), audience=audience, said=said)
+    found = Report(made.edition.name, made.edition.status, len(made.picked), audience, pending=audience)
+    return replace(found, pending=0, said=said, forecast=progress.forecast(room, found))
 
 
 def _decided(room: Newsroom, day: date, edition: Edition | None, regardless: bool) -> Report | None:

@@ -138,9 +138,11 @@ def tell_editors(room: Newsroom, found: Report) -> int:
     subject = words.say("{name}: no edition on {day}", name=paper.name, day=words.full_date(day))
     if found.status == "sending":
         subject = words.say("{name}: the edition of {day} is not finished", name=paper.name, day=words.full_date(day))
+    elif found.status == "overdue":
+        subject = words.say("{name}: the edition of {day} is overdue", name=paper.name, day=words.full_date(day))
     text = room.look.text("email/notice.txt", paper=paper, day=day, report=found, subject=subject)
     with write(room.engine) as connection:
-        if notes.get(connection, note):
+        if notes.wait_for(connection, note):
             return 0
         notes.put(connection, note, room.clock().isoformat())
         details = {"subject": subject, "text": text}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from newsletter import report
+from newsletter import monitor, progress, report
 from newsletter.errors import NewsletterError
 from newsletter.model import SubscriberStatus
 from newsletter.newsroom import Newsroom
@@ -15,7 +15,8 @@ from newsletter.store.database import read
 def figures(room: Newsroom) -> dict[str, Any]:
     """The figures by name; one that is counted apart by something is a mapping."""
     found = report.standing(room)
-    latest = found.latest
+    seen = progress.look(room)
+    latest = seen.report
     with read(room.engine) as connection:
         asked = int(notes.get(connection, "sign_ups") or 0)
     age = (room.clock() - found.waiting_since).total_seconds() if found.waiting_since else 0.0
@@ -29,6 +30,11 @@ def figures(room: Newsroom) -> dict[str, Any]:
         "deliveries_late": found.late,
         "edition": latest.edition or "",
         "runner": found.runner,
+        "sending": seen.holder is not None and not seen.holder.stopped,
+        "speed": round(seen.speed, 3),
+        "remaining": seen.remaining,
+        "ends_at": seen.ends_at.timestamp() if seen.ends_at else None,
+        "overdue": bool(monitor.overdue(room, room.words_in("en"))),
     }
 
 

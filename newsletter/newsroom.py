@@ -114,9 +114,20 @@ class Newsroom:
     def fetcher(self) -> Fetcher:
         from newsletter.fetch import Fetcher
 
-        site = self.config.newsletter
-        contact = f"+{site.public_url}"
-        return Fetcher(f"newsletter/{__version__} ({contact})", sleep=self.sleep)
+        return Fetcher(self._user_agent, sleep=self.sleep)
+
+    @cached_property
+    def pinger(self) -> Fetcher:
+        """Asks the monitor's address, which the newsroom itself has named: shortly, and following no redirect."""
+        from newsletter.fetch import Fetcher
+
+        return Fetcher(
+            self._user_agent, total=10.0, connect=3.0, read=5.0, max_bytes=1_000_000, max_redirects=0, sleep=self.sleep
+        )
+
+    @property
+    def _user_agent(self) -> str:
+        return f"newsletter/{__version__} (+{self.config.newsletter.public_url})"
 
     @property
     def collect_rules(self) -> Rules:

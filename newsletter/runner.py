@@ -11,18 +11,19 @@ import threading
 from collections.abc import Callable
 from datetime import date, timedelta
 
-from newsletter import daily, dispatch, instance, post, tidy
+from newsletter import daily, dispatch, instance, monitor, post, tidy
 from newsletter.deliver import Stop
 from newsletter.dispatch import Watch
 from newsletter.errors import NewsletterError, Unavailable, Unfinished
 from newsletter.newsroom import Newsroom
-from newsletter.report import ALIVE
+from newsletter.report import ALIVE, Report
 from newsletter.store import notes
 from newsletter.store.database import read, write
 
 log = logging.getLogger(__name__)
 
 PULSE = timedelta(seconds=30)
+GLANCE = timedelta(minutes=1)  # between two looks whether the day's edition is missing
 LOOK = 1.0  # seconds between two looks at the post, where nobody stirs us
 TROUBLE = 30.0  # seconds after something went wrong
 HOUR, AGAIN = timedelta(hours=1), timedelta(minutes=10)
@@ -61,6 +62,8 @@ def _loop(stop: Stop, work: Callable[[], object], stirred: threading.Event) -> N
 def send_letters(room: Newsroom, stop: Stop) -> int:
     """What waits to go to one person: letters, and the latest edition to newcomers. Returns how many letters left."""
     _take_turn(room, ALIVE, PULSE)  # here too: an edition may keep the other thread for hours
+    if _take_turn(room, "looked for the edition", GLANCE):
+        monitor.look(room)
     sent = post.send_waiting(room, lambda: stop.asked)
     instance.check(room)
     dispatch.deliver_to_newcomers(room, Watch(stop))
@@ -83,7 +86,12 @@ def do_what_is_due(room: Newsroom, stop: Stop) -> None:
 
 def _send(room: Newsroom, day: date, stop: Stop) -> None:
     """The day's edition, as `newsletter send` does it; tried again later where that may help."""
-    found = daily.send(room, day, watch=Watch(stop))
+
+    def begun(found: Report) -> None:
+        if found.forecast:
+            log.info("edition %s: %s", found.edition, found.forecast.said(room.config.newsletter.zone))
+
+    found = daily.send(room, day, watch=Watch(stop, begun=begun))
     log.info("edition %s: %s", found.edition, found.said)
     if found.status in DONE and not isinstance(found.problem, (Unavailable, Unfinished)):
         with write(room.engine) as connection:

@@ -94,6 +94,10 @@ def _clock_time(value: object) -> object:
         raise ValueError('must be a time of day, as "06:30"') from None
 
 
+def _clock_time_or_none(value: object) -> object:
+    return None if value in (None, "") else _clock_time(value)
+
+
 def _return_path(value: str) -> str:
     if value != "plain" and (value.count("{token}") != 1 or "@" not in value):
         raise ValueError('must be "plain" or hold {token} once, as "b+{token}@bounces.journal.example"')
@@ -145,6 +149,13 @@ def _private_place(value: str) -> str:
         private = False
     if not private:
         raise ValueError('must be empty, or a private address and a port, as "127.0.0.1:9100"')
+    return value
+
+
+def _ping_address(value: str) -> str:
+    value = value.strip()
+    if value and (urlsplit(_web_address(value)).fragment or not value.isascii()):
+        raise ValueError("must be a web address in plain ASCII, without #")
     return value
 
 
@@ -209,6 +220,13 @@ class ScheduleTable(Table):
     days: Annotated[Days, BeforeValidator(Days.parse)] = Days.parse("mon-sun")
     by: Literal["cron", "runner"] = "cron"
     max_lateness_hours: float = Field(default=6, ge=0, le=48)
+    expected_by: Annotated[time | None, BeforeValidator(_clock_time_or_none)] = None
+
+    @model_validator(mode="after")
+    def _in_order(self) -> ScheduleTable:
+        if self.expected_by is not None and self.expected_by <= self.send_at:
+            raise ValueError(f"expected_by must be later in the day than send_at ({self.send_at:%H:%M})")
+        return self
 
 
 class Source(Table):
@@ -314,6 +332,12 @@ class WebTable(Table):
     metrics: Annotated[str, AfterValidator(_private_place)] = ""
 
 
+class MonitorTable(Table):
+    """[monitor]: whom to tell that the day's work was done."""
+
+    ping_url: Annotated[str, AfterValidator(_ping_address)] = ""
+
+
 class PrivacyTable(Table):
     """[privacy]: what the privacy page says beyond what the rest of the configuration knows."""
 
@@ -350,6 +374,7 @@ class Tables(Table):
     dkim: DkimTable = DkimTable()
     sign_up: SignUpTable = SignUpTable()
     web: WebTable = WebTable()
+    monitor: MonitorTable = MonitorTable()
     privacy: PrivacyTable = PrivacyTable()
     retention: RetentionTable = RetentionTable()
 

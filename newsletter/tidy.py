@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from sqlalchemy import Connection
 
+from newsletter import monitor
 from newsletter.model import Act, Origin, SubscriberStatus
 from newsletter.newsroom import Newsroom
 from newsletter.preferences import NEW_ADDRESS_WITHIN
@@ -39,6 +40,8 @@ def tidy(room: Newsroom, *, dry_run: bool = False) -> Tidied:
         deliveries=_all(room, lambda c: _purge_ledger(room, c, keep.ledger), dry_run) if keep.ledger else 0,
     )
     wipe(room.engine)
+    if not dry_run:
+        monitor.look(room)
     return done
 
 

@@ -20,6 +20,7 @@ from newsletter.store.database import HEAD
 from newsletter.tables import (
     DeliveryTable,
     DkimTable,
+    MonitorTable,
     NewsletterTable,
     PickTable,
     PrivacyTable,
@@ -152,6 +153,7 @@ TABLES: dict[str, type[Table]] = {
     "dkim": DkimTable,
     "sign_up": SignUpTable,
     "web": WebTable,
+    "monitor": MonitorTable,
     "privacy": PrivacyTable,
     "retention": RetentionTable,
 }

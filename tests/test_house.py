@@ -27,6 +27,8 @@ OPERATIONS = {
     "exports",
     "archive",
     "metrics",
+    "monitor",
+    "progress",
     "letters",
     "edit",
     "resolve",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
@@ -25,10 +25,12 @@ from newsletter.commands import (
     say,
     with_newsroom,
 )
+from newsletter.commands.watching import STATES
 
 if TYPE_CHECKING:
     from newsletter.dispatch import Watch
     from newsletter.newsroom import Newsroom
+    from newsletter.progress import Progress
     from newsletter.report import Report
 
 
@@ -75,7 +77,7 @@ def send(
 
     day = _not_in_future(room, day)
     stop = Stop(room.clock, room.clock() + max_time if max_time is not None else None)
-    with _signals_to(stop), _progress(room, stop, quiet=as_json or dry_run) as watch:
+    with _signals_to(stop), _watching(room, stop, as_json=as_json, dry_run=dry_run) as watch:
         found = daily.send(room, day, regardless=regardless, dry_run=dry_run, watch=watch)
     for remark in found.remarks:
         complain(remark)
@@ -86,7 +88,7 @@ def send(
         if found.problem:
             complain(found.said)
     else:
-        _print_report(found)
+        _print_report(room, found)
     sys.exit(_exit_code(found))
 
 
@@ -123,13 +125,28 @@ def _signals_to(stop: Any) -> Iterator[None]:
 
 
 @contextmanager
-def _progress(room: Newsroom, stop: Any, *, quiet: bool) -> Iterator[Watch]:
-    """A bar with rate and finishing time, on the newsroom's clock, on a terminal; nothing in cron."""
+def _watching(room: Newsroom, stop: Any, *, as_json: bool, dry_run: bool) -> Iterator[Watch]:
+    """The finishing time, before the first message; then a bar on a terminal, and nothing in cron."""
     from newsletter.dispatch import Watch
 
-    if quiet or not sys.stderr.isatty():
+    if as_json or dry_run:
         yield Watch(stop)
-        return
+    elif not sys.stderr.isatty():
+        yield Watch(stop, begun=lambda found: _foretell(room, found))
+    else:
+        with _bar(room) as (begun, ended):
+            yield Watch(stop, begun=begun, ended=ended)
+
+
+def _foretell(room: Newsroom, found: Report) -> None:
+    if found.forecast:
+        say(f"edition {found.edition}: {found.forecast.said(room.config.newsletter.zone)}")
+        sys.stdout.flush()  # before the first message, also where somebody reads along in a file
+
+
+@contextmanager
+def _bar(room: Newsroom) -> Iterator[tuple[Callable[[Report], None], Callable[[object, object], None]]]:
+    """A bar with rate and finishing time, on the newsroom's clock."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn
     from rich.text import Text
@@ -154,50 +171,73 @@ def _progress(room: Newsroom, stop: Any, *, quiet: bool) -> Iterator[Watch]:
         def begun(found: Report) -> None:
             done = found.accepted + found.rejected + found.uncertain + found.skipped
             description = f"edition {found.edition}"
+            if found.forecast:
+                bar.console.print(Text(f"{description}: {found.forecast.said(room.config.newsletter.zone)}"))
             tasks.append(bar.add_task(description, total=found.audience, completed=done, rate=""))
 
         def ended(_delivery: object, _state: object) -> None:
             speed = bar.tasks[-1].speed
             bar.update(tasks[-1], advance=1, rate=f"{speed:.0f}/s" if speed else "")
 
-        yield Watch(stop, begun=begun, ended=ended)
+        yield begun, ended
 
 
-def _print_report(found: Report) -> None:
+def _print_report(room: Newsroom, found: Report) -> None:
     if found.problem:
         complain(found.said)
     elif found.said:
         say(found.said)
+    _foretell(room, found)  # of a rehearsal
     if found.audience and found.status in ("sent", "sending"):
-        states = ("accepted", "rejected", "pending", "deferred", "uncertain", "skipped")
-        counts = [f"{getattr(found, state)} {state}" for state in states if getattr(found, state)]
+        counts = [f"{getattr(found, state)} {state}" for state in STATES if getattr(found, state)]
         say(f"edition {found.edition}: {counted(found.articles, 'article')}; {', '.join(counts)} of {found.audience}")
 
 
 @click.command()
+@click.option("--watch", is_flag=True, help="Look on while an edition is sent, refreshed every second.")
+@click.option("--strict", is_flag=True, help="Leave with 75 where somebody has to do something, and say why.")
 @json_option
 @with_newsroom
-def status(room: Newsroom, as_json: bool) -> None:
+def status(room: Newsroom, watch: bool, strict: bool, as_json: bool) -> None:
     """How things stand: the latest edition, the list, the sources.
 
     \b
     Example:
-      newsletter status --json
+      newsletter status --watch
+      newsletter status --strict > /dev/null
     """
-    from newsletter import report
+    from newsletter import monitor
+    from newsletter.errors import Unfinished
 
-    standing = report.standing(room)
+    if watch:
+        from newsletter.commands.watching import look_on
+
+        look_on(room, as_json=as_json)
+    wrong = monitor.complaints(room) if strict else []
+    if not watch:
+        _print_status(room, as_json, wrong if strict else None)
+    for line in wrong:
+        complain(line)
+    if wrong:
+        sys.exit(exit_code(Unfinished()))
+
+
+def _print_status(room: Newsroom, as_json: bool, wrong: list[str] | None) -> None:
+    from newsletter import progress, report
+
+    standing, seen = report.standing(room), progress.look(room)
     if as_json:
-        more = {"late": standing.late, "letters": standing.letters, "runner": standing.runner}
+        more = {"late": standing.late, "letters": standing.letters, "runner": standing.runner, **seen.figures()}
+        more |= {} if wrong is None else {"wrong": wrong}
         print_json(standing.latest.figures() | {"subscribers": standing.subscribers} | more)
         return
     latest = standing.latest
     say(
         f"edition {latest.edition or '-'}: {latest.status}, {counted(latest.articles, 'article')}" + _after(latest.said)
     )
+    _print_sending(room, seen)
     if latest.audience:
-        states = ("accepted", "rejected", "pending", "deferred", "uncertain", "skipped")
-        print_table(("deliveries", ""), [(f"deliveries {state}", getattr(latest, state)) for state in states])
+        print_table(("deliveries", ""), [(f"deliveries {state}", getattr(latest, state)) for state in STATES])
     for reply, times in standing.refusals:
         say(f"  {times} × {reply}")
     if standing.late:
@@ -210,6 +250,16 @@ def status(room: Newsroom, as_json: bool) -> None:
         ("source", "collected", "articles", "remark"),
         [(one.key, iso(one.collected_at), one.articles, one.error or one.note) for one in standing.sources],
     )
+
+
+def _print_sending(room: Newsroom, seen: Progress) -> None:
+    """Who is sending, how fast, and until when; nothing where nobody is and nothing is left."""
+    from newsletter.commands.watching import pace_of, who_sends
+
+    if seen.holder or seen.running:
+        say(who_sends(seen))
+    if seen.running and seen.attended:
+        say(f"edition {seen.report.edition}: {pace_of(seen, room.config.newsletter.zone)}")
 
 
 def _after(said: str) -> str:

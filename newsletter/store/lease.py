@@ -113,6 +113,12 @@ class _Lease:
         self._read_at = time.monotonic()
 
 
+def read_holder(text: str) -> tuple[int, str]:
+    """The process's number, and its machine, of what `holder` gives."""
+    _, number, _, place = text.split(" ", 3)
+    return int(number), place
+
+
 def holder(engine: Engine, name: str) -> str | None:
     """Who holds it now."""
     with read(engine) as connection:

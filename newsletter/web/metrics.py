@@ -36,8 +36,18 @@ def lines(room: Newsroom) -> Iterator[str]:
     yield from _metric("letters_oldest_seconds", "gauge", "How long the oldest of them has waited", "", oldest)
     yield from _metric("sign_ups_total", "counter", "Sign-ups asked for", "", found["sign_ups"])
     yield from _metric("runner_alive", "gauge", "1 where a runner lives", "", int(found["runner"]))
+    yield from _metric("sending", "gauge", "1 while a run holds the sending lock", "", int(found["sending"]))
+    said = "Messages that ended per second, over the last ten"
+    yield from _metric("messages_per_second", "gauge", said, "", found["speed"])
+    said = "Deliveries of the edition under way that have not ended"
+    yield from _metric("deliveries_remaining", "gauge", said, "", found["remaining"])
+    if found["ends_at"]:
+        said = "When the edition under way will be done, as it goes now; absent where that cannot be said"
+        yield from _metric("estimated_finish_timestamp_seconds", "gauge", said, "", round(found["ends_at"]))
+    said = "1 where an edition should be out by schedule.expected_by and is not"
+    yield from _metric("edition_overdue", "gauge", said, "", int(found["overdue"]))
     if edition:
-        said = "Deliveries of the latest edition, by state"
+        said = "Deliveries of the edition under way, else of the latest, by state"
         yield from _metric("deliveries", "gauge", said, f'edition="{edition}",state', found["deliveries"])
 
 

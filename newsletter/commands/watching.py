@@ -1,0 +1,137 @@
+"""`status --watch`: a running send, seen every second; in place on a terminal, a line each elsewhere."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from newsletter.commands import iso, say
+
+if TYPE_CHECKING:
+    from newsletter.newsroom import Newsroom
+    from newsletter.progress import Progress
+
+EVERY = 1.0  # seconds
+STATES = ("accepted", "rejected", "pending", "deferred", "uncertain", "skipped")
+
+
+def look_on(room: Newsroom, *, as_json: bool) -> None:
+    """Show how a send goes on, until nothing is under way and nobody is sending; Ctrl-C ends the looking alone."""
+    try:
+        if as_json:
+            _follow(room, lambda seen: say(json.dumps(_figures(seen), ensure_ascii=False)))
+        elif sys.stdout.isatty():
+            _on_terminal(room)
+        else:
+            _follow(room, lambda seen: say(line_of(seen, room.config.newsletter.zone)))
+    except KeyboardInterrupt:
+        pass
+
+
+def _follow(room: Newsroom, show: Any) -> None:
+    from newsletter import progress
+
+    while True:
+        begun = time.monotonic()
+        seen = progress.look(room)
+        show(seen)
+        sys.stdout.flush()
+        if not seen.running and seen.holder is None:
+            return
+        room.sleep(max(0.0, EVERY - (time.monotonic() - begun)))
+
+
+def _figures(seen: Progress) -> dict[str, object]:
+    figures = {"at": seen.at} | seen.report.figures() | seen.figures()
+    return {name: iso(value) if isinstance(value, datetime) else value for name, value in figures.items()}
+
+
+# --- In words --------------------------------------------------------------------------------------
+
+
+def who_sends(seen: Progress) -> str:
+    """Whose hands it is in."""
+    if seen.holder:
+        return seen.holder.stopped_and_why if seen.holder.stopped else f"{seen.holder} is sending"
+    if not seen.running:
+        return "nobody is sending"
+    if seen.attended:
+        return "no sender is to be seen from here, but messages ended in the last ten seconds"
+    return "not finished, and nobody is sending: run `newsletter send` again"
+
+
+def pace_of(seen: Progress, zone: ZoneInfo) -> str:
+    """How fast, how many are left, and when it will be done, on the newsroom's clock."""
+    speed = f"{seen.speed:,.0f}" if seen.speed >= 10 else f"{seen.speed:.1f}"
+    end = f", done at about {_clock(seen.ends_at, seen.at, zone)}" if seen.ends_at else ""
+    return f"{speed} messages a second, {seen.remaining:,} left{end}"
+
+
+def _clock(moment: datetime, now: datetime, zone: ZoneInfo) -> str:
+    local = moment.astimezone(zone)
+    day = "" if local.date() == now.astimezone(zone).date() else f" on {local.date()}"
+    return f"{local:%H:%M:%S}{day}"
+
+
+def line_of(seen: Progress, zone: ZoneInfo) -> str:
+    """All of it in a line."""
+    states = [f"{getattr(seen.report, state)} {state}" for state in STATES if getattr(seen.report, state)]
+    parts = [f"{seen.at.astimezone(zone):%H:%M:%S} edition {seen.report.edition or '-'}: {seen.report.status}"]
+    parts += [f"{', '.join(states)} of {seen.report.audience}"] if states else []
+    parts += [pace_of(seen, zone)] if seen.running else []
+    parts += [who_sends(seen)] if not seen.attended and seen.running else []
+    if seen.running and seen.refusals:
+        at, state, reply = seen.refusals[0]
+        parts.append(f"last refusal {at.astimezone(zone):%H:%M:%S} {state}: {reply}")
+    return "; ".join(parts)
+
+
+# --- On a terminal ---------------------------------------------------------------------------------
+
+
+def _on_terminal(room: Newsroom) -> None:
+    from rich.console import Console
+    from rich.live import Live
+
+    zone = room.config.newsletter.zone
+    with Live(console=Console(), auto_refresh=False, transient=False) as live:
+        _follow(room, lambda seen: live.update(picture(seen, zone), refresh=True))
+
+
+def picture(seen: Progress, zone: ZoneInfo) -> Any:
+    """The whole as rich draws it: a bar, the pace, the states, the last refusals."""
+    from rich.console import Group
+    from rich.progress_bar import ProgressBar
+    from rich.table import Table
+    from rich.text import Text
+
+    found = seen.report
+    done = found.accepted + found.rejected + found.uncertain + found.skipped
+    share = f"{done:,} of {found.audience:,} ({100 * done / found.audience:.0f} %)" if found.audience else ""
+    head = Text(f"edition {found.edition or '-'}: {found.status}", style="bold")
+    head.append(f"   {share}   {seen.at.astimezone(zone):%H:%M:%S}", style="default not bold")
+    lines: list[Any] = [head]
+    if found.audience:
+        bar = Table.grid()  # alone, a bar does not end its line
+        bar.add_row(ProgressBar(total=found.audience, completed=done, width=60))
+        lines.append(bar)
+    if seen.running:
+        lines.append(Text(pace_of(seen, zone)))
+    lines.append(Text(who_sends(seen), style="default" if seen.attended or not seen.running else "bold red"))
+    states = Table.grid(padding=(0, 3, 0, 0))
+    for _ in STATES:
+        states.add_column(justify="right")
+    states.add_row(*(Text(state, style="dim") for state in STATES))
+    states.add_row(*(f"{getattr(found, state):,}" for state in STATES))
+    lines += [Text(), states]
+    if seen.refusals:
+        lines += [Text(), Text("last refusals", style="dim")]
+        lines += [
+            Text(f"{at.astimezone(zone):%H:%M:%S} {state}  {reply}", no_wrap=True, overflow="ellipsis")
+            for at, state, reply in seen.refusals
+        ]
+    return Group(*lines)

@@ -1,0 +1,108 @@
+"""How a send goes on, and when it will be done: from the database alone, since another process is sending."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from newsletter import report
+from newsletter.model import DAILY
+from newsletter.newsroom import Newsroom
+from newsletter.report import Forecast, Report
+from newsletter.store import editions
+from newsletter.store import progress as rows
+from newsletter.store.database import read
+from newsletter.store.holder import Holder, sending_holder
+
+WINDOW = timedelta(seconds=10)  # the last seconds, over which the speed is taken
+ENOUGH = 5  # messages in the window, below which a configured rate says more than what was seen
+REFUSALS = 5
+MEASURE = 100  # readers, below which an edition says nothing of the next one's speed
+EARLIER = 3  # editions looked at for it; the fastest counts, since a slow one may have been stopped on its way
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """The edition that is being sent, or that was the last: as committed up to `at`."""
+
+    at: datetime
+    report: Report
+    running: bool  # begun, and not ended
+    holder: Holder | None  # who holds the sending lock
+    speed: float  # messages per second over the last ten seconds
+    ends_at: datetime | None  # where that can be said; what is put off may then be put off once more
+    refusals: list[tuple[datetime, str, str]]  # the last ones: when, the state, the relay's words
+
+    @property
+    def remaining(self) -> int:
+        """Deliveries that have not ended."""
+        return self.report.pending + self.report.deferred if self.running else 0
+
+    @property
+    def attended(self) -> bool:
+        """Somebody is sending: a process that is not stopped, or one out of sight (in another container)."""
+        return not self.holder.stopped if self.holder else self.speed > 0
+
+    def figures(self) -> dict[str, object]:
+        """What `status --json` says of it."""
+        return {
+            "sending": self.holder is not None,
+            "stopped": self.holder is not None and self.holder.stopped,
+            "speed": round(self.speed, 1),
+            "remaining": self.remaining,
+            "ends_at": self.ends_at,
+        }
+
+
+def look(room: Newsroom) -> Progress:
+    """What there is to see now: of the newest edition under way, else of the latest that was made."""
+    holder = sending_holder(room.engine)
+    now = room.clock()
+    with read(room.engine) as connection:
+        under_way = editions.sending(connection)
+        edition = under_way[-1] if under_way else editions.latest(connection, DAILY, room.today())
+        if edition is None:
+            return Progress(now, Report(None, "nothing_new", said="no edition yet"), False, holder, 0.0, None, [])
+        found = report.of_edition(connection, edition)
+        since = max(now - WINDOW, edition.started_at or now)
+        speed = rows.speed(connection, edition.id, since, now) if under_way else 0.0
+        refusals = rows.last_refusals(connection, edition.id, REFUSALS) if edition.frozen else []
+        last_retry = rows.last_retry(connection, edition.id) if found.deferred else None
+    seen = Progress(now, found, bool(under_way), holder, speed, None, refusals)
+    ends_at = _ends_at(room, seen, last_retry) if seen.running and seen.attended else None
+    return Progress(now, found, seen.running, holder, speed, ends_at, refusals)
+
+
+def _ends_at(room: Newsroom, seen: Progress, last_retry: datetime | None) -> datetime | None:
+    rate, speed = room.config.delivery.rate, seen.speed
+    if rate is not None and speed * WINDOW.total_seconds() < ENOUGH:
+        speed = 1 / rate.interval
+    if seen.report.pending and not speed:
+        return None
+    end = seen.at + timedelta(seconds=seen.report.pending / speed if speed else 0.0)
+    return max(end, last_retry) if last_retry else end
+
+
+def forecast(room: Newsroom, found: Report) -> Forecast | None:
+    """How long an edition about to be sent will take: by `rate` where one is set, else as fast as an earlier one.
+
+    None where there is nothing to go by, or nothing to send.
+    """
+    messages = found.pending + found.deferred
+    rate = room.config.delivery.rate
+    speed = 1 / rate.interval if rate else _speed_before(room)
+    if not messages or not speed:
+        return None
+    seconds = messages / speed
+    basis = f"at {rate}" if rate else f"at {speed:,.0f} a second, as before"
+    return Forecast(messages, seconds, room.clock() + timedelta(seconds=seconds), basis)
+
+
+def _speed_before(room: Newsroom) -> float:
+    """Messages per second of the fastest of the last editions; 0 where none was large enough to tell."""
+    with read(room.engine) as connection:
+        earlier = rows.earlier(connection, MEASURE, EARLIER)
+    spans = [
+        (edition, (offered - edition.started_at).total_seconds()) for edition, offered in earlier if edition.started_at
+    ]
+    return max((edition.audience / span for edition, span in spans if span > 0), default=0.0)
