@@ -4,13 +4,16 @@ PYTHON ?= python3
 BIN := .venv/bin
 SOURCES := newsletter cli.py tests bench
 
-.PHONY: demo test lint format clean bench bench-million bench-web
+.PHONY: demo test test-long lint format clean bench bench-million bench-web
 
 demo: .venv/installed
 	@mkdir -p demo && cd demo && ../$(BIN)/newsletter demo
 
 test: .venv/installed-for-tests
 	$(BIN)/python -m pytest
+
+test-long: .venv/installed-for-tests
+	NEWSLETTER_TEST_LONG=1 $(BIN)/python -m pytest tests/test_calendar.py
 
 lint: .venv/installed-for-lint
 	$(BIN)/ruff check $(SOURCES)

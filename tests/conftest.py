@@ -17,7 +17,7 @@ from newsletter import config
 from newsletter.newsroom import Newsroom
 from newsletter.store import database
 
-for name in [name for name in os.environ if name.startswith("NEWSLETTER_") and name != "NEWSLETTER_TEST_ALL"]:
+for name in [name for name in os.environ if name.startswith("NEWSLETTER_") and not name.startswith("NEWSLETTER_TEST_")]:
     del os.environ[name]  # a newsroom's settings must not reach the tests
 
 settings.register_profile("noisy machine", deadline=None)
