@@ -50,7 +50,7 @@ def serve(room: Newsroom, host: str, port: int, threads: int, no_run: bool) -> N
     from newsletter.web import create_app
 
     _log_to_stderr()
-    room.signer  # noqa: B018  the first key is made now, not by the first reader's look
+    room.signer, room.forgotten_secret  # noqa: B018  made now, not by the first reader
     with _stopping(room) as stop, _metrics(room), _running(room, stop, wanted=not no_run):
         server = _server(create_app(room), host, port, threads)
         say(f"serving on http://{host}:{server.effective_port}, to be reached as {room.config.newsletter.public_url}")
