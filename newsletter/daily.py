@@ -177,10 +177,8 @@ def send(room: Newsroom, day: date, *, regardless: bool = False, dry_run: bool =
     report's `problem`, and the editors are told. Raises ConfigError and DatabaseError.
     """
     started = room.clock()
-    if not dry_run:
-        _send_letters(room, watch)  # they go ahead of editions
     try:
-        found = _rehearse(room, day, regardless) if dry_run else _send_locked(room, day, regardless, watch)
+        found = _rehearse(room, day, regardless) if dry_run else _send_after_letters(room, day, regardless, watch)
     except AlreadyRunning as error:
         return report.of_day(room, day, status="already_running", said=str(error))
     except ConfigError:
@@ -194,16 +192,13 @@ def send(room: Newsroom, day: date, *, regardless: bool = False, dry_run: bool =
     return found
 
 
-def _send_letters(room: Newsroom, watch: Watch) -> None:
-    """Trouble with the letters is no trouble of the edition: they wait for the next call."""
-    try:
-        post.send_waiting(room, lambda: watch.stop.asked)
-    except NewsletterError as error:
-        log.warning("letters wait: %s", error)
+def _send_after_letters(room: Newsroom, day: date, regardless: bool, watch: Watch) -> Report:
+    with post.ahead(room, lambda: watch.stop.asked):
+        return _send_locked(room, day, regardless, watch)
 
 
 def _tidy_up(room: Newsroom, watch: Watch) -> None:
-    _send_letters(room, watch)
+    post.try_to_send(room, lambda: watch.stop.asked)
     try:
         tidy.once_a_day(room)
     except NewsletterError as error:

@@ -11,7 +11,7 @@ relay: when it is claimed, right before its final dot, and when the relay has an
     answered              never offered again, or again only when its time has come
 """
 
-from newsletter.deliver.ledger import Ledger, end_letters, take_turn
+from newsletter.deliver.ledger import Ledger, take_turn
 from newsletter.deliver.run import REPORTED, Ending, Run, Stop, deliver, recover
 
-__all__ = ["REPORTED", "Ending", "Ledger", "Run", "Stop", "deliver", "end_letters", "recover", "take_turn"]
+__all__ = ["REPORTED", "Ending", "Ledger", "Run", "Stop", "deliver", "recover", "take_turn"]
