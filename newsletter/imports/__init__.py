@@ -133,7 +133,7 @@ def _usable(found: ListFile, result: Imported, told: int, at_byte: Callable[[int
             if problem:
                 raise BadData(problem)
             address, name = layout.person(cells)
-            check_bytes(found, f"{address} {name}")
+            check_bytes(found, layout.read(cells))
             if last > first:
                 _check_lines(address, name, cells, last)
             one = person(address, name)
