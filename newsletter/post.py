@@ -72,6 +72,7 @@ def ahead(room: Newsroom, stopped: Callable[[], bool] = lambda: False) -> Iterat
         try_to_send(room, stopped)
         yield
         return
+    room.engine  # noqa: B018  opened now, not by two threads at once
     thread = threading.Thread(target=try_to_send, args=(room, stopped), name="post")
     thread.start()
     try:
