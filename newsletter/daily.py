@@ -185,8 +185,7 @@ def send(room: Newsroom, day: date, *, regardless: bool = False, dry_run: bool =
         return _timed(room, started, _whatever_comes(room, day, lambda: _rehearse(room, day, regardless)))
     watch = _foretelling(room, watch)
     try:
-        _send_letters(room, watch)  # they go ahead of editions
-        found = _whatever_comes(room, day, lambda: _send_locked(room, day, regardless, watch))
+        found = _whatever_comes(room, day, lambda: _send_after_letters(room, day, regardless, watch))
         found = _timed(room, started, found)
         if found.status != "already_running":
             _tell(room, found, watch)
@@ -225,16 +224,13 @@ def _foretelling(room: Newsroom, watch: Watch) -> Watch:
     return replace(watch, begun=begun)
 
 
-def _send_letters(room: Newsroom, watch: Watch) -> None:
-    """Trouble with the letters is no trouble of the edition: they wait for the next call."""
-    try:
-        post.send_waiting(room, lambda: watch.stop.asked)
-    except NewsletterError as error:
-        log.warning("letters wait: %s", error)
+def _send_after_letters(room: Newsroom, day: date, regardless: bool, watch: Watch) -> Report:
+    with post.ahead(room, lambda: watch.stop.asked):
+        return _send_locked(room, day, regardless, watch)
 
 
 def _tidy_up(room: Newsroom, watch: Watch) -> None:
-    _send_letters(room, watch)
+    post.try_to_send(room, lambda: watch.stop.asked)
     try:
         tidy.once_a_day(room)
     except NewsletterError as error:

@@ -34,7 +34,7 @@ FORMULA = re.compile(r"'*[=+\-@\t\r]")
 
 
 def people(room: Newsroom, status: SubscriberStatus | None = None) -> Iterator[Record]:
-    """Everybody but the forgotten, or those in one status, each with the last act by which they joined."""
+    """Everybody but the forgotten, or those of them in one status, each with the last act by which they joined."""
     with read(room.engine) as connection:
         for one in lists.joined(connection, status):
             who = one.subscriber

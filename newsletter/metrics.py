@@ -18,7 +18,7 @@ def figures(room: Newsroom) -> dict[str, Any]:
     seen = progress.look(room)
     latest = seen.report
     with read(room.engine) as connection:
-        asked = int(notes.get(connection, "sign_ups") or 0)
+        asked = int(notes.get(connection, notes.SIGN_UPS) or 0)
     age = (room.clock() - found.waiting_since).total_seconds() if found.waiting_since else 0.0
     states = ("accepted", "rejected", "pending", "deferred", "uncertain", "skipped")
     return {

@@ -212,10 +212,10 @@ class Subscriber:
     address: str
     status: SubscriberStatus
     since: datetime  # in this status
+    created_at: datetime
     name: str | None = None
     variant: Variant = Variant.FULL
     paused_until: datetime | None = None  # receives nothing before
-    created_at: datetime | None = None
 
     @property
     def gone(self) -> bool:

@@ -218,6 +218,22 @@ class Newsroom:
                 keys = notes.keys(connection)
         return Signer(self.config.newsletter.list_id, keys, max(keys))
 
+    @cached_property
+    def forgotten_secret(self) -> bytes:
+        """What the addresses of the forgotten are hashed by. Made on first use, in a transaction of its own: ask for it
+        before you begin another (on PostgreSQL two that wait for it and for a reader's row could wait for each other).
+        """
+        from newsletter.store import notes
+        from newsletter.store.database import read, write
+
+        name = "forgotten_key"
+        with read(self.engine) as connection:
+            found = notes.secret(connection, name)
+        if found is None:
+            with write(self.engine) as connection:
+                found = notes.make_secret(connection, name)
+        return found
+
     def read_link(self, purpose: Purpose, token: str) -> tuple[int, datetime] | None:
         """Whose link it is, and when it was made (see `links`); None where it is none of ours. Writes nothing.
 

@@ -1,4 +1,5 @@
-"""The post: how letters leave. One sender of letters at a time, ahead of editions, by the same mailer and its `rate`.
+"""The post: how letters leave. One sender of letters at a time, ahead of editions; under a `rate`, turn about with
+them.
 
 `newsletter run` sends them at once, `newsletter send` when it is called. A sender may die anywhere, as with deliveries
 (see `deliver`): what was claimed is released, what was at its dot is in doubt.
@@ -7,6 +8,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -14,7 +16,7 @@ from typing import Any
 
 from newsletter import instance
 from newsletter import letters as wording
-from newsletter.deliver import REPORTED, end_letters, pace, take_turn
+from newsletter.deliver import REPORTED, pace, take_turn
 from newsletter.errors import AlreadyRunning, NewsletterError, NotSent, Unavailable
 from newsletter.mail import Line
 from newsletter.model import DeliveryState, Letter, LetterKind, Outcome, Phase, Verdict
@@ -28,22 +30,23 @@ log = logging.getLogger(__name__)
 State = DeliveryState
 CLAIM = 20  # letters taken in one transaction
 # How long a letter may wait to leave: its link must still be good, its news be news. Where no runner lives, a sign-up
-# waits for the next day's `send`.
+# or a notice waits for the next day's `send`.
 PATIENCE = {
     LetterKind.LINK: OWN_WITHIN,
     LetterKind.NEW_ADDRESS: NEW_ADDRESS_WITHIN,
-    LetterKind.NOTICE: timedelta(hours=12),
+    LetterKind.NOTICE: timedelta(hours=36),
 }
 USUAL_PATIENCE = timedelta(days=3)
 SLICE = 1.0  # seconds between two questions for a turn: a stop is heard meanwhile
+NOTICES_WITHIN = timedelta(seconds=10)  # when we are told to stop, what editors must know has that long to leave
 
 
 def send_waiting(room: Newsroom, stopped: Callable[[], bool] = lambda: False) -> int:
     """Send the letters that wait, the oldest first; returns how many were accepted.
 
     One sender at a time: where another is at work, there is nothing to do here. A copy of the database that was not
-    adopted writes to the editors alone. Raises Unavailable where the relay is down, ConfigError where a DKIM key cannot
-    be used; what is left waits.
+    adopted writes to the editors alone, and one that is told to stop begins nothing else. Raises Unavailable where the
+    relay is down, ConfigError where a DKIM key cannot be used; what is left waits.
     """
     with read(room.engine) as connection:
         if not letters.waiting(connection)[0]:
@@ -52,20 +55,41 @@ def send_waiting(room: Newsroom, stopped: Callable[[], bool] = lambda: False) ->
     try:
         with letters_lock(room.engine):
             _recover(room)
-            with room.mailer.open() as line, _ahead_of_editions(room):
-                return _send_all(room, line, _allowed(room), stopped)
+            with room.mailer.open() as line:
+                sent = _send_all(room, line, _allowed(room), stopped)
+                if stopped():
+                    end = room.clock() + NOTICES_WITHIN
+                    sent += _send_all(room, line, (LetterKind.NOTICE,), lambda: room.clock() >= end)
+                return sent
     except AlreadyRunning:
         return 0
 
 
 @contextmanager
-def _ahead_of_editions(room: Newsroom) -> Iterator[None]:
+def ahead(room: Newsroom, stopped: Callable[[], bool] = lambda: False) -> Iterator[None]:
+    """What waits leaves before what is done meanwhile; under a `rate` beside it, since an edition would wait for hours.
+    See `try_to_send`."""
+    if room.config.delivery.rate is None:
+        try_to_send(room, stopped)
+        yield
+        return
+    room.engine  # noqa: B018  opened now, not by two threads at once
+    thread = threading.Thread(target=try_to_send, args=(room, stopped), name="post")
+    thread.start()
     try:
         yield
     finally:
-        if room.config.delivery.rate is not None:
-            with write(room.engine) as connection:
-                end_letters(connection)
+        thread.join()
+
+
+def try_to_send(room: Newsroom, stopped: Callable[[], bool]) -> None:
+    """`send_waiting`, where trouble with the letters is no trouble of the caller's: they wait for the next call."""
+    try:
+        send_waiting(room, stopped)
+    except NewsletterError as error:
+        log.warning("letters wait: %s", error)
+    except Exception:  # a thread's exception would be printed and forgotten
+        log.exception("letters wait: a fault of the program")
 
 
 def _allowed(room: Newsroom) -> tuple[LetterKind, ...]:
@@ -128,6 +152,10 @@ def _send(room: Newsroom, line: Line, one: Letter, stopped: Callable[[], bool]) 
             letters.freeze(connection, one.id, message.content)
     if not _wait_for_turn(room, stopped):
         return None
+    with read(room.engine) as connection:
+        wanted = letters.is_wanted(connection, one.id)
+    if not wanted:
+        return _ended(room, one, State.SKIPPED, "its reader had their data deleted meanwhile")
 
     def at_dot() -> None:
         with write(room.engine) as connection:
@@ -157,7 +185,7 @@ def _ended(room: Newsroom, one: Letter, state: DeliveryState, reply: str) -> Out
 
 
 def _wait_for_turn(room: Newsroom, stopped: Callable[[], bool]) -> bool:
-    """Letters count towards `rate` as editions do, and go first. False where we were stopped meanwhile."""
+    """Letters count towards `rate` as editions do. False where we were stopped meanwhile."""
     rate = room.config.delivery.rate
     while rate is not None:
         with write(room.engine) as connection:

@@ -16,9 +16,9 @@ from newsletter.links import Purpose
 from newsletter.model import Act, LetterKind, Origin, Subscriber, SubscriberStatus, Variant
 from newsletter.newsroom import Newsroom
 from newsletter.store import consents, deliveries, letters, notes, subscribers
-from newsletter.store.database import read, write
+from newsletter.store.database import read, wipe, write
 from newsletter.store.subscribers import AddressChange
-from newsletter.subscribe import check_welcome, forgotten_key, may_write, person
+from newsletter.subscribe import COUNTING, check_welcome, empty, forgotten_key, may_write, person
 
 Status = SubscriberStatus
 
@@ -72,9 +72,10 @@ def mail_own_link(room: Newsroom, known: Subscriber, *, language: str) -> bool:
         found = subscribers.by_id(connection, known.id, locked=True)
         if found is None or found.gone:
             return False
-        if letters.count(connection, [LetterKind.LINK], since, address=known.address) >= LINKS_A_DAY:
+        keys = [letters.mailbox(found.address)]
+        if letters.count(connection, [LetterKind.LINK], since, keys=keys) >= LINKS_A_DAY:
             return False
-        letters.add(connection, LetterKind.LINK, known.address, language=language, now=now, subscriber_id=known.id)
+        letters.add(connection, LetterKind.LINK, found.address, language=language, now=now, subscriber_id=known.id)
     room.stirred.set()
     return True
 
@@ -123,8 +124,9 @@ def own_data(room: Newsroom, known: Subscriber) -> dict[str, object]:
     }
 
 
-def ask_for_address(room: Newsroom, known: Subscriber, address: str, origin: Origin, *, language: str) -> None:
-    """Mail a link to the new address, to confirm it by. Raises BadData for one that cannot be mailed.
+def ask_for_address(room: Newsroom, known: Subscriber, address: str, origin: Origin, *, language: str) -> bool:
+    """Mail a link to the new address, to confirm it by; False where this reader has asked often enough today. Raises
+    BadData for one that cannot be mailed.
 
     An address that is on the list already gets the same answer, and a letter that leads to nothing: the link's page
     says so to who can read mail there. It is a way to have us write to strangers, so the caps of a sign-up hold, and
@@ -132,17 +134,20 @@ def ask_for_address(room: Newsroom, known: Subscriber, address: str, origin: Ori
     """
     one, now = person(address), room.clock()
     check_welcome(room, one)
+    room.forgotten_secret  # noqa: B018  made now, if at all: see there
     if known.status is not Status.ACTIVE:
         raise BadData(f"{known.address} is {known.status}: there is no letter to send elsewhere")
     with write(room.engine) as connection:
         since = now - timedelta(days=1)
-        notes.wait_for(connection, "sign_ups")  # counted and written in one, as sign-ups are
+        notes.one_at_a_time(connection, COUNTING)
         found = subscribers.by_id(connection, known.id, locked=True)
         asked = letters.count(connection, [LetterKind.NEW_ADDRESS], since, subscriber_id=known.id)
-        if found is None or found.status is not Status.ACTIVE or asked >= NEW_ADDRESSES_A_DAY:
-            return
+        if asked >= NEW_ADDRESSES_A_DAY:
+            return False
+        if found is None or found.status is not Status.ACTIVE:
+            return True
         if not may_write(room, connection, one.address, origin.network, now):
-            return
+            return True  # else one would learn who is about to join
         change = subscribers.ask_for_address(connection, known.id, one, now)
         letters.add(
             connection,
@@ -155,6 +160,7 @@ def ask_for_address(room: Newsroom, known: Subscriber, address: str, origin: Ori
             details={"change": str(change)},
         )
     room.stirred.set()
+    return True
 
 
 def asked_address(room: Newsroom, token: str) -> AddressChange | None:
@@ -166,37 +172,44 @@ def asked_address(room: Newsroom, token: str) -> AddressChange | None:
         return subscribers.address_change(connection, found[0])
 
 
-def _make_way(connection: Connection, key: str, now: datetime) -> bool:
-    """Whether the new address is free. Whoever opened its letter owns it: a row of theirs that receives nothing goes.
-    One that is active stays, and so does a complaint."""
-    held = subscribers.find(connection, key)
-    hashed = forgotten_key(connection, key)
-    if held is None:
-        left = subscribers.find(connection, hashed)
-        if left and left.status is Status.COMPLAINED:
-            return False
-        subscribers.free_key(connection, hashed)
-        return True
-    if held.status in (Status.ACTIVE, Status.COMPLAINED):
-        return False
-    subscribers.forget(connection, held.id, f"gone:{held.id}", Status.FORGOTTEN, now)
-    return True
-
-
 def change_address(room: Newsroom, change: AddressChange, origin: Origin, *, language: str) -> bool:
     """The new address has been confirmed: the old one is told. False where the new one is on the list already."""
-    now = room.clock()
+    now, secret = room.clock(), room.forgotten_secret
     with write(room.engine) as connection:
-        known = subscribers.by_id(connection, change.subscriber_id, locked=True)
+        seen = _holder(connection, secret, change.key)
+        subscribers.lock(connection, [change.subscriber_id, *([seen.id] if seen else [])])
+        holder = _holder(connection, secret, change.key)
+        known = subscribers.by_id(connection, change.subscriber_id)
         still = subscribers.address_change(connection, change.id)
         if known is None or known.status is not Status.ACTIVE or still is None:
             return False
-        if not _make_way(connection, change.key, now):
+        if holder and (seen is None or holder.id != seen.id):  # somebody has just come to it
             return False
-        subscribers.change_address(connection, change)
-        subscribers.leave_hash(connection, forgotten_key(connection, person(known.address).key), now)
+        if not _make_way(connection, secret, holder, origin, now) or not subscribers.change_address(connection, change):
+            return False
+        subscribers.leave_hash(connection, forgotten_key(secret, person(known.address).key), now)
         consents.record(connection, [known.id], Act.ADDRESS, origin, now)
         old: dict[str, Any] = {"language": language, "now": now, "subscriber_id": known.id}
         letters.add(connection, LetterKind.ADDRESS_CHANGED, known.address, **old)
     room.stirred.set()
+    wipe(room.engine)
+    return True
+
+
+def _holder(connection: Connection, secret: bytes, key: str) -> Subscriber | None:
+    """Whose row has that address, or its hash."""
+    return subscribers.find(connection, key) or subscribers.find(connection, forgotten_key(secret, key))
+
+
+def _make_way(connection: Connection, secret: bytes, holder: Subscriber | None, origin: Origin, now: datetime) -> bool:
+    """Whether the new address is free. Whoever opened its letter owns it: a row of theirs that receives nothing goes.
+    One that is active stays, and so does a complaint."""
+    if holder is None:
+        return True
+    if holder.status in (Status.ACTIVE, Status.COMPLAINED):
+        return False
+    if holder.gone:
+        subscribers.give_up_key(connection, holder.id)
+    else:
+        empty(connection, secret, holder, f"gone:{holder.id}", Status.FORGOTTEN, origin, now)
     return True

@@ -31,13 +31,22 @@ DONE = ("sent", "nothing_new", "cancelled", "late")  # a held edition may be app
 
 
 def run(room: Newsroom, stop: Stop) -> None:
-    """Until `stop` is asked: letters in a thread of their own, so that an edition on its way does not delay them."""
-    arguments = (stop, lambda: send_letters(room, stop), room.stirred)
-    post_office = threading.Thread(target=_loop, args=arguments, name="post")
-    post_office.start()
+    """Until `stop` is asked. Each work has a thread of its own, so that none delays another: an edition on its way no
+    letter, newcomers who get the latest edition by a slow relay none either, and nothing the sign of life."""
+    works = {
+        "post": (lambda: send_letters(room, stop), room.stirred),
+        "newcomers": (lambda: welcome_newcomers(room, stop), threading.Event()),
+        "pulse": (lambda: _take_turn(room, ALIVE, PULSE), threading.Event()),
+    }
+    threads = [
+        threading.Thread(target=_loop, args=(stop, work, stirred), name=name) for name, (work, stirred) in works.items()
+    ]
+    for thread in threads:
+        thread.start()
     _loop(stop, lambda: do_what_is_due(room, stop), threading.Event())
     room.stirred.set()
-    post_office.join()
+    for thread in threads:
+        thread.join()
     with write(room.engine) as connection:
         notes.drop(connection, ALIVE)  # another runner says so anew in a second
 
@@ -60,19 +69,20 @@ def _loop(stop: Stop, work: Callable[[], object], stirred: threading.Event) -> N
 
 
 def send_letters(room: Newsroom, stop: Stop) -> int:
-    """What waits to go to one person: letters, and the latest edition to newcomers. Returns how many letters left."""
-    _take_turn(room, ALIVE, PULSE)  # here too: an edition may keep the other thread for hours
+    """The letters that wait; returns how many left."""
     if _take_turn(room, "looked for the edition", GLANCE):
         monitor.look(room)
-    sent = post.send_waiting(room, lambda: stop.asked)
+    return post.send_waiting(room, lambda: stop.asked)
+
+
+def welcome_newcomers(room: Newsroom, stop: Stop) -> None:
+    """The latest edition to those who were promised it."""
     instance.check(room)
     dispatch.deliver_to_newcomers(room, Watch(stop))
-    return sent
 
 
 def do_what_is_due(room: Newsroom, stop: Stop) -> None:
     """Tidy once a day; with `schedule.by = "runner"`, collect every hour and send the day's edition when it is due."""
-    _take_turn(room, ALIVE, PULSE)
     tidy.once_a_day(room)
     if room.config.schedule.by != "runner":
         return

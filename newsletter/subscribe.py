@@ -28,8 +28,9 @@ Status = SubscriberStatus
 CONFIRM_WITHIN = timedelta(days=7)
 BACK_WITHIN = timedelta(days=7)  # how long the way back stays open after leaving
 ONE_LETTER = timedelta(days=1)  # to one address, however often somebody signs it up
-# Letters that a stranger can have us write.
+# Letters that a stranger can have us write. Who counts them and then writes one, does so alone (`COUNTING`).
 COUNTED = (LetterKind.CONFIRM, LetterKind.KNOWN, LetterKind.NEW_ADDRESS)
+COUNTING = "letters counted"
 LEFT = (Status.UNSUBSCRIBED, Status.UNREACHABLE)  # may join again by a confirmed sign-up
 # Addresses of a post, not of a person (RFC 2142), which nobody can have asked for us by.
 ROLES = frozenset(
@@ -66,15 +67,21 @@ def sign_up(room: Newsroom, address: str, origin: Origin, *, language: str) -> N
     """
     one = person(address)
     check_welcome(room, one)
-    now = room.clock()
+    now, secret = room.clock(), room.forgotten_secret
     with write(room.engine) as connection:
-        notes.add_one(connection, "sign_ups")  # first: on PostgreSQL this is what all sign-ups wait for
-        known = subscribers.find(connection, one.key)
-        forgotten = subscribers.find(connection, forgotten_key(connection, one.key))
-        known = known or forgotten
+        notes.one_at_a_time(connection, COUNTING)
+        notes.add_one(connection, notes.SIGN_UPS)
+        known = _known(connection, secret, one.key)
         if may_write(room, connection, one.address, origin.network, now) and not (known and _is_blocked(known)):
             _write_to(connection, one, known, origin, language, now)
     room.stirred.set()
+
+
+def _known(connection: Connection, secret: bytes, key: str) -> Subscriber | None:
+    """Whoever has that address, or had it when they were forgotten; locked. Always two look-ups, see `sign_up`."""
+    known = subscribers.find(connection, key, locked=True)
+    forgotten = subscribers.find(connection, forgotten_key(secret, key), locked=True)
+    return known or forgotten
 
 
 def keep_wording(room: Newsroom, version: str, text: str) -> None:
@@ -103,8 +110,10 @@ def check_welcome(room: Newsroom, one: NewSubscriber) -> None:
 def may_write(room: Newsroom, connection: Connection, address: str, network: str | None, now: datetime) -> bool:
     """The caps on letters that strangers can have us write: per address, per network, in all."""
     table, hour, day = room.config.sign_up, now - timedelta(hours=1), now - timedelta(days=1)
+    mailbox = letters.mailbox(address)
+    keys = (mailbox, forgotten_key(room.forgotten_secret, mailbox))  # and of who was forgotten since
     counts = [
-        letters.count(connection, COUNTED, now - ONE_LETTER, address=address) < 1,
+        letters.count(connection, COUNTED, now - ONE_LETTER, keys=keys) < 1,
         letters.count(connection, COUNTED, hour, network=network or "") < table.per_network_per_hour,
         letters.count(connection, COUNTED, hour) < table.total_per_hour,
         letters.count(connection, COUNTED, day) < table.total_per_day,
@@ -150,11 +159,11 @@ def to_confirm(room: Newsroom, token: str) -> Subscriber | None:
 
 def _is_confirmable(known: Subscriber, made: datetime) -> bool:
     """Whether a link made at that moment still confirms: not somebody who left, complained or was forgotten since, nor
-    whoever might have come to that number after."""
+    anybody who came after it was made."""
     if known.gone or known.status is Status.COMPLAINED:
         return False
     begin = known.since if known.status in LEFT else known.created_at
-    return begin is None or made >= begin.replace(microsecond=0)
+    return made >= begin.replace(microsecond=0)
 
 
 def confirm(room: Newsroom, token: str, origin: Origin) -> Subscriber | None:
@@ -162,6 +171,7 @@ def confirm(room: Newsroom, token: str, origin: Origin) -> Subscriber | None:
     found, now = room.read_link(Purpose.CONFIRM, token), room.clock()
     if found is None or now - found[1] > CONFIRM_WITHIN:
         return None
+    secret = room.forgotten_secret
     with write(room.engine) as connection:
         known = subscribers.by_id(connection, found[0], locked=True)
         if known is None or not _is_confirmable(known, found[1]):
@@ -169,8 +179,7 @@ def confirm(room: Newsroom, token: str, origin: Origin) -> Subscriber | None:
         if subscribers.set_status(connection, known.id, Status.ACTIVE, now):
             consents.record(connection, [known.id], Act.CONFIRMED, origin, now)
             known = subscribers.by_id(connection, known.id) or known
-            key = normalise(known.address).key
-            subscribers.free_key(connection, forgotten_key(connection, key))
+            subscribers.free_key(connection, forgotten_key(secret, normalise(known.address).key))
             if room.config.sign_up.send_latest_on_confirm:
                 _welcome(connection, known.id, now)
     room.stirred.set()
@@ -231,29 +240,41 @@ def _was_active(connection: Connection, subscriber_id: int) -> bool:
 # --- Forgotten -------------------------------------------------------------------------------------
 
 
-def forgotten_key(connection: Connection, key: str) -> str:
-    """What is left of a forgotten address: by it we know it again when it is offered, and cannot read it."""
-    secret = notes.secret(connection, "forgotten_key")
+def forgotten_key(secret: bytes, key: str) -> str:
+    """What is left of a forgotten address: by it we know it again when it is offered, and cannot read it. `secret` is
+    the newsroom's `forgotten_secret`."""
     return "hmac:" + hmac.new(secret, key.encode(), hashlib.sha256).hexdigest()
 
 
 def forget(room: Newsroom, known: Subscriber, origin: Origin, *, dry_run: bool = False) -> None:
     """Delete all that is personal of a subscriber; an import cannot bring the address back, its owner can."""
-    now = room.clock()
+    now, secret = room.clock(), room.forgotten_secret
     with write(room.engine, rehearsal=dry_run) as connection:
         found = subscribers.by_id(connection, known.id, locked=True)
         if found and not found.gone:
-            forget_one(connection, found, now)
-            consents.record(connection, [known.id], Act.FORGOTTEN, Origin(origin.how), now)
-    wipe(room.engine)
+            forget_one(connection, secret, found, origin, now)
+    if not dry_run:
+        wipe(room.engine)
 
 
-def forget_one(connection: Connection, known: Subscriber, now: datetime) -> None:
-    """What is left says whether they complained: then no sign-up by anybody writes to that address again."""
-    key = forgotten_key(connection, normalise(known.address).key)
+def forget_one(connection: Connection, secret: bytes, known: Subscriber, origin: Origin, now: datetime) -> None:
+    """For who holds their row. What is left says whether they complained: then no sign-up by anybody writes to that
+    address again."""
+    key = forgotten_key(secret, normalise(known.address).key)
     subscribers.free_key(connection, key)  # forgotten before, and back since: one row holds the key
     complained = known.status is Status.COMPLAINED
-    subscribers.forget(connection, known.id, key, Status.COMPLAINED if complained else Status.FORGOTTEN, now)
+    status = Status.COMPLAINED if complained else Status.FORGOTTEN
+    empty(connection, secret, known, key, status, origin, now)
+
+
+def empty(
+    connection: Connection, secret: bytes, known: Subscriber, key: str, status: Status, origin: Origin, now: datetime
+) -> None:
+    """Delete what is personal of a row, which is known by `key` from here on. Letters of the last day stay counted:
+    else who deletes their data could have us write to strangers without end."""
+    letters.blank(connection, known.id, COUNTED, now - ONE_LETTER, lambda mailbox: forgotten_key(secret, mailbox))
+    subscribers.forget(connection, known.id, key, status, now)
+    consents.record(connection, [known.id], Act.FORGOTTEN, Origin(origin.how), now)
 
 
 # --- By the newsroom's hand -------------------------------------------------------------------------
@@ -264,27 +285,31 @@ def add(room: Newsroom, addresses: Iterable[str], consent: str | None, *, dry_ru
 
     Raises BadData for an address that cannot be mailed, or whose owner has left: only they can come back.
     """
-    people, now = [person(address) for address in addresses], room.clock()
+    people, now, secret = [person(address) for address in addresses], room.clock(), room.forgotten_secret
     fresh = []
     with write(room.engine, rehearsal=dry_run) as connection:
         for one in people:
             known = subscribers.find(connection, one.key)
-            known = known or subscribers.find(connection, forgotten_key(connection, one.key))
+            known = known or subscribers.find(connection, forgotten_key(secret, one.key))
             if known and known.status is not Status.ACTIVE:
-                raise BadData(
-                    f"{one.address} is {known.status} since {known.since:%Y-%m-%d}: only its owner can come back"
-                )
+                raise BadData(f"{one.address} {_standing(connection, known)}: only its owner can come back")
             for subscriber_id in subscribers.add(connection, [one], now=now):
                 consents.record(connection, [subscriber_id], Act.ADDED, Origin("command", note=consent), now)
                 fresh.append(one.address)
     return fresh
 
 
+def _standing(connection: Connection, known: Subscriber) -> str:
+    moved = known.status is Status.FORGOTTEN and not consents.last(connection, known.id, Act.FORGOTTEN)
+    what = "was given up by its reader for another address on" if moved else f"is {known.status} since"
+    return f"{what} {known.since:%Y-%m-%d}"
+
+
 def remove(room: Newsroom, address: str, *, dry_run: bool = False) -> Subscriber:
     """Unsubscribe an address; what was sent to it stays in the ledger. Harmless a second time."""
     now = room.clock()
     with write(room.engine, rehearsal=dry_run) as connection:
-        known = subscribers.find(connection, normalise(address).key)
+        known = subscribers.find(connection, normalise(address).key, locked=True)
         if known is None:
             raise BadData(f"{address} is not on the list")
         if known.status in (Status.ACTIVE, Status.PENDING):
@@ -298,11 +323,9 @@ def revive(room: Newsroom, address: str, consent: str, *, dry_run: bool = False)
 
     Raises BadData for any other: who left comes back by signing up.
     """
-    now = room.clock()
+    one, now, secret = person(address), room.clock(), room.forgotten_secret
     with write(room.engine, rehearsal=dry_run) as connection:
-        one = person(address)
-        known = subscribers.find(connection, one.key)
-        known = known or subscribers.find(connection, forgotten_key(connection, one.key))
+        known = _known(connection, secret, one.key)
         if known is None or known.status not in (Status.COMPLAINED, Status.UNREACHABLE):
             standing = f"is {known.status}" if known else "is not on the list"
             raise BadData(f"{address} {standing}: only who complained or was unreachable can be revived")
@@ -329,6 +352,6 @@ def history(room: Newsroom, known: Subscriber) -> list[Consent]:
 
 
 def listed(room: Newsroom, status: SubscriberStatus | None = None) -> list[Subscriber]:
-    """Everybody, or those in one status, in the order in which they came."""
+    """Everybody but the forgotten, or those in one status, in the order in which they came."""
     with read(room.engine) as connection:
         return list(subscribers.listed(connection, status))

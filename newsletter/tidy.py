@@ -9,14 +9,15 @@ from datetime import timedelta
 from sqlalchemy import Connection
 
 from newsletter import monitor
-from newsletter.model import Act, Origin, SubscriberStatus
+from newsletter.model import Origin, SubscriberStatus
 from newsletter.newsroom import Newsroom
 from newsletter.preferences import NEW_ADDRESS_WITHIN
-from newsletter.store import consents, deliveries, letters, notes, subscribers
+from newsletter.store import deliveries, letters, notes, subscribers
 from newsletter.store.database import wipe, write
-from newsletter.subscribe import CONFIRM_WITHIN, forget_one
+from newsletter.subscribe import CONFIRM_WITHIN, ONE_LETTER, forget_one
 
 Status = SubscriberStatus
+PLANNED_BESIDE = timedelta(days=7)  # an edition beside which somebody was forgotten has ended by then
 BATCH = 500  # rows in one transaction: a reader who signs up meanwhile does not wait
 
 
@@ -32,15 +33,17 @@ class Tidied:
 
 def tidy(room: Newsroom, *, dry_run: bool = False) -> Tidied:
     """Delete and forget what is over its time."""
+    room.forgotten_secret  # noqa: B018  made before any transaction
     keep = room.config.retention
     done = Tidied(
         unconfirmed=_all(room, lambda c: _drop_unconfirmed(room, c, keep.unconfirmed), dry_run),
         departed=_all(room, lambda c: _forget_departed(room, c, keep.departed), dry_run) if keep.departed else 0,
-        letters=_all(room, lambda c: letters.purge(c, room.clock() - timedelta(days=keep.letters), BATCH), dry_run),
+        letters=_all(room, lambda c: _purge_letters(room, c, keep.letters), dry_run),
         deliveries=_all(room, lambda c: _purge_ledger(room, c, keep.ledger), dry_run) if keep.ledger else 0,
     )
-    wipe(room.engine)
+    _all(room, lambda c: subscribers.blank_ledger(c, room.clock() - PLANNED_BESIDE, BATCH), dry_run)
     if not dry_run:
+        wipe(room.engine)
         monitor.look(room)
     return done
 
@@ -75,16 +78,19 @@ def _drop_unconfirmed(room: Newsroom, connection: Connection, days: int) -> int:
 
 
 def _forget_departed(room: Newsroom, connection: Connection, days: int) -> int:
-    now = room.clock()
-    before = now - timedelta(days=days)
-    asked = now - CONFIRM_WITHIN
+    now, secret = room.clock(), room.forgotten_secret
+    before, asked = now - timedelta(days=days), now - CONFIRM_WITHIN
     ids = subscribers.in_status_since(connection, Status.UNSUBSCRIBED, before, BATCH, asked_before=asked)
     for subscriber_id in ids:
         known = subscribers.by_id(connection, subscriber_id)
         if known:
-            forget_one(connection, known, now)
-            consents.record(connection, [known.id], Act.FORGOTTEN, Origin("command"), now)
+            forget_one(connection, secret, known, Origin("command"), now)
     return len(ids)
+
+
+def _purge_letters(room: Newsroom, connection: Connection, days: int) -> int:
+    now = room.clock()
+    return letters.purge(connection, now - timedelta(days=days), BATCH, blank_before=now - ONE_LETTER)
 
 
 def _purge_ledger(room: Newsroom, connection: Connection, days: int) -> int:

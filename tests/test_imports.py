@@ -17,7 +17,7 @@ import pytest
 from click.testing import CliRunner, Result
 from hypothesis import example, given
 from hypothesis import strategies as st
-from sqlalchemy import Engine, select, text
+from sqlalchemy import Engine, event, select, text
 
 from cli import cli
 from newsletter import exports, imports, subscribe
@@ -27,6 +27,7 @@ from newsletter.imports.formats import recognise
 from newsletter.imports.rows import look
 from newsletter.model import Act, Origin, SubscriberStatus
 from newsletter.newsroom import Newsroom
+from newsletter.store import imports as lists
 from newsletter.store import subscribers
 from newsletter.store.database import read, write
 from newsletter.store.schema import imports as imports_table
@@ -171,6 +172,46 @@ def test_the_first_accent_may_stand_on_the_last_line(lite: Newsroom, folder: Pat
     rows = "".join(f"lecteur.{i}@lecteurs.example,Lecteur\n" for i in range(4000))
     import_text(lite, folder, ("email,name\n" + rows + "ame@lecteurs.example,Amé\n").encode("cp1252"))
     assert names(lite)["ame@lecteurs.example"] == "Amé"
+
+
+@pytest.mark.parametrize("name", ["Renée", "Júlia", "Voilà", "Zoë Ünal"])
+def test_a_row_of_utf_8_in_a_list_of_windows_is_told(lite: Newsroom, folder: Path, name: str) -> None:
+    rows = "email,name\nama@lecteurs.example,Amé\nkodjo@lecteurs.example,Élom\nefua@lecteurs.example,Éfùa\n"
+    found = import_text(lite, folder, rows.encode("cp1252") + f"afi@lecteurs.example,{name}\n".encode())
+    assert (found.added, found.bad_count) == (3, 1)
+    assert "not written in Windows-1252, as the rest of the file is" in found.bad[0]
+    assert names(lite)["ama@lecteurs.example"] == "Amé"
+
+
+def test_rows_are_weighed_not_accents(lite: Newsroom, folder: Path) -> None:
+    data = "email,name\nama@lecteurs.example,Amé\n".encode() + b"afi@lecteurs.example,H\xe9l\xe8ne\n"
+    found = import_text(lite, folder, data)
+    assert names(lite) == {"ama@lecteurs.example": "Amé"}
+    assert found.bad == ["line 3: afi@lecteurs.example H?l?ne: not written in UTF-8, as the rest of the file is"]
+
+
+@pytest.mark.parametrize(("heading", "rest"), [("cp1252", "utf-8"), ("utf-8", "cp1252")])
+def test_a_first_row_in_another_encoding_is_understood(lite: Newsroom, folder: Path, heading: str, rest: str) -> None:
+    rows = "ama@lecteurs.example,Amé\nelom@lecteurs.example,Élom\n".encode(rest)
+    assert import_text(lite, folder, "email,prénom\n".encode(heading) + rows).bad == []
+    assert names(lite) == {"ama@lecteurs.example": "Amé", "elom@lecteurs.example": "Élom"}
+
+
+def test_columns_that_cannot_be_read_are_shown_as_far_as_they_can(lite: Newsroom, folder: Path) -> None:
+    with pytest.raises(BadData, match=r"found: pr\?nom, ville$"):
+        import_text(lite, folder, b"pr\x81nom,ville\n" + "Amé,Lomé\nÉlom,Anié\n".encode())
+
+
+def test_whether_anybody_is_forgotten_is_known_by_an_index(lite: Newsroom) -> None:
+    seen: list[tuple[str, tuple[str, ...]]] = []
+    with write(lite.engine) as connection:
+        event.listen(
+            connection, "before_cursor_execute", lambda _c, _k, sql, values, *_rest: seen.append((sql, values))
+        )
+        assert not lists.any_forgotten(connection)
+        sql, values = seen[0]
+        plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", values).all()
+    assert "SEARCH subscribers USING INDEX ix_subscribers_status" in str(plan)
 
 
 @pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
@@ -350,9 +391,10 @@ def test_the_forgotten_are_known_by_the_same_key(room: Newsroom, folder: Path) -
     """Also when they are many more than are looked up at once."""
     rows = "email\n" + "".join(f"lecteur.{i}@x.example\n" for i in range(1200))
     assert import_text(room, folder, rows).added == 1200
+    secret = room.forgotten_secret
     with write(room.engine) as connection:
         for one in list(subscribers.listed(connection)):
-            subscribe.forget_one(connection, one, room.clock())
+            subscribe.forget_one(connection, secret, one, Origin("command"), room.clock())
     again = import_text(room, folder, rows + "neuf@x.example\n", dry_run=True)
     assert (again.added, again.known) == (1, 1200)
     again = import_text(room, folder, rows + "neuf@x.example\n")

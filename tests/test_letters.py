@@ -5,7 +5,9 @@ from __future__ import annotations
 import itertools
 import mailbox
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from email.header import decode_header, make_header
 from email.message import Message
@@ -15,7 +17,7 @@ import pytest
 from sqlalchemy import Engine
 
 from newsletter import daily, instance, letters, post, preferences, report, runner, subscribe, tidy
-from newsletter.deliver import Stop, end_letters, ledger, take_turn
+from newsletter.deliver import Stop, pace, take_turn
 from newsletter.dispatch import Watch
 from newsletter.errors import NotSent, Unavailable
 from newsletter.links import Purpose
@@ -99,7 +101,7 @@ def test_a_confirmation_lasts_seven_days(room: Newsroom, clock: Clock) -> None: 
     clock.move(days=7, seconds=1)
     assert subscribe.confirm(room, token, PAGE) is None
     assert tidy.tidy(room).unconfirmed == 1
-    assert [known for known in subscribe.listed(room) if not known.gone] == []
+    assert subscribe.listed(room) == []
 
 
 def test_an_old_confirmation_does_not_bring_back_who_left(room: Newsroom, clock: Clock) -> None:
@@ -194,7 +196,7 @@ def test_a_newcomer_gets_the_latest_edition_once_and_counted_apart(
     token = link_in(letter, "c")
     for _ in range(2):
         subscribe.confirm(room, token, PAGE)
-        runner.send_letters(room, Stop(clock))
+        runner.welcome_newcomers(room, Stop(clock))
     editions_got = [mail for mail in mails(room) if mail["List-Id"] and mail["To"] == AMA]
     assert len(editions_got) == 1
     standing = report.standing(room)
@@ -345,7 +347,7 @@ def test_forgotten_is_gone_and_only_its_owner_comes_back(room: Newsroom, add_art
     back = subscribe.confirm(room, token, PAGE)
     assert back is not None
     assert back.id != known.id
-    assert [one.status.value for one in subscribe.listed(room)] == ["forgotten", "active"]
+    assert subscribe.listed(room) == [back]
     subscribe.forget(room, back, PAGE)  # and a second time
     with pytest.raises(subscribe.BadData, match="only its owner can come back"):
         subscribe.add(room, [AMA], "encore")
@@ -411,12 +413,12 @@ def test_newcomers_keep_no_edition_waiting(make_room: MakeRoom, add_article: Add
     subscribe.confirm(room, link_in(next(mail for mail in mails(room) if not mail["List-Id"]), "c"), PAGE)
     room.__dict__["mailer"] = FakeMailer({"ama": ["later", "ok"]})
     with sending_lock(room.engine):  # an edition is on its way
-        runner.send_letters(room, Stop(clock))
+        runner.welcome_newcomers(room, Stop(clock))
     assert report.standing(room).late == {"deferred": 1}
     with read(room.engine) as connection:
         assert editions.with_newcomers(connection, clock()) == []  # until it is due
     clock.move(minutes=1)
-    runner.send_letters(room, Stop(clock))
+    runner.welcome_newcomers(room, Stop(clock))
     assert report.standing(room).late == {"accepted": 1}
 
 
@@ -485,8 +487,8 @@ def test_letters_count_towards_the_rate(make_room: MakeRoom) -> None:
     slow.engine.dispose()
 
 
-def test_letters_go_ahead_of_an_edition_that_uses_up_the_rate(make_room: MakeRoom, add_article: Add) -> None:
-    room = make_room('rate = "20/second"')
+def test_letters_and_an_edition_that_uses_up_the_rate_have_turn_about(make_room: MakeRoom, add_article: Add) -> None:
+    room = make_room('rate = "10/second"\nconnections = 1')
     begin = datetime.now(UTC)
     real = Newsroom(room.config, clock=lambda: MORNING + (datetime.now(UTC) - begin))
     for n in range(30):
@@ -505,31 +507,74 @@ def test_letters_go_ahead_of_an_edition_that_uses_up_the_rate(make_room: MakeRoo
     daily.send(real, DAY, watch=Watch(Stop(real.clock)))
     post_office.join()
     assert len(mailer.offered) == 35
-    first = mailer.offered.index(newcomers[0])
-    assert mailer.offered[first : first + 5] == newcomers
-    assert first < 20
-    with read(real.engine) as connection:
-        assert notes.get(connection, ledger.LETTERS_FIRST) is None
+    places = [mailer.offered.index(address) for address in newcomers]
+    assert places[0] < 20  # long before the edition is through
+    assert places[-1] - places[0] > 4  # which goes on meanwhile
     real.engine.dispose()
 
 
-def test_a_turn_is_kept_for_a_letter_while_its_sender_lives(engine: Engine) -> None:
+def an_hour_of(rate: str, letters_left: int, *, skew: float = 0.0) -> tuple[int, int]:
+    """How many letters and how many mails of an edition leave in an hour in which both ask every second; the clock of
+    who sends the letters is ahead by so many seconds."""
+    found = Rate.parse(rate)
+    assert found is not None
+    turns, sent = pace.Turns(), dict.fromkeys(pace.Party, 0)
+    for second in range(3600):
+        for party, now in (
+            (pace.Party.LETTERS, MORNING + timedelta(seconds=second + skew)),
+            (pace.Party.EDITIONS, MORNING + timedelta(seconds=second)),
+        ):
+            if party is pace.Party.EDITIONS or sent[party] < letters_left:
+                left, turns = pace.ask(turns, found, party, now)
+                sent[party] += not left
+    return sent[pace.Party.LETTERS], sent[pace.Party.EDITIONS]
+
+
+def test_however_many_letters_wait_an_edition_has_every_second_turn() -> None:
+    assert an_hour_of("200/hour", 500) == (100, 100)
+    assert an_hour_of("200/hour", 10) == (10, 190)
+    assert an_hour_of("200/hour", 0) == (0, 200)
+    for skew in (-20, -4, 4, 20):  # two machines seldom agree
+        letters_sent, edition = an_hour_of("200/hour", 500, skew=skew)
+        assert abs(letters_sent - edition) <= 1
+        assert edition > 80
+
+
+def test_nobody_waits_long_for_one_who_has_died(engine: Engine) -> None:
     rate, now = Rate.parse("6/minute"), MORNING
     assert rate is not None
     with write(engine) as connection:
         assert take_turn(connection, rate, now) == 0  # an edition's
         assert take_turn(connection, rate, now, letter=True) == 10
-        later = now + timedelta(seconds=10)
-        take_turn(connection, rate, later - timedelta(seconds=1), letter=True)
-        assert take_turn(connection, rate, later) == 1  # the edition stands back
-        assert take_turn(connection, rate, later + timedelta(seconds=1), letter=True) == 0
-        after = later + timedelta(seconds=11)
-        assert take_turn(connection, rate, after) == 0  # nobody has asked for it in three seconds
-        take_turn(connection, rate, after + timedelta(seconds=9), letter=True)
-        end_letters(connection)
-        assert take_turn(connection, rate, after + timedelta(seconds=10)) == 0
-        take_turn(connection, rate, after, letter=True)
-        assert take_turn(connection, rate, after - timedelta(hours=1)) == 10  # by a clock set back, no turn is kept
+        now += timedelta(seconds=10)
+        assert take_turn(connection, rate, now) == 1  # it stands back for the letter
+        assert take_turn(connection, rate, now, letter=True) == 0
+        assert take_turn(connection, rate, now, letter=True) == 10
+        now += timedelta(seconds=10)
+        assert take_turn(connection, rate, now) == 0
+        now += timedelta(seconds=10)
+        assert take_turn(connection, rate, now) == 1  # for a letter whose sender has died since
+        now += pace.PATIENCE
+        assert take_turn(connection, rate, now) == 0
+        now += timedelta(seconds=10)
+        assert take_turn(connection, rate, now) == 0
+        take_turn(connection, rate, now, letter=True)
+        assert take_turn(connection, rate, now - timedelta(hours=1)) == 10  # a clock set back: its turn is its own
+        assert take_turn(connection, rate, now - timedelta(minutes=59, seconds=50)) == 0
+
+
+def test_send_lets_no_edition_wait_for_hundreds_of_letters(make_room: MakeRoom, add_article: Add) -> None:
+    room, clock = make_room('rate = "10/second"'), TickingClock()
+    slow = Newsroom(room.config, clock=clock, sleep=lambda seconds: None)
+    mailer = slow.__dict__["mailer"] = FakeMailer()
+    active(slow)
+    add_article("Le port rouvre")
+    for i in range(40):
+        sign_up(slow, f"r{i}@lecteurs.example", Origin("page", network=f"2001:db8:{i:x}::/48"))
+    assert daily.send(slow, DAY, watch=Watch(Stop(clock))).accepted == 1
+    assert len(mailer.offered) == 41  # and all letters have left when it is done
+    assert mailer.offered[-1] != AMA
+    slow.engine.dispose()
 
 
 def test_a_letter_that_waits_for_its_turn_hears_a_stop(make_room: MakeRoom) -> None:
@@ -544,7 +589,27 @@ def test_a_letter_that_waits_for_its_turn_hears_a_stop(make_room: MakeRoom) -> N
     assert slept == [1.0, 1.0, 1.0]
     with read(slow.engine) as connection:
         assert rows.waiting(connection)[0] == 1
-        assert notes.get(connection, ledger.LETTERS_FIRST) is None
+    slow.engine.dispose()
+
+
+def test_a_letter_that_waits_for_its_turn_does_not_leave_to_who_was_forgotten(make_room: MakeRoom) -> None:
+    clock = Clock()
+    room = make_room('rate = "6/minute"')
+    kodjo = "kodjo@lecteurs.example"
+
+    def sleep(seconds: float) -> None:
+        clock.move(seconds=seconds)
+        if [one.address for one in subscribe.listed(slow)] == [AMA, kodjo]:
+            subscribe.forget(slow, subscribe.find(slow, kodjo), PAGE)
+
+    slow = Newsroom(room.config, clock=clock, sleep=sleep)
+    mailer = slow.__dict__["mailer"] = FakeMailer()
+    for address in (AMA, kodjo):
+        sign_up(slow, address)
+    assert post.send_waiting(slow) == 1  # both were claimed at once
+    assert mailer.offered == [AMA]
+    with read(slow.engine) as connection:
+        assert kodjo not in str(connection.exec_driver_sql("SELECT * FROM letters").all())
     slow.engine.dispose()
 
 
@@ -571,18 +636,93 @@ def test_the_runner_leaves_editions_to_cron(waiting: Newsroom, add_article: Add,
     active(waiting, "kodjo")
     add_article("Le port rouvre")
     runner.do_what_is_due(waiting, Stop(clock))
-    assert report.runner_lives(waiting)
     with read(waiting.engine) as connection:
         assert editions.get(connection, DAY, "daily") is None
 
 
-def test_a_runner_gives_signs_of_life_until_it_ends(room: Newsroom, clock: Clock) -> None:
-    stop = Stop(clock)
-    runner.send_letters(room, stop)  # by the thread of letters, while an edition keeps the other busy
-    assert report.runner_lives(room)
-    stop.ask()
-    runner.run(room, stop)
+def until(true: Callable[[], bool]) -> bool:
+    """Whether that becomes true within a while."""
+    for _ in range(600):
+        if true():
+            return True
+        time.sleep(0.05)
+    return False
+
+
+@contextmanager
+def running(room: Newsroom) -> Iterator[None]:
+    stop = Stop(room.clock)
+    thread = threading.Thread(target=runner.run, args=(room, stop))
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.ask()
+        room.stirred.set()
+        thread.join()
+
+
+def test_a_runner_gives_signs_of_life_until_it_ends(make_room: MakeRoom, clock: Clock) -> None:
+    room = make_room('rate = "1/day"')
+    for name in ("ama", "kodjo"):  # the second waits for its turn, all the time
+        sign_up(room, f"{name}@lecteurs.example")
+    with running(room):
+        assert until(lambda: report.runner_lives(room))
+        assert until(lambda: len(mails(room)) == 1)
+        clock.move(minutes=5)
+        assert until(lambda: report.runner_lives(room))
     assert not report.runner_lives(room)
+
+
+def test_letters_do_not_wait_for_newcomers(make_room: MakeRoom, add_article: Add, clock: Clock) -> None:
+    room = make_room(NEWSLETTER_SIGN_UP_SEND_LATEST_ON_CONFIRM="true")
+    active(room, "kodjo")
+    add_article("Le port rouvre")
+    daily.send(room, DAY, watch=Watch(Stop(clock)))
+    sign_up(room)
+    post.send_waiting(room)
+    subscribe.confirm(room, link_in(next(mail for mail in mails(room) if not mail["List-Id"]), "c"), PAGE)
+    held, go = threading.Event(), threading.Event()
+
+    def hold(message: object) -> None:
+        if not held.is_set():  # the newcomer's edition: a relay that takes its time
+            held.set()
+            go.wait(60)
+
+    mailer = room.__dict__["mailer"] = FakeMailer(meanwhile=hold)
+    with running(room):
+        assert held.wait(60)
+        sign_up(room, "efua@lecteurs.example")
+        left = until(lambda: "efua@lecteurs.example" in mailer.offered)
+        go.set()
+    assert left
+    assert mailer.offered == ["efua@lecteurs.example", AMA]
+
+
+def test_what_editors_must_know_leaves_though_we_were_told_to_stop(
+    make_room: MakeRoom, add_article: Add, clock: Clock
+) -> None:
+    room = make_room("connections = 1")
+    mailer = room.__dict__["mailer"] = FakeMailer({"ama": ["policy"], "kodjo": ["policy"]})
+    active(room)
+    active(room, "kodjo")
+    add_article("Le port rouvre")
+    stop, ended = Stop(clock), []
+
+    def see(*one: object) -> None:
+        ended.append(one)
+        if len(ended) == 2:
+            sign_up(room, "efua@lecteurs.example")
+            stop.ask()
+
+    assert isinstance(daily.send(room, DAY, watch=Watch(stop, ended=see)).problem, Unavailable)
+    assert mailer.offered[2:] == ["redaction@journal.example"]  # and no other letter
+
+
+def test_a_notice_that_could_not_leave_waits_for_the_next_day(room: Newsroom, clock: Clock) -> None:
+    letters.tell_editors(room, report.of_day(room, DAY, problem=Unavailable("the relay is down")))
+    clock.move(days=1)
+    assert post.send_waiting(room) == 1
 
 
 def test_a_runner_sends_the_edition_when_it_is_due_and_once(
@@ -614,6 +754,7 @@ def test_two_runners_and_a_cron_send_once(make_room: MakeRoom, add_article: Add,
     def work(one: Newsroom) -> None:
         for _ in range(5):
             runner.send_letters(one, Stop(clock))
+            runner.welcome_newcomers(one, Stop(clock))
             runner.do_what_is_due(one, Stop(clock))
 
     threads = [threading.Thread(target=work, args=(one,)) for one in rooms]
@@ -685,7 +826,8 @@ def test_everything_has_its_time(room: Newsroom, add_article: Add, clock: Clock)
     clock.move(days=1095)
     assert tidy.tidy(room, dry_run=True).departed == 1
     assert tidy.tidy(room).departed == 1
-    assert subscribe.listed(room)[0].status is SubscriberStatus.FORGOTTEN
+    assert subscribe.listed(room) == []
+    assert report.standing(room).subscribers["forgotten"] == 1
     with read(room.engine) as connection:
         assert deliveries.counts(connection, 1)[DeliveryState.ACCEPTED] == 0
 

@@ -115,7 +115,7 @@ def test_a_new_address_is_asked_for_confirmed_and_the_old_one_told(room: Newsroo
     known = reader(room)
     client = visit(room)
     html = client.post(f"{own_link(room, known)}/address", data={"email": NEW}).text
-    assert "Nous avons écrit à la nouvelle adresse" in html
+    assert "dans la boîte de la nouvelle adresse" in html
     link = address_link(room)
     assert "<button" in client.get(link).text
     assert subscribe.find(room, AMA).id == known.id
@@ -142,6 +142,29 @@ def test_an_address_on_the_list_gets_the_same_answer(room: Newsroom) -> None:
         room, known, "kodjo@lecteurs.example", Origin("link", network="192.0.2.0/24"), language="fr"
     )
     assert subscribe.find(room, AMA).id == known.id
+
+
+def test_the_fourth_wish_in_a_day_is_told_so(room: Newsroom, clock: Clock) -> None:
+    known = reader(room)
+    client, link = visit(room), own_link(room, known)
+    answers = [client.post(f"{link}/address", data={"email": f"n{i}@nouvelle.example"}).text for i in range(4)]
+    said = ["dans la boîte de la nouvelle adresse" in html for html in answers]
+    assert said == [True] * 3 + [False]
+    assert "Vous avez demandé trois adresses aujourd’hui" in answers[3]
+    assert len(letters_of(room, LetterKind.NEW_ADDRESS)) == 3
+    clock.move(days=1, seconds=1)
+    html = client.post(f"{own_link(room, known)}/address", data={"email": "n4@nouvelle.example"}).text
+    assert "dans la boîte" in html
+
+
+def test_letters_that_are_not_shown_are_counted(room: Newsroom, clock: Clock) -> None:
+    known = reader(room)
+    for _ in range(12):
+        assert preferences.mail_own_link(room, known, language="fr")
+        clock.move(days=1, seconds=1)
+    assert (
+        "et 2\u00a0messages plus anciens, qui sont tous dans le fichier" in visit(room).get(own_link(room, known)).text
+    )
 
 
 def test_an_address_taken_meanwhile_is_not_taken_away(room: Newsroom) -> None:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from newsletter.model import Consent, Subscriber
     from newsletter.newsroom import Newsroom
 
+STATUSES = [status.value for status in SubscriberStatus if status is not SubscriberStatus.FORGOTTEN]  # of people
 TOLD, TOLD_IN_REHEARSAL = 20, 10  # rows of an import that are told one by one
 
 consent_option = click.option("--consent", metavar="TEXT", help="How we know that they asked; kept with each.")
@@ -83,7 +84,7 @@ def remove(room: Newsroom, address: str, dry_run: bool) -> None:
 
 
 @subscribers.command("list")
-@click.option("--status", type=click.Choice([status.value for status in SubscriberStatus]), help="Only these.")
+@click.option("--status", type=click.Choice(STATUSES), help="Only these.")
 @json_option
 @with_newsroom
 def list_(room: Newsroom, status: str | None, as_json: bool) -> None:
@@ -276,7 +277,7 @@ def _said(result: Imported, dry_run: bool) -> str:
 
 
 @subscribers.command()
-@click.option("--status", type=click.Choice([status.value for status in SubscriberStatus]), help="Only these.")
+@click.option("--status", type=click.Choice(STATUSES), help="Only these.")
 @click.option("--consent", "with_acts", is_flag=True, help="Every act of consent, one row each, in place of readers.")
 @click.option("--format", "form", type=click.Choice(["csv", "json"]), default="csv", help="Default: csv.")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Default: here.")
@@ -285,8 +286,8 @@ def _said(result: Imported, dry_run: bool) -> str:
 def export(room: Newsroom, status: str | None, with_acts: bool, form: str, out: Path | None, as_json: bool) -> None:
     """Hand out the list: each reader with how they joined; or, with --consent, all that readers did, as its proof.
 
-    A file is made readable by its owner alone, and never written over another. The forgotten stand in it only when
-    asked for.
+    A file is made readable by its owner alone, and never written over another. The forgotten do not stand in it:
+    nothing is left of them to hand out.
 
     \b
     Example:

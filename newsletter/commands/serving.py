@@ -8,7 +8,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -22,10 +22,6 @@ from newsletter.commands import (
     say,
     with_newsroom,
 )
-
-LONGEST_BODY = 64 * 1024  # bytes: what is longer is cut off before it is read
-MOST_CONNECTIONS = 800  # who only holds one open costs little, and must not keep others out
-IDLE_SECONDS = 30  # then such a connection is closed
 
 if TYPE_CHECKING:
     from newsletter.deliver import Stop
@@ -47,38 +43,15 @@ def serve(room: Newsroom, host: str, port: int, threads: int, no_run: bool) -> N
     Example:
       newsletter serve --host 127.0.0.1 --port 8000
     """
-    from newsletter.web import create_app
+    from newsletter.web import create_app, server
 
     _log_to_stderr()
-    room.signer  # noqa: B018  the first key is made now, not by the first reader's look
+    room.signer, room.forgotten_secret  # noqa: B018  made now, not by the first reader
     with _stopping(room) as stop, _metrics(room), _running(room, stop, wanted=not no_run):
-        server = _server(create_app(room), host, port, threads)
-        say(f"serving on http://{host}:{server.effective_port}, to be reached as {room.config.newsletter.public_url}")
+        pages = server.serve(create_app(room), host, port, threads)
+        say(f"serving on http://{host}:{pages.effective_port}, to be reached as {room.config.newsletter.public_url}")
         sys.stdout.flush()
-        server.run()  # until a signal ends it
-
-
-def _server(app: Any, host: str, port: int, threads: int) -> Any:
-    from waitress.server import create_server
-
-    from newsletter.errors import Unavailable
-
-    try:
-        return create_server(
-            app,
-            host=host,
-            port=port,
-            threads=threads,
-            ident=None,
-            clear_untrusted_proxy_headers=False,  # we judge them ourselves, by web.trusted_proxies
-            max_request_body_size=LONGEST_BODY,
-            connection_limit=MOST_CONNECTIONS,
-            channel_timeout=IDLE_SECONDS,
-            cleanup_interval=IDLE_SECONDS // 3,
-            asyncore_use_poll=True,  # select() knows no more than 1,024
-        )
-    except OSError as error:
-        raise Unavailable(f"cannot listen on {host}:{port}: {error.strerror or error}") from None
+        pages.run()  # until a signal ends it
 
 
 @contextmanager
@@ -123,11 +96,12 @@ def _metrics(room: Newsroom) -> Iterator[None]:
     """`/metrics` on its private address, where one is configured."""
     place = room.config.web.metrics
     if place:
+        from newsletter.web import server
         from newsletter.web.metrics import create_metrics_app
 
         host, _, port = place.rpartition(":")
-        server = _server(create_metrics_app(room), host.strip("[]"), int(port), 1)
-        threading.Thread(target=server.run, name="metrics", daemon=True).start()
+        figures = server.serve(create_metrics_app(room), host.strip("[]"), int(port), 1)
+        threading.Thread(target=figures.run, name="metrics", daemon=True).start()
     yield
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine
@@ -26,8 +26,7 @@ from newsletter.store.recording import record
 State = DeliveryState
 
 NEXT_TURN = "next_turn"  # the note that keeps `rate` across restarts
-LETTERS_FIRST = "letters_first"  # the note that says until when turns are kept for letters
-KEPT = timedelta(seconds=3)  # how long a turn is kept for one whose sender has not asked again
+TURNS = "turns"  # the note that says who had the last turn, and until when letters and editions wait for one
 FOLD = 0.1  # seconds after which what the journal holds stands in the database at the latest
 
 
@@ -210,26 +209,18 @@ class Ledger:
 def take_turn(connection: Connection, rate: Rate, now: datetime, *, letter: bool = False) -> float:
     """Take the turn to send one message now: 0; or the seconds until to ask again, the turn not taken.
 
-    Kept in the database, so that it holds across restarts, and between editions and letters. A letter goes first: from
-    its first question on, which has to be repeated every second, no edition takes a turn, until `end_letters`.
+    Kept in the database, so that it holds across restarts, and between editions and letters: while both wait they have
+    a turn each in turn (see `pace.ask`). Ask again every second at least, while you wait.
     """
-    known = notes.wait_for(connection, NEXT_TURN)
-    turn = pace.turn(rate, datetime.fromisoformat(known) if known else None, now)
-    if letter:
-        notes.put(connection, LETTERS_FIRST, (now + KEPT).isoformat())
-    elif turn <= now and _is_kept(connection, now):
-        return min(rate.interval, 1.0)
-    if turn > now:
-        return (turn - now).total_seconds()
-    notes.put(connection, NEXT_TURN, pace.following(rate, turn).isoformat())
-    return 0.0
+    next_turn = notes.wait_for(connection, NEXT_TURN)
+    last, letters, editions = (notes.get(connection, TURNS) or ",,").split(",")
+    turns = pace.Turns(_moment(next_turn), pace.Party(last) if last else None, _moment(letters), _moment(editions))
+    left, turns = pace.ask(turns, rate, pace.Party.LETTERS if letter else pace.Party.EDITIONS, now)
+    moments = [moment.isoformat() if moment else "" for moment in (turns.next, turns.letters, turns.editions)]
+    notes.put(connection, NEXT_TURN, moments[0])
+    notes.put(connection, TURNS, ",".join([turns.last or "", *moments[1:]]))
+    return left
 
 
-def _is_kept(connection: Connection, now: datetime) -> bool:
-    until = notes.get(connection, LETTERS_FIRST)
-    return until is not None and timedelta(0) < datetime.fromisoformat(until) - now <= KEPT
-
-
-def end_letters(connection: Connection) -> None:
-    """No letter waits for a turn any more."""
-    notes.drop(connection, LETTERS_FIRST)
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None

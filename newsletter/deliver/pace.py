@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from enum import StrEnum
 
 from newsletter.settings import Rate
 
 FIRST_RETRY = timedelta(seconds=30)
 LONGEST_RETRY = timedelta(hours=1)
+# How long a turn is kept for a party whose hour has come and that has not asked again: it asks every second, but by the
+# clock of another machine it may be.
+PATIENCE = timedelta(seconds=30)
 
 
 def retry_after(attempt: int, chance: float) -> timedelta:
@@ -33,6 +38,47 @@ def turn(rate: Rate | None, next_turn: datetime | None, now: datetime) -> dateti
 def following(rate: Rate, this_turn: datetime) -> datetime:
     """When the one after a message sent at `this_turn` may go."""
     return this_turn + timedelta(seconds=rate.interval)
+
+
+class Party(StrEnum):
+    """Who sends by one rate."""
+
+    LETTERS = "letters"
+    EDITIONS = "editions"
+
+
+@dataclass(frozen=True, slots=True)
+class Turns:
+    """How things stand between the two parties of a rate."""
+
+    next: datetime | None = None  # when the next message may go
+    last: Party | None = None  # who had the last turn
+    letters: datetime | None = None  # until when they are taken to wait for one
+    editions: datetime | None = None
+
+
+def ask(turns: Turns, rate: Rate, who: Party, now: datetime) -> tuple[float, Turns]:
+    """One party asks to send one message now: 0 where the turn is taken, else the seconds until to ask again; and how
+    things stand after it.
+
+    While both wait they have a turn each in turn, so that neither starves; where one waits alone, it has them all. Who
+    waits asks again every second at least; who does not any more is taken to wait for `PATIENCE` yet, once.
+    """
+    due = turn(rate, turns.next, now)
+    other = turns.editions if who is Party.LETTERS else turns.letters
+    until = None if due <= now and not (turns.last is who and _waits(other, rate, now)) else due + PATIENCE
+    asked = replace(turns, letters=until) if who is Party.LETTERS else replace(turns, editions=until)
+    if until is None:
+        return 0.0, replace(asked, next=following(rate, due), last=who)
+    if turns.next and turns.next > due + PATIENCE:  # the clock was set back: one interval from now, not from each look
+        asked = replace(asked, next=due)
+    return (due - now).total_seconds() or min(rate.interval, 1.0), asked
+
+
+def _waits(until: datetime | None, rate: Rate, now: datetime) -> bool:
+    """Not where a clock was set back: then nothing is to be made of it."""
+    longest = 2 * PATIENCE + timedelta(seconds=rate.interval)
+    return until is not None and timedelta(0) < until - now <= longest
 
 
 def pause(losses: int, put_offs: int) -> timedelta:

@@ -133,7 +133,7 @@ def _usable(found: ListFile, result: Imported, told: int, at_byte: Callable[[int
             if problem:
                 raise BadData(problem)
             address, name = layout.person(cells)
-            check_bytes(found, f"{address} {name}")
+            check_bytes(found, layout.read(cells))
             if last > first:
                 _check_lines(address, name, cells, last)
             one = person(address, name)
@@ -176,9 +176,9 @@ def _move(
 
 def _leave_forgotten(connection: Connection, piece: lists.Piece) -> int:
     """Take those out who are forgotten, by what `subscribe.forgotten_key` makes of them; returns how many they were."""
-    if not lists.any_forgotten(connection):
-        return 0
     secret = notes.secret(connection, "forgotten_key")
+    if secret is None or not lists.any_forgotten(connection):
+        return 0
     places = {
         "hmac:" + hmac.digest(secret, key.encode(), hashlib.sha256).hex(): place
         for place, key in lists.keys(connection, piece)

@@ -99,6 +99,11 @@ class Layout:
                     return said
         return None
 
+    def read(self, cells: Sequence[str]) -> list[str]:
+        """The cells that hold the address and the name, untouched."""
+        places = (self.email, *(() if self.name is None else (self.name,)), *self.parts)
+        return [cells[place] for place in places if place < len(cells)]
+
     def person(self, cells: Sequence[str]) -> tuple[str, str]:
         """The address and the name of a row, as they stand there."""
         count = len(cells)

@@ -11,7 +11,7 @@ import hashlib
 import io
 import re
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -25,12 +25,11 @@ LONGEST_LINE = 1 << 20
 LONGEST_ROW = 100  # lines: a note may have some
 DELIMITERS = ",;\t|"
 SEPARATOR = re.compile(r'"?sep=([,;\t|])"?\n', re.IGNORECASE)  # Excel's own first line
-NOT_ASCII = re.compile(r"[^\x00-\x7f]")
 BROKEN = re.compile(r"[\udc80-\udcff]")  # what "surrogateescape" makes of bytes that the encoding does not have
-
-
+# How a file's bytes are read that do not fit: kept, where one row may be in another encoding than the others.
 ERRORS = {"utf-8-sig": "surrogateescape", "cp1252": "surrogateescape", "utf-16": "strict"}
-NAMES = {"utf-8-sig": "UTF-8", "cp1252": "Windows-1252"}
+NAMES = {"utf-8-sig": "UTF-8", "cp1252": "Windows-1252"}  # as people call them
+OTHER = {"utf-8-sig": "cp1252", "cp1252": "utf-8"}  # in which a row out of another list is probably written
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +59,12 @@ def look(path: Path) -> ListFile:
         raise BadData(f"{path}: {error.strerror}") from None
     except UnicodeDecodeError:
         raise BadData(f"{path}: broken UTF-16; save it as UTF-8") from None
-    delimiter, heading, layout = _first_row(path, sample)
+    delimiter, heading, layout = _first_row(path, sample, encoding)
     return ListFile(path, path.stat().st_size, digest, encoding, delimiter, heading, layout)
 
 
 def _encoding(file: io.BufferedReader) -> str:
-    """What most of the file is written in: a row pasted in from elsewhere must not spoil all the others.
+    """What most lines of the file are written in: a row pasted in from elsewhere must not spoil all the others.
 
     The whole file is looked at: in a long list the first accent may stand on its last line.
     """
@@ -75,21 +74,21 @@ def _encoding(file: io.BufferedReader) -> str:
         return "utf-16"
     file.seek(0)
     decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
-    accents = broken = 0
+    well = broken = 0
     for part in iter(lambda: file.read(SAMPLE), b""):
-        text = decoder.decode(part)
+        text = decoder.decode(part, final=len(part) < SAMPLE)
         if not text.isascii():
-            wrong = len(BROKEN.findall(text))
-            broken += wrong
-            accents += len(NOT_ASCII.findall(text)) - wrong
-    broken += len(decoder.decode(b"", final=True))
-    return "utf-8-sig" if begin == codecs.BOM_UTF8 or broken <= accents else "cp1252"
+            lines = [bool(BROKEN.search(line)) for line in text.splitlines() if not line.isascii()]
+            broken += sum(lines)
+            well += len(lines) - sum(lines)
+    return "utf-8-sig" if begin == codecs.BOM_UTF8 or broken <= well else "cp1252"
 
 
-def _first_row(path: Path, sample: str) -> tuple[str, int, Layout]:
+def _first_row(path: Path, sample: str, encoding: str) -> tuple[str, int, Layout]:
     """The delimiter, how many rows to skip, and the layout."""
     told = SEPARATOR.match(sample)
-    found = [(delimiter, *_read(sample, delimiter)) for delimiter in (told[1] if told else DELIMITERS)]
+    delimiters = told[1] if told else DELIMITERS
+    found = [(delimiter, *_read(sample, delimiter, encoding)) for delimiter in delimiters]
     for delimiter, number, cells in sorted(found, key=lambda one: -len(one[2])):
         layout = recognise(cells, path.name)
         if layout:
@@ -101,13 +100,24 @@ def _first_row(path: Path, sample: str) -> tuple[str, int, Layout]:
     raise BadData(f"{path}: no column called email (or adresse, e-mail, courriel); found: {columns[:200] or 'nothing'}")
 
 
-def _read(sample: str, delimiter: str) -> tuple[int, list[str]]:
-    """The first row with something in it, and its number."""
+def _read(sample: str, delimiter: str, encoding: str) -> tuple[int, list[str]]:
+    """The first row with something in it, and its number. Its columns are known in whichever encoding it is."""
     reader = csv.reader(io.StringIO(sample), delimiter=delimiter)
     for number, cells in enumerate(reader, start=1):
         if any(cell.strip() for cell in cells) and not (number == 1 and SEPARATOR.match(sample)):
-            return number, cells
+            return number, [_in_the_other(cell, encoding) or BROKEN.sub("?", cell) for cell in cells]
     return 0, []
+
+
+def _in_the_other(cell: str, encoding: str) -> str | None:
+    """The cell, where its bytes are none of the file's encoding, or well-formed UTF-8 in a file of Windows-1252: that
+    is no chance, since who writes “Ã©” means “é”. None for any other."""
+    if cell.isascii() or encoding not in OTHER or (encoding == "utf-8-sig" and not BROKEN.search(cell)):
+        return None
+    try:
+        return cell.encode(encoding.removesuffix("-sig"), "surrogateescape").decode(OTHER[encoding])
+    except UnicodeError:
+        return None
 
 
 def _is_address(cell: str) -> bool:
@@ -117,10 +127,12 @@ def _is_address(cell: str) -> bool:
         return False
 
 
-def check_bytes(found: ListFile, cell: str) -> None:
-    """Raises BadData where the file's encoding does not hold in that cell."""
-    if not cell.isascii() and BROKEN.search(cell):
-        raise BadData(f"{BROKEN.sub('?', cell)}: not written in {NAMES[found.encoding]}, as the rest of the file is")
+def check_bytes(found: ListFile, cells: Sequence[str]) -> None:
+    """Raises BadData where the file's encoding does not hold in one of those cells."""
+    for cell in cells:
+        if not cell.isascii() and (BROKEN.search(cell) or _in_the_other(cell, found.encoding) is not None):
+            row = " ".join(BROKEN.sub("?", one).strip() for one in cells)
+            raise BadData(f"{row}: not written in {NAMES[found.encoding]}, as the rest of the file is")
 
 
 class Row(NamedTuple):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import logging
 import os
 import sqlite3
 import threading
@@ -21,6 +22,8 @@ from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from newsletter.errors import AlreadyRunning, DatabaseError
+
+log = logging.getLogger(__name__)
 
 HEAD = "0003"  # the newest migration: known here, so that a start costs one SELECT and no Alembic
 BUSY_SECONDS = 60  # how long a writer waits for another
@@ -111,10 +114,15 @@ def wipe(engine: Engine) -> None:
     """
     if engine.dialect.name != "sqlite":
         return
-    with explained(engine), closing(engine.raw_connection()) as raw:
-        raw.cursor().execute("PRAGMA busy_timeout = 0")
-        raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        raw.cursor().execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
+    try:
+        with explained(engine), closing(engine.raw_connection()) as raw:
+            raw.cursor().execute("PRAGMA busy_timeout = 0")
+            try:
+                raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            finally:
+                raw.cursor().execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
+    except DatabaseError as error:  # it is deleted all the same: nobody must read that it was not
+        log.warning("what was deleted may stay in the database's log until the next tidying: %s", error)
 
 
 @contextmanager

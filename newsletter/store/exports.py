@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, select
 
-from newsletter.model import Act, Subscriber, SubscriberStatus, Variant
+from newsletter.model import Act, Subscriber, SubscriberStatus
 from newsletter.store.schema import consents, imports, subscribers
+from newsletter.store.subscribers import subscriber
 
 BATCH = 1000
 JOINED = (Act.SIGNED_UP, Act.CONFIRMED, Act.ADDED, Act.IMPORTED, Act.REVIVED)
@@ -27,7 +28,8 @@ class Joined(NamedTuple):
 
 
 def joined(connection: Connection, status: SubscriberStatus | None = None) -> Iterator[Joined]:
-    """Everybody but the forgotten, or those in one status, in the order in which they came; a thousand in memory."""
+    """Everybody but the forgotten, or those of them in one status, in the order in which they came; a thousand in
+    memory."""
     earlier = consents.alias()
     latest = select(earlier.c.id).where(earlier.c.subscriber_id == subscribers.c.id, earlier.c.act.in_(JOINED))
     last = latest.order_by(earlier.c.id.desc()).limit(1).correlate(subscribers).scalar_subquery()
@@ -35,14 +37,14 @@ def joined(connection: Connection, status: SubscriberStatus | None = None) -> It
         imports, imports.c.id == consents.c.import_id
     )
     acts = [consents.c.at, consents.c.act, consents.c.how, consents.c.page, consents.c.note, imports.c.file]
-    wanted = subscribers.c.status == status if status else subscribers.c.address != ""
-    query = select(subscribers, *acts).select_from(tables).where(wanted).order_by(subscribers.c.id).limit(BATCH)
+    query = select(subscribers, *acts).select_from(tables).where(subscribers.c.address != "")
+    query = query.where(subscribers.c.status == status) if status else query
+    query = query.order_by(subscribers.c.id).limit(BATCH)
     after = 0
     while True:
         rows = connection.execute(query.where(subscribers.c.id > after)).all()
         for row in rows:
-            status_, variant = SubscriberStatus(row.status), Variant(row.variant)
-            one = Subscriber(row.id, row.address, status_, row.since, row.name, variant, row.paused_until)
+            one = subscriber(row)
             act = Act(row.act) if row.act else None
             yield Joined(one, row.at, act, row.how, row.page, row.note or row.file)
         if len(rows) < BATCH:

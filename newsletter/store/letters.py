@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -54,20 +54,36 @@ def count(
     kinds: Sequence[LetterKind],
     since: datetime,
     *,
-    address: str | None = None,
+    keys: Sequence[str] | None = None,
     network: str | None = None,
     subscriber_id: int | None = None,
 ) -> int:
-    """How many letters of these kinds were asked for since; to one mailbox, from one network, or by one reader, where
-    named."""
+    """How many letters of these kinds were asked for since; to one mailbox by the keys it may have, from one network,
+    or by one reader, where named."""
     query = select(func.count()).select_from(letters).where(letters.c.created_at > since, letters.c.kind.in_(kinds))
-    if address is not None:
-        query = query.where(letters.c.key == mailbox(address))
+    if keys is not None:
+        query = query.where(letters.c.key.in_(keys))
     if network is not None:
         query = query.where(letters.c.network == network)
     if subscriber_id is not None:
         query = query.where(letters.c.subscriber_id == subscriber_id)
     return connection.execute(query).scalar_one()
+
+
+def blank(
+    connection: Connection,
+    subscriber_id: int,
+    kinds: Sequence[LetterKind],
+    since: datetime,
+    hashed: Callable[[str], str],
+) -> None:
+    """A subscriber is being forgotten: their letters of these kinds since then are counted on, and hold nothing of a
+    person any more. None of them leaves."""
+    here = letters.c.subscriber_id == subscriber_id, letters.c.kind.in_(kinds), letters.c.created_at > since
+    for row in connection.execute(select(letters.c.id, letters.c.key).where(*here)).all():
+        gone: dict[str, Any] = {"address": "", "key": hashed(row.key), "subscriber_id": None, "language": ""}
+        gone |= {"details": "{}", "content": None, "code": None, "reply": None, "next_attempt": None}
+        _set(connection, letters.c.id == row.id, state=State.SKIPPED, **gone)
 
 
 def waiting(connection: Connection) -> tuple[int, datetime | None]:
@@ -112,17 +128,22 @@ def _claim(connection: Connection, which: ColumnElement[bool], limit: int, **val
 
 def freeze(connection: Connection, letter_id: int, content: bytes) -> None:
     """Its bytes, from its first attempt on."""
-    _set(connection, letters.c.id == letter_id, content=content)
+    _set(connection, _still(letter_id), content=content)
+
+
+def is_wanted(connection: Connection, letter_id: int) -> bool:
+    """False where its reader was forgotten since it was claimed. Read again at the last moment, before it begins."""
+    return connection.execute(select(letters.c.id).where(_still(letter_id))).first() is not None
 
 
 def at_dot(connection: Connection, letter_id: int, now: datetime) -> None:
     """The final dot is about to be written. Committed before it is."""
-    _set(connection, letters.c.id == letter_id, state=State.SENDING, at=now)
+    _set(connection, _still(letter_id), state=State.SENDING, at=now)
 
 
 def give_back(connection: Connection, ids: Sequence[int], now: datetime) -> None:
     """To be sent as before: nothing came of it, and no attempt is counted."""
-    _set(connection, letters.c.id.in_(ids), state=State.PENDING, at=now)
+    _set(connection, and_(letters.c.id.in_(ids), letters.c.address != ""), state=State.PENDING, at=now)
 
 
 def record(
@@ -142,12 +163,20 @@ def record(
         values["attempts"] = letters.c.attempts + 1
     if state.ended and state is not State.UNCERTAIN:
         values |= {"content": None, "details": "{}"}
-    _set(connection, letters.c.id == letter_id, **values)
+    _set(connection, _still(letter_id), **values)
 
 
-def purge(connection: Connection, before: datetime, limit: int) -> int:
-    """Delete letters that ended before that moment; returns how many, at most `limit`."""
-    old = select(letters.c.id).where(letters.c.state.in_(ENDED), letters.c.at < before).limit(limit)
+def _still(letter_id: int) -> ColumnElement[bool]:
+    """That letter, unless it was blanked meanwhile: nothing is written of who was forgotten."""
+    return and_(letters.c.id == letter_id, letters.c.address != "")
+
+
+def purge(connection: Connection, before: datetime, limit: int, *, blank_before: datetime) -> int:
+    """Delete letters that ended before that moment, and the blank ones that no cap counts any more; returns how many,
+    at most `limit`."""
+    ended = and_(letters.c.state.in_(ENDED), letters.c.at < before)
+    uncounted = and_(letters.c.address == "", letters.c.created_at < blank_before)
+    old = select(letters.c.id).where(or_(ended, uncounted)).limit(limit)
     return connection.execute(delete(letters).where(letters.c.id.in_(old.scalar_subquery()))).rowcount
 
 

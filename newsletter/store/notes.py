@@ -5,10 +5,12 @@ from __future__ import annotations
 import secrets
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, delete, func, select
+from sqlalchemy import Connection, delete, func, select, text
 
 from newsletter.store.dialect import upsert
 from newsletter.store.schema import notes, signing_keys
+
+SIGN_UPS = "sign_ups"  # how many were ever asked for
 
 
 def get(connection: Connection, name: str) -> str | None:
@@ -56,13 +58,26 @@ def make_key(connection: Connection, now: datetime) -> int:
     return number
 
 
-def secret(connection: Connection, name: str) -> bytes:
-    """A secret of its own for one use, made on first use; it never changes."""
-    value = get(connection, name) or wait_for(connection, name)
+def secret(connection: Connection, name: str) -> bytes | None:
+    """A secret of its own for one use; None where it was never made."""
+    value = get(connection, name)
+    return bytes.fromhex(value) if value else None
+
+
+def make_secret(connection: Connection, name: str) -> bytes:
+    """Make it, unless another has; it never changes. For a transaction of its own: others wait until that has ended."""
+    value = wait_for(connection, name)
     if value is None:
         value = secrets.token_hex(32)
         put(connection, name, value)
     return bytes.fromhex(value)
+
+
+def one_at_a_time(connection: Connection, what: str) -> None:
+    """Who else asks for the same waits here until our transaction has ended. SQLite has one writer anyway."""
+    if connection.dialect.name == "postgresql":
+        key = "hashtextextended('newsletter ' || current_schema() || ' ' || :what, 0)"
+        connection.execute(text(f"SELECT pg_advisory_xact_lock({key})"), {"what": what})
 
 
 def add_one(connection: Connection, name: str) -> None:

@@ -175,6 +175,7 @@ subscribers = Table(
     Column("paused_until", Instant),
     Index(None, "status", "id"),
     Index(None, "status", "since"),
+    sqlite_autoincrement=True,  # no number is used twice: links hold them
 )
 
 # The proof of what a person agreed to, and when: every act that concerns their being on the list.

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, exists, func, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
 
 from newsletter.model import Act, Subscriber, SubscriberStatus, Variant
 from newsletter.store.dialect import upsert
@@ -14,6 +15,7 @@ from newsletter.store.schema import address_changes, consents, deliveries, lette
 
 Status = SubscriberStatus
 BATCH = 1000  # rows read at a time
+EMPTIED = (Status.FORGOTTEN, Status.COMPLAINED)  # only rows in these are ever without a person
 
 
 class NewSubscriber(NamedTuple):
@@ -37,35 +39,59 @@ class AddressChange(NamedTuple):
 # --- Looking --------------------------------------------------------------------------------------
 
 
-def find(connection: Connection, key: str) -> Subscriber | None:
-    row = connection.execute(select(subscribers).where(subscribers.c.key == key)).one_or_none()
-    return _subscriber(row) if row else None
+# `locked`: nobody else changes the row before our transaction has ended (SQLite has one writer anyway). Who locks
+# several locks a person's own row before the one that holds the hash of their address, and else by their ids: two that
+# would each wait for the other are a deadlock.
+
+
+def find(connection: Connection, key: str, *, locked: bool = False) -> Subscriber | None:
+    return _one(connection, subscribers.c.key == key, locked)
 
 
 def by_id(connection: Connection, subscriber_id: int, *, locked: bool = False) -> Subscriber | None:
-    """`locked`: nobody else changes the row before our transaction has ended (SQLite has one writer anyway)."""
-    query = select(subscribers).where(subscribers.c.id == subscriber_id)
+    return _one(connection, subscribers.c.id == subscriber_id, locked)
+
+
+def _one(connection: Connection, which: ColumnElement[bool], locked: bool) -> Subscriber | None:
+    query = select(subscribers).where(which)
     row = connection.execute(query.with_for_update() if locked else query).one_or_none()
-    return _subscriber(row) if row else None
+    return subscriber(row) if row else None
+
+
+def lock(connection: Connection, ids: Sequence[int]) -> None:
+    """Lock several rows."""
+    query = select(subscribers.c.id).where(subscribers.c.id.in_(ids)).order_by(subscribers.c.id).with_for_update()
+    connection.execute(query).all()
 
 
 def listed(connection: Connection, status: SubscriberStatus | None = None) -> Iterator[Subscriber]:
-    """Everybody, or those in one status, in the order in which they came; never all of them in memory."""
+    """Everybody but the forgotten, or those in one status, in the order in which they came; never all of them in
+    memory."""
     after = 0
     while True:
-        query = select(subscribers).where(subscribers.c.id > after).order_by(subscribers.c.id).limit(BATCH)
+        query = select(subscribers).where(subscribers.c.id > after, subscribers.c.address != "")
+        query = query.order_by(subscribers.c.id).limit(BATCH)
         rows = connection.execute(query.where(subscribers.c.status == status) if status else query).all()
-        yield from map(_subscriber, rows)
+        yield from map(subscriber, rows)
         if len(rows) < BATCH:
             return
         after = rows[-1].id
 
 
 def counts(connection: Connection) -> dict[SubscriberStatus, int]:
-    """How many there are in each status, those with none included."""
-    query = select(subscribers.c.status, func.count()).group_by(subscribers.c.status)
-    found: dict[str, int] = {row[0]: row[1] for row in connection.execute(query)}
-    return {status: found.get(status, 0) for status in SubscriberStatus}
+    """How many there are in each status, those with none included. Forgotten is who was, whatever they were before;
+    not an address that its reader has moved away from."""
+    empty = subscribers.c.status.in_(EMPTIED), subscribers.c.address == ""
+    everybody, gone = _by_status(connection), _by_status(connection, *empty)
+    people = {status: everybody.get(status, 0) - gone.get(status, 0) for status in SubscriberStatus}
+    asked = exists().where(consents.c.subscriber_id == subscribers.c.id, consents.c.act == Act.FORGOTTEN)
+    people[Status.FORGOTTEN] = sum(_by_status(connection, *empty, asked).values())
+    return people
+
+
+def _by_status(connection: Connection, *which: ColumnElement[bool]) -> dict[str, int]:
+    query = select(subscribers.c.status, func.count()).where(*which).group_by(subscribers.c.status)
+    return {row[0]: row[1] for row in connection.execute(query)}
 
 
 def newest(connection: Connection) -> int:
@@ -94,12 +120,15 @@ def in_status_since(
     connection: Connection, status: SubscriberStatus, before: datetime, limit: int, *, asked_before: datetime
 ) -> list[int]:
     """The ids of some who have been in a status since before that moment, and have not signed up since `asked_before`:
-    who has holds a confirmation's link that is good."""
+    who has holds a confirmation's link that is good. Locked; whom somebody else is about to change is left out."""
     asked = exists().where(
         consents.c.subscriber_id == subscribers.c.id, consents.c.act == Act.SIGNED_UP, consents.c.at >= asked_before
     )
     here = subscribers.c.status == status, subscribers.c.since < before, subscribers.c.address != "", ~asked
-    return list(connection.scalars(select(subscribers.c.id).where(*here).limit(limit)))
+    query = select(subscribers.c.id).where(*here)
+    chosen = connection.scalars(query.limit(limit).with_for_update(skip_locked=True, of=subscribers)).all()
+    # Once more, now that nobody else can: a sign-up that came before we held the row is a row of another table.
+    return list(connection.scalars(query.where(subscribers.c.id.in_(chosen))))
 
 
 # --- Coming and going -----------------------------------------------------------------------------
@@ -150,28 +179,17 @@ def set_variant(connection: Connection, subscriber_id: int, variant: Variant) ->
 
 
 def drop(connection: Connection, subscriber_id: int) -> None:
-    """Take somebody off who never confirmed: nothing was ever sent to them but letters.
-
-    SQLite gives the number of the last row again when that row is gone, and links hold numbers: so the last row stays,
-    empty.
-    """
-    if subscriber_id == newest(connection):
-        forget(connection, subscriber_id, f"gone:{subscriber_id}", Status.FORGOTTEN, None)
-        connection.execute(consents.delete().where(consents.c.subscriber_id == subscriber_id))
-        return
+    """Take somebody off who never confirmed: nothing was ever sent to them but letters."""
     for table in (letters, consents, address_changes):
         connection.execute(table.delete().where(table.c.subscriber_id == subscriber_id))
     connection.execute(subscribers.delete().where(subscribers.c.id == subscriber_id))
 
 
-def forget(
-    connection: Connection, subscriber_id: int, key: str, status: SubscriberStatus, now: datetime | None
-) -> None:
+def forget(connection: Connection, subscriber_id: int, key: str, status: SubscriberStatus, now: datetime) -> None:
     """Delete what is personal: the row stays, for the ledger's sums, and keeps `key`, by which the address is known
     again only to who has the secret."""
     gone: dict[str, Any] = {"address": "", "name": None, "key": key, "status": status, "paused_until": None}
-    if now is not None:
-        gone["since"] = now
+    gone["since"] = now
     connection.execute(update(subscribers).where(subscribers.c.id == subscriber_id).values(**gone))
     mails = update(deliveries).where(deliveries.c.subscriber_id == subscriber_id)
     connection.execute(mails.values(address="", reply=None))
@@ -179,6 +197,17 @@ def forget(
     connection.execute(traces.values(network=None, page=None, note=None))
     for table in (letters, address_changes):
         connection.execute(table.delete().where(table.c.subscriber_id == subscriber_id))
+
+
+def blank_ledger(connection: Connection, since: datetime, limit: int) -> int:
+    """Delete what the ledger holds of people forgotten since then: an edition planned, or a relay that answered, at
+    that very moment may have written it after them. Returns how many rows that were, at most `limit`."""
+    held = or_(deliveries.c.address != "", deliveries.c.reply.isnot(None))
+    gone = subscribers.c.status.in_(EMPTIED), subscribers.c.since > since, subscribers.c.address == ""
+    joined = deliveries.join(subscribers, subscribers.c.id == deliveries.c.subscriber_id)
+    ids = select(deliveries.c.id).select_from(joined).where(*gone, held).limit(limit)
+    here = deliveries.c.id.in_(ids.scalar_subquery())
+    return connection.execute(update(deliveries).where(here).values(address="", reply=None)).rowcount
 
 
 def name_again(connection: Connection, subscriber_id: int, one: NewSubscriber) -> None:
@@ -198,7 +227,13 @@ def free_key(connection: Connection, key: str) -> None:
     here = subscribers.c.key == key, subscribers.c.status == Status.FORGOTTEN
     row = connection.execute(select(subscribers.c.id).where(*here)).first()
     if row:
-        connection.execute(update(subscribers).where(subscribers.c.id == row.id).values(key=f"gone:{row.id}"))
+        give_up_key(connection, row.id)
+
+
+def give_up_key(connection: Connection, subscriber_id: int) -> None:
+    """A row without a person is known by nothing from here on."""
+    here = update(subscribers).where(subscribers.c.id == subscriber_id)
+    connection.execute(here.values(key=f"gone:{subscriber_id}"))
 
 
 # --- A new address --------------------------------------------------------------------------------
@@ -217,17 +252,25 @@ def address_change(connection: Connection, change_id: int) -> AddressChange | No
     return AddressChange(row.id, row.subscriber_id, row.address, row.key, row.at) if row else None
 
 
-def change_address(connection: Connection, change: AddressChange) -> None:
+def change_address(connection: Connection, change: AddressChange) -> bool:
+    """False where somebody else has come to that address this very moment."""
     values = {"address": change.address, "key": change.key}
-    connection.execute(update(subscribers).where(subscribers.c.id == change.subscriber_id).values(**values))
+    here = update(subscribers).where(subscribers.c.id == change.subscriber_id)
+    try:
+        with connection.begin_nested():
+            connection.execute(here.values(**values))
+    except IntegrityError:
+        return False
     connection.execute(address_changes.delete().where(address_changes.c.id == change.id))
+    return True
 
 
 def drop_address_changes(connection: Connection, before: datetime) -> int:
     return connection.execute(address_changes.delete().where(address_changes.c.at < before)).rowcount
 
 
-def _subscriber(row: Row[Any]) -> Subscriber:
+def subscriber(row: Row[Any]) -> Subscriber:
+    """A row of the table, as the rest of the program knows it."""
     return Subscriber(
         id=row.id,
         address=row.address,

@@ -107,8 +107,7 @@ def _do(known: Subscriber, wish: str) -> str:
         if chosen in list(Variant):
             preferences.choose_variant(room(), known, Variant(chosen), by_link)
         return "variant"
-    preferences.mail_own_link(room(), known, language=language())
-    return "link"
+    return "link" if preferences.mail_own_link(room(), known, language=language()) else "links-enough"
 
 
 def _preferences_page(known: Subscriber, token: str, done: str = "") -> Response:

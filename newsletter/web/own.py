@@ -77,11 +77,11 @@ def asked_address(token: str) -> Response:
         return not_ours("own-over.html")
     typed = request.form.get("email", "")[:LONGEST_ADDRESS]
     try:
-        preferences.ask_for_address(room(), known, typed, origin("link"), language=language())
+        asked = preferences.ask_for_address(room(), known, typed, origin("link"), language=language())
     except BadData:
         wrong = words().say("That is no mail address we can write to: please look at it once more.")
         return _own_page(known, token, 400, typed=typed, problem=wrong)
-    return _own_page(known, token, done="address")
+    return _own_page(known, token, done="address" if asked else "addresses-enough")
 
 
 @blueprint.post("/d/<token>/delete")
@@ -135,6 +135,7 @@ def _in_words(data: dict[str, Any]) -> dict[str, Any]:
             | {"address": one["address"], "state": phrases.state(say, DeliveryState(one["state"]))}
             for one in data["letters"][:LAST_LETTERS]
         ],
+        "more_letters": max(len(data["letters"]) - LAST_LETTERS, 0),
     }
 
 

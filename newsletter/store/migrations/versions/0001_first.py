@@ -93,6 +93,7 @@ def upgrade() -> None:
         sa.Column("consent", sa.Text()),
         sa.PrimaryKeyConstraint("id", name="pk_subscribers"),
         sa.UniqueConstraint("key", name="uq_subscribers_key"),
+        sqlite_autoincrement=True,
     )
     op.create_index("ix_subscribers_status_id", "subscribers", ["status", "id"])
     op.create_table(
