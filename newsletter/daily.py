@@ -308,7 +308,7 @@ def _send_day(room: Newsroom, day: date, regardless: bool, watch: Watch) -> Repo
     if watch.stop.asked:
         raise Unfinished("stopped before the edition was begun; run `newsletter send` again")
     found = dispatch.send_edition(room, made.edition, made.choices, watch)
-    return replace(found, remarks=made.gathered.remarks)
+    return replace(found, remarks=made.gathered.remarks + found.remarks)
 
 
 def _rehearse(room: Newsroom, day: date, regardless: bool) -> Report:

@@ -62,6 +62,9 @@ class Post:
         self.untouched_ones += 1
         self.ready.appendleft(offer.message)
 
+    def left(self) -> float | None:
+        return None
+
     def rest(self) -> float | None:
         assert self.busy == 0
         return None
@@ -328,6 +331,26 @@ def test_who_is_not_wanted_any_more_when_we_are_connected(greeting: Action) -> N
         post = run(server, Leaving(1))
         assert time.monotonic() - started < LONG / 2  # a connection that hangs is not waited for
     assert (post.outcomes, post.untouched_ones, server.messages) == ({}, 1, [])
+
+
+class Hurried(Post):
+    """Somebody who has to leave soon."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__(count)
+        self._end = time.monotonic() + SHORT
+
+    def left(self) -> float | None:
+        return self._end - time.monotonic()
+
+
+@pytest.mark.parametrize("step", ["RCPT", "."])
+def test_a_relay_that_says_nothing_is_not_waited_for_when_we_have_to_leave(step: str) -> None:  # R15
+    with ScriptedServer({step: Silence()}) as server:
+        started = time.monotonic()
+        post = run(server, Hurried(1))
+        assert time.monotonic() - started < LONG / 2
+    assert post.verdicts == [Verdict.UNCERTAIN if step == "." else Verdict.LOST]
 
 
 # --- Anything at any time --------------------------------------------------------------------------

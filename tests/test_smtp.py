@@ -146,6 +146,23 @@ def test_only_what_is_offered_is_used(features: tuple[str, ...], line: str) -> N
     assert line in server.commands
 
 
+@pytest.mark.parametrize("features", [(*FEATURES, "DSN"), FEATURES])
+@pytest.mark.parametrize("recipient", ["ama@exemple.example", "ama+essai=1@exemple.example", "üser@exemple.example"])
+def test_a_notice_of_failure_is_asked_for_where_that_is_offered(  # S13
+    features: tuple[str, ...], recipient: str
+) -> None:
+    utf8 = not recipient.isascii()
+    one = Message("lettre@journal.example", recipient, CONTENT, name="2026-11-23.7.abc", utf8=utf8)
+    with ScriptedServer(features=(*features, "SMTPUTF8")) as server:
+        assert send(server, one).verdict is Verdict.ACCEPTED
+    mail, rcpt = server.commands[1:3]
+    assert ("RET=HDRS ENVID=2026-11-23.7.abc" in mail) == ("DSN" in features)
+    assert ("NOTIFY=FAILURE" in rcpt) == ("DSN" in features)
+    assert ("ORCPT" in rcpt) == ("DSN" in features and not utf8)
+    if "ORCPT" in rcpt:
+        assert rcpt.endswith("ORCPT=rfc822;" + recipient.replace("+", "+2B").replace("=", "+3D"))
+
+
 @pytest.mark.parametrize("refusal", ["500 5.5.1 what?", "502 no", "554 never heard"])
 def test_a_server_of_old_is_greeted_by_helo(refusal: str) -> None:  # S03
     with ScriptedServer({"EHLO": Say(refusal)}) as server:

@@ -83,6 +83,8 @@ def send(
         complain(remark)
     for one in found.earlier:
         complain(f"edition {one.edition}, begun by an earlier run: {one.said}")
+        for remark in one.remarks:
+            complain(remark)
     if as_json:
         print_json(found.figures())
         if found.problem:

@@ -92,9 +92,12 @@ class Ledger:
         self._doubt(connection, run_id, [one.id for one in doubts], repeats_safely)
         doubtful = {one.id for one in doubts}
         deliveries.give_back(connection, run_id, [one.id for one in left if one.id not in doubtful], self._clock())
-        if told is None and doubts:
-            return f"run {run_id} died on another machine, or with this one: all {len(doubts)} that it had claimed"
-        return f"run {run_id} died: {len(doubts)} that it was sending" if doubts else ""
+        if repeats_safely or not doubts:
+            return ""
+        may = f"{len(doubts)} reader{'' if len(doubts) == 1 else 's'} may or may not have the edition:"
+        if told is None:
+            return f"{may} an earlier run died with its machine, or on another; in doubt is all that it had claimed"
+        return f"{may} an earlier run died, and was sending to them"
 
     def _doubt(self, connection: Connection, run_id: int | None, ids: list[int], repeats_safely: bool) -> None:
         if repeats_safely:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import timedelta
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 State = DeliveryState
 
 FIRST_CLAIM = 25
+GRACE = 20.0  # seconds
 A_MOMENT = timedelta(seconds=0.5)
 A_WHILE = timedelta(seconds=2)
 LATEST = timedelta(days=3)  # after its time, an edition is no news to anybody
@@ -55,6 +57,7 @@ class Supply:
         self._dry_at = self._claimed_at - A_MOMENT  # when there was nothing to claim
         self._rest = 0.0
         self.ending: End | None = None
+        self._stopped_at: float | None = None
 
     @property
     def last_reply(self) -> str:
@@ -101,6 +104,10 @@ class Supply:
     def untouched(self, offer: Offer) -> None:
         self._busy -= 1
         self._ready.appendleft(offer.of.delivery)
+
+    def left(self) -> float | None:
+        """Once we are told to stop, what has begun may end; but nobody waits for a relay that says nothing (R15)."""
+        return None if self._stopped_at is None else self._stopped_at + GRACE - time.monotonic()
 
     def rest(self) -> float | None:
         """Seconds, looking at the stop meanwhile; None when the run is over."""
@@ -235,8 +242,9 @@ class Supply:
         return not self._rest
 
     def _stopped(self) -> bool:
-        if self.ending is None and self._run.stop.asked:
-            self.ending = End.STOPPED
+        if self._stopped_at is None and self._run.stop.asked:
+            self.ending = self.ending or End.STOPPED
+            self._stopped_at = time.monotonic()
         return self.ending is not None
 
     # --- What became of it

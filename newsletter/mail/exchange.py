@@ -19,6 +19,7 @@ from newsletter.model import Message, Outcome, Phase, Verdict
 CLOSING = 421  # RFC 5321, 3.8: said at any time by a server that is about to hang up
 UNFIT = re.compile("[\x00-\x20<>\x7f-\x9f\u2028\u2029\ud800-\udfff]")  # what an address in a command may never hold
 REFUSALS = {4: Verdict.DEFERRED, 5: Verdict.REJECTED}
+XTEXT = re.compile(r"[^!-*,-<>-~]")
 DOT = b"\r\n.\r\n"
 NOTHING = b".\r\n"  # the end of a message of which nothing was written
 
@@ -138,7 +139,7 @@ class Exchange:
         if step is Step.MAIL:
             command = f"MAIL FROM:<{message.sender}>{self._parameters(message)}\r\n".encode()
         elif step is Step.RCPT:
-            command = f"RCPT TO:<{message.recipient}>\r\n".encode()
+            command = f"RCPT TO:<{message.recipient}>{self._notice(message)}\r\n".encode()
         else:
             command = b"DATA\r\n" if step is Step.DATA else b"RSET\r\n"
         self.out += command
@@ -149,7 +150,16 @@ class Exchange:
         offered = self._features
         size = f" SIZE={len(message.content)}" if "size" in offered else ""
         eight = " BODY=8BITMIME" if "8bitmime" in offered and not (message.plain or message.content.isascii()) else ""
-        return size + eight + (" SMTPUTF8" if message.utf8 else "")
+        notice = f" RET=HDRS ENVID={xtext(message.name)}" if "dsn" in offered and message.name else ""
+        return size + eight + notice + (" SMTPUTF8" if message.utf8 else "")
+
+    def _notice(self, message: Message) -> str:
+        """A notice of failure is wanted, with our name for the message and the reader's address as we have it
+        (RFC 3461, 4), whoever passes it on."""
+        if "dsn" not in self._features or not message.name:
+            return ""
+        original = "" if message.utf8 else f" ORCPT=rfc822;{xtext(message.recipient)}"
+        return " NOTIFY=FAILURE" + original
 
     def _unfit(self, message: Message) -> Outcome | None:
         if UNFIT.search(message.sender) or UNFIT.search(message.recipient):
@@ -237,6 +247,11 @@ class Exchange:
 
 def _senseless(reply: Reply) -> Lost:
     return Lost(f"gave a reply that makes no sense here: {reply.code} {reply.text}")
+
+
+def xtext(text: str) -> str:
+    """As a parameter's value holds it (RFC 3461, 4)."""
+    return XTEXT.sub(lambda found: f"+{ord(found[0]):02X}", text)
 
 
 def on_the_line(message: Message) -> bytes:

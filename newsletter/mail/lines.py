@@ -163,8 +163,10 @@ class Lines:
         for offer in [offer for offer in self._dialing if not supply.wanted(offer)]:
             self._dialing.discard(offer)
             supply.untouched(offer)
+        left = supply.left()
+        over = left is not None and left <= 0
         for line in list(self._lines.values()):
-            if line.deadline <= self._now and (line.out or line.leaving or not line.exchange.idle):
+            if (over or line.deadline <= self._now) and (line.out or line.leaving or not line.exchange.idle):
                 self._lose(line, "took no more data in time" if line.out else "gave no reply in time", supply)
 
     # --- Connecting

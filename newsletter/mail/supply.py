@@ -39,6 +39,10 @@ class Supply(Protocol):
         """It was taken, and nothing happened to it."""
         ...
 
+    def left(self) -> float | None:
+        """The seconds that what is under way may still take; None: what it needs."""
+        ...
+
     def rest(self) -> float | None:
         """Nothing is on its way, and there was nothing to take: the seconds until to ask again; None: it is over."""
         ...
