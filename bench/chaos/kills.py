@@ -1,0 +1,124 @@
+"""kill -9 at random moments of a sending run (R01, R02, R11).
+
+How long each run may live is drawn evenly from nothing to twice its share of an undisturbed run, its start included: so
+the kills of a round fall everywhere, from the first import of a module to the last delivery's end. What is longer than
+the start is counted from the first mail on, so that a busy machine does not move all kills into the start.
+"""
+
+from __future__ import annotations
+
+import functools
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass, field
+
+from bench.chaos.finding import SETTLE, Finding, World, look
+from bench.chaos.outside import Sink, sink
+from bench.chaos.place import CONNECTIONS, Place, kill
+
+GOOD = (0, 3)  # exit codes: done; done, with some uncertain
+
+
+@dataclass(frozen=True)
+class Cut:
+    """What a kill takes with it: nothing; or what was not synced (`power`)."""
+
+    environ: Mapping[str, str] = field(default_factory=dict)
+    after: Callable[[], None] = lambda: None
+
+
+@contextmanager
+def nothing_more(_place: Place) -> Iterator[Cut]:
+    yield Cut()
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """How long a run may live, in seconds: until its first mail, and at the longest."""
+
+    start: float
+    longest: float
+
+    def wait(self, seconds: float, process: subprocess.Popen[str], outside: Sink) -> None:
+        """Let it live so long, or until it ends by itself."""
+        if seconds > self.start:
+            outside.wait_for(len(outside.took()) + 1, lambda: process.poll() is not None)
+            seconds -= self.start
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(seconds)
+
+
+Cutter = Callable[[Place], AbstractContextManager[Cut]]
+
+
+def random_kills(world: World, database: str, policy: str, *, kills: int, readers: int, per_round: int = 10) -> Finding:
+    """So many kills; in doubt is at most one message on each connection."""
+    found = Finding("kill -9 at random", database, policy, "R01" if policy == "resend" else "R02")
+    rounds(world, found, kills, readers, per_round, bound=CONNECTIONS, cutter=nothing_more)
+    return found.ended()
+
+
+def rounds(
+    world: World, found: Finding, kills: int, readers: int, per_round: int, *, bound: int, cutter: Cutter
+) -> None:
+    """As many rounds as the kills need; each is a newsroom that sends one edition to its end."""
+    start, whole = undisturbed(world, found.database, readers)
+    life = Life(start, 2 * (start + (whole - start) / per_round))
+    done = number = 0
+    while done < kills and number < kills:
+        number += 1
+        done += _round(world, found, number, life, min(per_round, kills - done), readers, bound, cutter)
+    found.figures["kills"] = done
+    found.hold(done >= kills, f"only {done} of {kills} runs lived long enough to be killed")
+    sending = found.figures.get("killed in sending", 0)
+    found.hold(sending * 4 >= done, f"only {sending} of {done} kills fell into the sending: this has proven little")
+
+
+def _round(
+    world: World, found: Finding, number: int, life: Life, kills: int, readers: int, bound: int, cutter: Cutter
+) -> int:
+    """One edition, killed up to `kills` times on its way; returns how often."""
+    chance = world.chance(found.check, found.database, found.policy, number)
+    moments: list[float] = []
+    trial = f"round {number}"
+    with (
+        world.workshop.log() as log,
+        sink(log, world.delay_ms) as outside,
+        world.workshop.place(found.database, readers, port=outside.port, on_uncertain=found.policy) as place,
+        cutter(place) as cut,
+    ):
+        for _ in range(kills * 5):
+            if len(moments) == kills or place.books.status() == "sent":
+                break
+            process = place.start_sending(environ=cut.environ)
+            life.wait(chance.uniform(0, life.longest), process, outside)
+            if kill(process):
+                cut.after()
+                time.sleep(SETTLE)
+                moments.append(time.monotonic())
+                found.count("killed in sending", place.books.status() == "sending")
+            else:
+                found.hold(process.returncode in GOOD, f"{trial}: a run left with {process.returncode}")
+        last = place.finish(environ=cut.environ)
+        found.hold(last.code in GOOD, f"{trial}: the last run left with {last.code}: {last.said}")
+        found.add(look(place, outside, policy=found.policy, disturbed=moments, bound=bound), trial)
+    return len(moments)
+
+
+@functools.cache
+def undisturbed(world: World, database: str, readers: int) -> tuple[float, float]:
+    """Seconds to the first mail and to the end of a run that nobody disturbs; it must be as it should, too."""
+    with (
+        world.workshop.log() as log,
+        sink(log, world.delay_ms) as outside,
+        world.workshop.place(database, readers, port=outside.port) as place,
+    ):
+        began = time.monotonic()
+        sent = place.send()
+        whole = time.monotonic() - began
+        wrong = look(place, outside, policy="resend", disturbed=(), bound=0).problems
+        if sent.code or wrong:
+            raise RuntimeError(f"undisturbed, a run leaves with {sent.code}: {sent.said} {wrong}")
+        return min(one.at for one in outside.took()) - began, whole
