@@ -1,13 +1,14 @@
 """kill -9 at random moments of a sending run (R01, R02, R11).
 
 How long each run may live is drawn evenly from nothing to twice its share of an undisturbed run, its start included: so
-the kills of a round fall everywhere, from the first import of a module to the last delivery's end. What is longer than
-the start is counted from the first mail on, so that a busy machine does not move all kills into the start.
+the kills of a round fall everywhere, from the first import of a module to the writing down of the edition's end. What
+is longer than the start is counted in mails, so that a machine that is busier than it was moves nothing.
 """
 
 from __future__ import annotations
 
 import functools
+import random
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -18,6 +19,7 @@ from bench.chaos.finding import SETTLE, Finding, World, look
 from bench.chaos.outside import Sink, sink
 from bench.chaos.place import CONNECTIONS, Place, kill
 
+JITTER = 0.01  # seconds: so that a kill falls anywhere between two mails
 GOOD = (0, 3)  # exit codes: done; done, with some uncertain
 
 
@@ -36,16 +38,22 @@ def nothing_more(_place: Place) -> Iterator[Cut]:
 
 @dataclass(frozen=True, slots=True)
 class Life:
-    """How long a run may live, in seconds: until its first mail, and at the longest."""
+    """How long a run may live: seconds until its first mail, seconds at the longest, mails a second, mails in all."""
 
     start: float
     longest: float
+    rate: float
+    mails: int
 
-    def wait(self, seconds: float, process: subprocess.Popen[str], outside: Sink) -> None:
-        """Let it live so long, or until it ends by itself."""
+    def wait(self, chance: random.Random, process: subprocess.Popen[str], outside: Sink) -> None:
+        """Let it live as long as chance will have it, or until it ends by itself."""
+        seconds = chance.uniform(0, self.longest)
+        moment = chance.uniform(0, JITTER)
         if seconds > self.start:
-            outside.wait_for(len(outside.took()) + 1, lambda: process.poll() is not None)
-            seconds -= self.start
+            wanted = len(outside.took()) + round((seconds - self.start) * self.rate)
+            if not outside.wait_for(min(wanted, self.mails), lambda: process.poll() is not None):
+                return
+            seconds = moment if wanted < self.mails else moment * 20  # all are sent: somewhere in the end
         with suppress(subprocess.TimeoutExpired):
             process.wait(seconds)
 
@@ -65,9 +73,9 @@ def rounds(
 ) -> None:
     """As many rounds as the kills need; each is a newsroom that sends one edition to its end."""
     start, whole = undisturbed(world, found.database, readers)
-    life = Life(start, 2 * (start + (whole - start) / per_round))
+    life = Life(start, 2 * (start + (whole - start) / per_round), readers / (whole - start), readers)
     done = number = 0
-    while done < kills and number < kills:
+    while done < kills and number < 3 * kills:
         number += 1
         done += _round(world, found, number, life, min(per_round, kills - done), readers, bound, cutter)
     found.figures["kills"] = done
@@ -93,7 +101,7 @@ def _round(
             if len(moments) == kills or place.books.status() == "sent":
                 break
             process = place.start_sending(environ=cut.environ)
-            life.wait(chance.uniform(0, life.longest), process, outside)
+            life.wait(chance, process, outside)
             if kill(process):
                 cut.after()
                 time.sleep(SETTLE)

@@ -17,10 +17,10 @@ LATER = (69, 75)  # no database; unfinished, run again
 
 
 def locked_out(world: World, database: str, policy: str, *, trials: int, seconds: float, readers: int = 300) -> Finding:
-    """Once from before the start on, then in the midst of a run."""
+    """By turns in the midst of a run, and from before its start on."""
     found = Finding(f"another writer for {seconds:g} s", database, policy, "R05")
     for number in range(trials):
-        after = world.chance(found.check, database, number).randint(1, readers // 2) if number else 0
+        after = 0 if number % 2 else world.chance(found.check, database, number).randint(1, readers // 2)
         trial = f"held after {after} mails"
         with (
             world.workshop.log() as log,

@@ -15,11 +15,11 @@ from bench.chaos.place import ALREADY_RUNNING, CONNECTIONS, Place, ended
 HOLDS = {"sqlite": "lock", "postgresql": "lock"}
 
 
-def many_starts(world: World, database: str, policy: str, *, races: int, readers: int = 40) -> Finding:
+def many_starts(world: World, database: str, policy: str, *, races: int, readers: int = 40, most: int = 10) -> Finding:
     """Two to ten processes, released together; one sends, the others leave with 0 and say why."""
     found = Finding("starts at one instant", database, policy, "R03")
     for race in range(races):
-        number = world.chance(found.check, database, race).randint(2, 10)
+        number = world.chance(found.check, database, race).randint(2, most)
         with (
             world.workshop.log() as log,
             sink(log, world.delay_ms) as outside,
