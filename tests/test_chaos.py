@@ -19,6 +19,7 @@ from typing import Any
 
 import pytest
 
+from bench.chaos.ends import sigterms
 from bench.chaos.finding import FAILED, NOT_RUN, PASSED, Finding, World, markdown
 from bench.chaos.full import full_disk
 from bench.chaos.judge import Case, judge
@@ -63,6 +64,10 @@ def test_killed_at_named_steps(world: World, policy: str, name: str) -> None:  #
     steps = tuple(step for step in STEPS if step.at.endswith(f":{name}"))
     assert steps
     check(world, named_steps(world, "sqlite", policy, steps=steps))
+
+
+def test_told_to_stop_at_random_moments(world: World) -> None:  # R15
+    check(world, sigterms(world, "sqlite", "hold", trials=3, readers=200, per_round=3))
 
 
 def test_started_many_times_at_one_instant(world: World) -> None:  # R03

@@ -9,7 +9,8 @@ by what an outside sink holds against the frozen audience.
     kills     kill -9 at random moments                       power     power cuts (shadow.c), with a new boot id
     steps     kill -9 right before and after named steps      full      a full disk
     starts    many starts at once; a stopped sender           leave     readers who leave during a run
-    locks     another writer holds the database               driver    the command line, with a bomb in it
+    locks     another writer holds the database               ends      SIGTERM
+    driver    the command line, with a bomb in it
 
 Nothing here imports the program's delivery. `python -m bench.chaos --help`; README.md says how to read the result.
 """

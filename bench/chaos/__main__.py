@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.chaos import finding
+from bench.chaos.ends import sigterms
 from bench.chaos.finding import Finding, World, markdown
 from bench.chaos.full import full_disk
 from bench.chaos.kills import random_kills
@@ -51,6 +52,7 @@ class Part:
 PARTS = {
     "kills": Part(lambda world, base, policy, n: random_kills(world, base, policy, kills=n, readers=2000), 200),
     "steps": Part(lambda world, base, policy, n: named_steps(world, base, policy), 4),
+    "ends": Part(lambda world, base, policy, n: sigterms(world, base, policy, trials=n, readers=500), 40),
     "starts": Part(lambda world, base, policy, n: many_starts(world, base, policy, races=n), 100, policies=ONE),
     "stopped": Part(lambda world, base, policy, n: stopped_sender(world, base, policy, trials=n), 6, policies=ONE),
     "locked": Part(
@@ -72,7 +74,7 @@ def main() -> int:
         signal.signal(number, lambda *_: sys.exit(130))  # so that all that was started and mounted is ended
     with tempfile.TemporaryDirectory(prefix="chaos-", dir=wanted.folder) as folder:
         server = Server(Path(folder) / "postgres")
-        world = World(Workshop(Path(folder), server), seed, wanted.delay, wanted.claim_size)
+        world = World(Workshop(Path(folder), server, dict(wanted.set)), seed, wanted.delay, wanted.claim_size)
         try:
             for found in _run(world, wanted):
                 findings.append(found)
@@ -112,9 +114,20 @@ def _wanted() -> argparse.Namespace:
         "--delay", type=float, default=4, metavar="MS", help="between the sink's accepting and its reply"
     )
     parser.add_argument("--claim-size", type=int, default=100, help="what may be in doubt after a power cut")
+    parser.add_argument("--set", nargs=2, action="append", default=[], metavar=("KEY", "VALUE"), help="in [delivery]")
     parser.add_argument("--folder", metavar="DIR", help="where the newsrooms are made; default: the system's")
     parser.add_argument("--json", metavar="FILE", help="write the report there too")
-    return parser.parse_args()
+    wanted = parser.parse_args()
+    wanted.set = [(key, _value(text)) for key, text in wanted.set]
+    return wanted
+
+
+def _value(text: str) -> Any:
+    """A number or a boolean as JSON writes it, else the text."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
 
 
 def _machine() -> dict[str, Any]:

@@ -21,7 +21,7 @@ from typing import Any
 from bench.chaos.finding import SETTLE, Finding, World, look
 from bench.chaos.kills import GOOD
 from bench.chaos.outside import sink
-from bench.chaos.place import CONNECTIONS, Place
+from bench.chaos.place import Place
 
 SMALL, LARGE = 4 * 1024 * 1024, 64 * 1024 * 1024
 
@@ -107,7 +107,7 @@ def _trial(world: World, found: Finding, disk: Path | None, readers: int, left: 
         moment = time.monotonic()
         last = place.finish()
         found.hold(last.code in GOOD, f"{trial}: with space again, the run left with {last.code}: {last.said}")
-        found.add(look(place, outside, policy=found.policy, disturbed=[moment], bound=CONNECTIONS), trial)
+        found.add(look(place, outside, policy=found.policy, disturbed=[moment], bound=place.connections), trial)
 
 
 def _resize(disk: Path, size: int) -> None:

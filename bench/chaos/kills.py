@@ -16,8 +16,8 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 
 from bench.chaos.finding import SETTLE, Finding, World, look
-from bench.chaos.outside import Sink, sink
-from bench.chaos.place import CONNECTIONS, Place, kill
+from bench.chaos.outside import LONG, Sink, sink
+from bench.chaos.place import ALREADY_RUNNING, Place, Sent, ended, kill
 
 JITTER = 0.01  # seconds: so that a kill falls anywhere between two mails
 GOOD = (0, 3)  # exit codes: done; done, with some uncertain
@@ -64,7 +64,7 @@ Cutter = Callable[[Place], AbstractContextManager[Cut]]
 def random_kills(world: World, database: str, policy: str, *, kills: int, readers: int, per_round: int = 10) -> Finding:
     """So many kills; in doubt is at most one message on each connection."""
     found = Finding("kill -9 at random", database, policy, "R01" if policy == "resend" else "R02")
-    rounds(world, found, kills, readers, per_round, bound=CONNECTIONS, cutter=nothing_more)
+    rounds(world, found, kills, readers, per_round, bound=world.workshop.connections, cutter=nothing_more)
     return found.ended()
 
 
@@ -72,8 +72,7 @@ def rounds(
     world: World, found: Finding, kills: int, readers: int, per_round: int, *, bound: int, cutter: Cutter
 ) -> None:
     """As many rounds as the kills need; each is a newsroom that sends one edition to its end."""
-    start, whole = undisturbed(world, found.database, readers)
-    life = Life(start, 2 * (start + (whole - start) / per_round), readers / (whole - start), readers)
+    life = life_of(world, found.database, readers, per_round)
     done = number = 0
     while done < kills and number < 3 * kills:
         number += 1
@@ -97,22 +96,37 @@ def _round(
         world.workshop.place(found.database, readers, port=outside.port, on_uncertain=found.policy) as place,
         cutter(place) as cut,
     ):
-        for _ in range(kills * 5):
-            if len(moments) == kills or place.books.status() == "sent":
-                break
+        patience = time.monotonic() + LONG
+        while len(moments) < kills and place.books.status() != "sent" and time.monotonic() < patience:
             process = place.start_sending(environ=cut.environ)
             life.wait(chance, process, outside)
-            if kill(process):
+            if process.poll() is not None:
+                _ended_before(found, ended(process), trial)
+            elif kill(process):
                 cut.after()
                 time.sleep(SETTLE)
                 moments.append(time.monotonic())
                 found.count("killed in sending", place.books.status() == "sending")
-            else:
-                found.hold(process.returncode in GOOD, f"{trial}: a run left with {process.returncode}")
+                patience = time.monotonic() + LONG
         last = place.finish(environ=cut.environ)
         found.hold(last.code in GOOD, f"{trial}: the last run left with {last.code}: {last.said}")
         found.add(look(place, outside, policy=found.policy, disturbed=moments, bound=bound), trial)
     return len(moments)
+
+
+def _ended_before(found: Finding, sent: Sent, trial: str) -> None:
+    """A run had ended before it was killed: all is sent; or a dead run's lock outlives it, for which we wait."""
+    if sent.status == ALREADY_RUNNING:
+        found.count("found a dead run's lock")
+        time.sleep(0.5)
+    else:
+        found.hold(sent.code in GOOD, f"{trial}: a run left with {sent.code}: {sent.said[-300:]}")
+
+
+def life_of(world: World, database: str, readers: int, per_round: int) -> Life:
+    """A run's life where so many are to share one edition between them."""
+    start, whole = undisturbed(world, database, readers)
+    return Life(start, 2 * (start + (whole - start) / per_round), readers / (whole - start), readers)
 
 
 @functools.cache

@@ -85,12 +85,18 @@ class Server:
 
 @dataclass(eq=False)
 class Workshop:
-    """Where everything is made: a folder, a PostgreSQL, and patterns that are made once."""
+    """Where everything is made: a folder, a PostgreSQL, and patterns that are made once; `delivery` is what stands in
+    every newsroom's [delivery]."""
 
     folder: Path
     server: Server
+    delivery: dict[str, Any] = field(default_factory=dict)
     _patterns: dict[tuple[str, int], Place] = field(default_factory=dict)
     _count: int = 0
+
+    @property
+    def connections(self) -> int:
+        return int(self.delivery.get("connections", CONNECTIONS))
 
     @contextmanager
     def place(
@@ -106,7 +112,7 @@ class Workshop:
         shutil.copytree(pattern.folder, folder)
         url = self.server.database(pattern.url) if database == "postgresql" else f"sqlite:///{folder}/subscribers.db"
         place = Place(folder, database, url, readers)
-        place.configure(port=port, **delivery)
+        place.configure(port=port, **(self.delivery | delivery))
         try:
             yield place
         finally:
@@ -144,6 +150,11 @@ class Place:
         self._delivery: dict[str, Any] = {}
         self._running: list[subprocess.Popen[str]] = []
 
+    @property
+    def connections(self) -> int:
+        """How many messages may be on their way at a time."""
+        return int(self._delivery.get("connections", CONNECTIONS))
+
     def furnish(self) -> None:
         """Articles, and the list, imported by the program itself."""
         (self.folder / "articles").mkdir(parents=True)
@@ -165,7 +176,7 @@ class Place:
         """Write newsletter.toml anew, with what is given added to [delivery]."""
         if port is not None:
             self._delivery["via"] = f"smtp://127.0.0.1:{port}"
-        self._delivery |= {"connections": CONNECTIONS} | delivery
+        self._delivery |= {"connections": self.connections} | delivery
         lines = [f"{key} = {json.dumps(value)}" for key, value in self._delivery.items()]
         text = TOML.replace("[[sources]]", f"database = {json.dumps(self.url)}\n[[sources]]", 1)
         text += "[delivery]\n" + "\n".join(lines) + "\n"

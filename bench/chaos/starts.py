@@ -8,7 +8,7 @@ import time
 
 from bench.chaos.finding import Finding, World, look
 from bench.chaos.outside import Sink, sink, wait_until
-from bench.chaos.place import ALREADY_RUNNING, CONNECTIONS, Place, ended
+from bench.chaos.place import ALREADY_RUNNING, Place, ended
 
 # What a second start may do while the first is stopped. A `lock` outlives any stop: the second says that another runs.
 # A `lease` ends: the second takes over, and the first, when it wakes, begins nothing more.
@@ -87,9 +87,9 @@ def _stop(found: Finding, place: Place, outside: Sink, after: int, hold: str, tr
     else:
         further = sum(began > woken for _, began in outside.began)
         found.hold(second.status == "sent", f"{trial}: nobody took over: {second.status}, {second.said}")
-        found.hold(held >= len(place.addresses) - CONNECTIONS, f"{trial}: the second sent {held}")
+        found.hold(held >= len(place.addresses) - place.connections, f"{trial}: the second sent {held}")
         found.hold(not further, f"{trial}: woken, the first began {further} messages more")
         found.hold(not result.crashed, f"{trial}: the first crashed: {result.said[-300:]}")
         found.count("begun after waking", further)
     disturbed = () if hold == "lock" else (woken,)
-    found.add(look(place, outside, policy=found.policy, disturbed=disturbed, bound=CONNECTIONS), trial)
+    found.add(look(place, outside, policy=found.policy, disturbed=disturbed, bound=place.connections), trial)

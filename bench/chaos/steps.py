@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from bench.chaos.finding import SETTLE, Finding, World, look
 from bench.chaos.kills import GOOD
 from bench.chaos.outside import LONG, sink
-from bench.chaos.place import CONNECTIONS, Place
+from bench.chaos.place import Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ def _one(world: World, found: Finding, step: Step, when: str, readers: int) -> N
         moment = time.monotonic()
         last = place.finish()
         found.hold(last.code in GOOD, f"{trial}: the next run left with {last.code}: {last.said}")
-        found.add(look(place, outside, policy=found.policy, disturbed=[moment], bound=CONNECTIONS), trial)
+        found.add(look(place, outside, policy=found.policy, disturbed=[moment], bound=place.connections), trial)
     found.count("steps reached", died)
 
 
