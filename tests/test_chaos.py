@@ -5,6 +5,7 @@ The seed of what failed is told; `python -m bench.chaos --seed …` takes one to
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import random
@@ -26,7 +27,7 @@ from bench.chaos.judge import Case, judge
 from bench.chaos.kills import random_kills
 from bench.chaos.leave import races
 from bench.chaos.locks import locked_out
-from bench.chaos.outside import Sink, Took, sink, wait_until
+from bench.chaos.outside import ROOT, Sink, Took, sink, wait_until
 from bench.chaos.place import POLICIES, Server, Workshop
 from bench.chaos.power import Shadow, build, power_cuts
 from bench.chaos.starts import many_starts, stopped_sender
@@ -92,6 +93,24 @@ def test_power_cuts(world: World) -> None:  # R07
 
 def test_readers_leave_during_a_run(world: World) -> None:  # W04
     check(world, races(world, "sqlite", "resend", number=30, readers=400))
+
+
+def test_the_judges_know_nothing_of_the_program() -> None:
+    """But how a link is made, for who leaves by one; the driver loads the program to be the program."""
+    found = {
+        (file.name, name)
+        for file in (ROOT / "bench" / "chaos").glob("*.py")
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        for name in imported(node)
+        if name.partition(".")[0] in ("newsletter", "cli") and file.name != "driver.py"
+    }
+    assert found == {("leave.py", "newsletter.links")}
+
+
+def imported(node: ast.AST) -> list[str]:
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    return [node.module or ""] if isinstance(node, ast.ImportFrom) else []
 
 
 # --- The judge finds what is wrong ----------------------------------------------------------------

@@ -14,6 +14,7 @@ import sqlite3
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,7 +101,16 @@ def _run(world: World, wanted: argparse.Namespace) -> Iterator[Finding]:
         for base in part.databases:
             for policy in part.policies:
                 if base in wanted.database and policy in wanted.policy:
-                    yield part.run(world, base, policy, part.share(trials))
+                    yield _try(part, name, world, base, policy, part.share(trials))
+
+
+def _try(part: Part, name: str, world: World, base: str, policy: str, trials: int) -> Finding:
+    """A check that breaks off has failed, and the others go on."""
+    try:
+        return part.run(world, base, policy, trials)
+    except Exception as error:
+        told = "".join(traceback.format_exception(error)[-3:])
+        return Finding(name, base, policy, "", problems=[f"the check itself broke off: {told}"]).ended()
 
 
 def _wanted() -> argparse.Namespace:

@@ -38,8 +38,7 @@ class Books:
 
     def edition(self) -> tuple[str, int]:
         """Its status and how many it was frozen for."""
-        [(status, audience)] = self._ask(EDITION)
-        return status, audience
+        return next(iter(self._ask(EDITION)), ("not there", 0))
 
     def status(self) -> str | None:
         """The edition's status; None where there is no edition yet."""
