@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 
 from bench.chaos.finding import Finding, World, look
-from bench.chaos.kills import GOOD, life_of
+from bench.chaos.kills import GOOD, life_of, shares
 from bench.chaos.outside import LONG, sink
 from bench.chaos.place import ended
 
@@ -39,10 +39,11 @@ def _round(world: World, found: Finding, number: int, trials: int, readers: int,
         sink(log, world.delay_ms) as outside,
         world.workshop.place(found.database, readers, port=outside.port, on_uncertain=found.policy) as place,
     ):
+        lives = shares(chance, trials)
         while done < trials and place.books.status() != "sent":
             before = len(outside.took())
             process = place.start_sending()
-            life.wait(chance, process, outside)
+            life.wait(next(lives), chance, process, outside)
             told, alive = time.monotonic(), process.poll() is None
             process.terminate()
             sent = ended(process)

@@ -1,8 +1,8 @@
 """kill -9 at random moments of a sending run (R01, R02, R11).
 
-How long each run may live is drawn evenly from nothing to twice its share of an undisturbed run, its start included: so
-the kills of a round fall everywhere, from the first import of a module to the writing down of the edition's end. What
-is longer than the start is counted in mails, so that a machine that is busier than it was moves nothing.
+A third of the runs die in their start, evenly over the time that it takes: importing, collecting, rendering, freezing.
+The others die after a number of mails, drawn evenly so that a round of them comes to about the whole edition; where all
+is sent, in the writing down of its end. Mails are counted, not seconds, so that a busy machine moves nothing.
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ from bench.chaos.finding import SETTLE, Finding, World, look
 from bench.chaos.outside import LONG, Sink, sink
 from bench.chaos.place import ALREADY_RUNNING, Place, Sent, ended, kill
 
+IN_START = 1 / 3  # of the kills, before the first mail
 JITTER = 0.01  # seconds: so that a kill falls anywhere between two mails
+END = 0.2  # seconds from the last mail on, in which a run dies when all is sent
 GOOD = (0, 3)  # exit codes: done; done, with some uncertain
 
 
@@ -38,22 +40,20 @@ def nothing_more(_place: Place) -> Iterator[Cut]:
 
 @dataclass(frozen=True, slots=True)
 class Life:
-    """How long a run may live: seconds until its first mail, seconds at the longest, mails a second, mails in all."""
+    """How long a run may live: seconds until its first mail, mails at the most, and mails in all."""
 
     start: float
-    longest: float
-    rate: float
+    most: float
     mails: int
 
-    def wait(self, chance: random.Random, process: subprocess.Popen[str], outside: Sink) -> None:
-        """Let it live as long as chance will have it, or until it ends by itself."""
-        seconds = chance.uniform(0, self.longest)
-        moment = chance.uniform(0, JITTER)
-        if seconds > self.start:
-            wanted = len(outside.took()) + round((seconds - self.start) * self.rate)
+    def wait(self, share: float, chance: random.Random, process: subprocess.Popen[str], outside: Sink) -> None:
+        """Let it live that share of the longest life, or until it ends by itself."""
+        seconds = share / IN_START * self.start
+        if share >= IN_START:
+            wanted = len(outside.took()) + 1 + round((share - IN_START) / (1 - IN_START) * self.most)
             if not outside.wait_for(min(wanted, self.mails), lambda: process.poll() is not None):
                 return
-            seconds = moment if wanted < self.mails else moment * 20  # all are sent: somewhere in the end
+            seconds = chance.uniform(0, JITTER if wanted < self.mails else END)
         with suppress(subprocess.TimeoutExpired):
             process.wait(seconds)
 
@@ -96,10 +96,10 @@ def _round(
         world.workshop.place(found.database, readers, port=outside.port, on_uncertain=found.policy) as place,
         cutter(place) as cut,
     ):
-        patience = time.monotonic() + LONG
+        patience, lives = time.monotonic() + LONG, shares(chance, kills)
         while len(moments) < kills and place.books.status() != "sent" and time.monotonic() < patience:
             process = place.start_sending(environ=cut.environ)
-            life.wait(chance, process, outside)
+            life.wait(next(lives), chance, process, outside)
             if process.poll() is not None:
                 _ended_before(found, ended(process), trial)
             elif kill(process):
@@ -123,15 +123,23 @@ def _ended_before(found: Finding, sent: Sent, trial: str) -> None:
         found.hold(sent.code in GOOD, f"{trial}: a run left with {sent.code}: {sent.said[-300:]}")
 
 
+def shares(chance: random.Random, number: int) -> Iterator[float]:
+    """Random shares between 0 and 1, spread evenly over so many: few trials must not all fall into the start."""
+    while True:
+        some = [(place + chance.random()) / number for place in range(number)]
+        chance.shuffle(some)
+        yield from some
+
+
 def life_of(world: World, database: str, readers: int, per_round: int) -> Life:
-    """A run's life where so many are to share one edition between them."""
-    start, whole = undisturbed(world, database, readers)
-    return Life(start, 2 * (start + (whole - start) / per_round), readers / (whole - start), readers)
+    """A run's life where so many share one edition between them."""
+    mails_each = readers / (per_round * (1 - IN_START))
+    return Life(undisturbed(world, database, readers), 2 * mails_each, readers)
 
 
 @functools.cache
-def undisturbed(world: World, database: str, readers: int) -> tuple[float, float]:
-    """Seconds to the first mail and to the end of a run that nobody disturbs; it must be as it should, too."""
+def undisturbed(world: World, database: str, readers: int) -> float:
+    """Seconds until the first mail of a run that nobody disturbs; it must be as it should, too."""
     with (
         world.workshop.log() as log,
         sink(log, world.delay_ms) as outside,
@@ -139,8 +147,7 @@ def undisturbed(world: World, database: str, readers: int) -> tuple[float, float
     ):
         began = time.monotonic()
         sent = place.send()
-        whole = time.monotonic() - began
         wrong = look(place, outside, policy="resend", disturbed=(), bound=0).problems
         if sent.code or wrong:
             raise RuntimeError(f"undisturbed, a run leaves with {sent.code}: {sent.said} {wrong}")
-        return min(one.at for one in outside.took()) - began, whole
+        return min(one.at for one in outside.took()) - began
