@@ -342,6 +342,20 @@ def test_a_machine_that_starts_anew_has_another_boot_id(after_cut: Callable[[str
     assert len(shown) == 36
 
 
+def test_the_sign_of_the_one_that_sends_outlives_a_power_cut(after_cut: Callable[[str], Path]) -> None:  # R07 R10
+    """Else a database that has outlived it, on PostgreSQL, would be taken for a copy."""
+    program = f"""
+import sys
+sys.path.insert(0, {str(ROOT)!r})
+from pathlib import Path
+from types import SimpleNamespace
+from newsletter import instance
+instance._write_state(SimpleNamespace(config=SimpleNamespace(folder=Path.cwd())), ["a", "b"])
+"""
+    state = json.loads((after_cut(program) / ".newsletter-instance").read_text())
+    assert state["stamps"] == ["a", "b"]
+
+
 def test_the_report_can_be_read_by_machines(world: World) -> None:
     found = Finding("kill -9 at random", "sqlite", "resend", "R01")
     found.add(judge(case()), "round 1")

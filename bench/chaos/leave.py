@@ -124,7 +124,7 @@ class _Crowd:
 
     def _leave(self) -> None:
         with closing(http.client.HTTPConnection("127.0.0.1", self._port, timeout=30)) as line:
-            while not self._over.is_set() and (address := self._next()):
+            while address := self._next():
                 head = {"Content-Type": "application/x-www-form-urlencoded", "Host": "lettre.journal.example"}
                 line.request("POST", self._links[address], "List-Unsubscribe=One-Click", head)
                 answer = line.getresponse()
@@ -135,16 +135,19 @@ class _Crowd:
                 self.left[address] = at
 
     def _next(self) -> str | None:
-        """Somebody ahead of the last who got theirs; None when enough have left, or nobody is ahead."""
-        with self._turn:
-            took = self._outside.took()
-            self._front = max([self._front, *(self._order[one.rcpt] for one in took[-50:])])
-            ahead = [one for one in self._readers[self._front + 1 : self._front + AHEAD] if one not in self._taken]
-            if not ahead or len(self._taken) >= self._wanted:
-                return None
-            address = self._chance.choice(ahead)
-            self._taken.add(address)
-            return address
+        """Somebody ahead of the last who got theirs; None when enough have left, or the run is over."""
+        while not self._over.is_set():
+            with self._turn:
+                if len(self._taken) >= self._wanted:
+                    return None
+                took = self._outside.took()
+                self._front = max([self._front, *(self._order[one.rcpt] for one in took[-50:])])
+                ahead = [one for one in self._readers[self._front + 1 : self._front + AHEAD] if one not in self._taken]
+                if ahead:
+                    self._taken.add(address := self._chance.choice(ahead))
+                    return address
+            time.sleep(0.005)  # until others are next
+        return None
 
 
 @contextmanager
