@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SOURCES := newsletter cli.py tests bench
 
-.PHONY: demo test test-long lint format clean bench bench-million bench-web
+.PHONY: demo test test-long lint format clean bench bench-million bench-web chaos
 
 demo: .venv/installed
 	@mkdir -p demo && cd demo && ../$(BIN)/newsletter demo
@@ -33,6 +33,10 @@ bench-million: .venv/installed-for-tests
 
 bench-web: .venv/installed
 	$(BIN)/python -m bench.web
+
+# Whole: about an hour. A part, or a short one: .venv/bin/python -m bench.chaos --help
+chaos: .venv/installed-for-tests
+	$(BIN)/python -m bench.chaos --json chaos.json
 
 clean:
 	rm -rf .venv demo dist build

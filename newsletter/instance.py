@@ -123,10 +123,21 @@ def _write_state(room: Newsroom, stamps: list[str | None]) -> None:
         with partial.open("rb") as file:
             os.fsync(file.fileno())
         partial.replace(path)
+        _keep_names(path.parent)
     except OSError as error:
         raise Unavailable(
             f"{path}: {error.strerror}: we must write there, or set newsletter.instance where the folder does not last"
         ) from error
+
+
+def _keep_names(folder: Path) -> None:
+    """A file moved into place stands there after a power cut only when its folder was synced too (fsync(2)): else the
+    database would be newer than the state file, and taken for a copy."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _state_path(room: Newsroom) -> Path:

@@ -212,7 +212,7 @@ def test_a_key_too_short_to_be_believed(tmp_path: Path) -> None:
 
 def test_every_key_s_trouble_is_told_at_once(make_signed: Callable[..., Newsroom]) -> None:
     with pytest.raises(ConfigError) as caught:
-        make_signed().seal  # noqa: B018
+        make_signed().sealer  # noqa: B018
     assert [re.search(r"dkim\.\w+", problem)[0] for problem in caught.value.problems] == [  # type: ignore[index]
         "dkim.key_file",
         "dkim.ed25519_key_file",

@@ -147,8 +147,10 @@ def give_back(connection: Connection, run_id: int | None, ids: Sequence[int], no
 
 
 def doubt(connection: Connection, run_id: int | None, ids: Sequence[int], reply: str, now: datetime) -> None:
-    """Nobody knows whether they have arrived."""
+    """The run ended, and nobody knows whether they have arrived. What was being repeated may be once more: else two
+    crashes would leave somebody with nothing; and a crash never makes more than one copy for each line."""
     values: dict[str, Any] = {"state": State.UNCERTAIN, "code": None, "reply": reply, "at": now, "next_attempt": None}
+    values["repeated"] = False
     here = and_(deliveries.c.id.in_(ids), deliveries.c.run_id.is_not_distinct_from(run_id))
     _set(connection, here, **values, attempts=deliveries.c.attempts + 1)
 
