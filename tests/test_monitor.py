@@ -20,7 +20,7 @@ from newsletter.model import EditionStatus
 from newsletter.newsroom import Newsroom
 from newsletter.report import Report
 from newsletter.store import notes
-from newsletter.store.database import read, sending_lock
+from newsletter.store.database import read, sending_lock, write
 from tests.conftest import Clock
 from tests.fakes import FakeMailer
 from tests.site import Handler, Site, serving

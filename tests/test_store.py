@@ -400,7 +400,7 @@ def test_who_has_left_is_found_among_what_a_run_has_claimed(engine: Engine) -> N
         assert departures.stay(second.subscriber_id, edition_id, run)
 
 
-def test_a_doubt_is_repeated_once_in_its_life(engine: Engine) -> None:
+def test_a_doubt_is_repeated_once_and_after_a_crash_once_more(engine: Engine) -> None:
     people(engine, "ama")
     edition_id = an_edition(engine)
     with write(engine) as connection:
@@ -410,7 +410,9 @@ def test_a_doubt_is_repeated_once_in_its_life(engine: Engine) -> None:
         assert deliveries.doubtful(connection, edition_id) == 1
         [again] = deliveries.claim_doubtful(connection, edition_id, run, NOW, 10)
         assert again.repeated
-        deliveries.doubt(connection, run, [one.id], "", NOW)
+        deliveries.doubt(connection, run, [one.id], "", NOW)  # the run that repeated it was killed
+        [again] = deliveries.claim_doubtful(connection, edition_id, run, NOW, 10)
+        record(connection, run, [Entry(one.id, State.UNCERTAIN, NOW)])  # the relay said nothing again
         assert deliveries.claim_doubtful(connection, edition_id, run, NOW, 10) == []
         assert deliveries.doubtful(connection, edition_id) == 0
 
