@@ -16,6 +16,7 @@ import os
 from collections.abc import Iterable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -163,6 +164,7 @@ def _entry(line: str) -> Entry:
     )
 
 
+@lru_cache(maxsize=64)
 def _number(moment: datetime | None) -> str:
     return "-" if moment is None else str((moment - EPOCH) // MILLISECOND)
 

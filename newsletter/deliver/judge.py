@@ -54,6 +54,7 @@ class Judge:
         self.put_offs = 0  # times the relay said "not now" to us since the last progress
         self.width: int | None = None  # how many lines may be busy; None: all of them
         self._throttled = 0  # times in a row
+        self._calm = False  # nothing is amiss, so that one more acceptance changes nothing
         self._grown = 0  # messages accepted at this width
         self.last_reply = ""
 
@@ -68,6 +69,9 @@ class Judge:
         `began` is `troubles` as it was when the message was begun: lines that die together are one loss.
         """
         self.last_reply = outcome.reply or self.last_reply
+        if outcome.verdict is Verdict.ACCEPTED and self._calm:
+            return None
+        self._calm = False
         counts = began == self.troubles
         if outcome.verdict is Verdict.LOST:
             self.losses += counts
@@ -84,7 +88,9 @@ class Judge:
         if outcome.verdict is Verdict.ACCEPTED:
             self._accepted = True
             self._grow()
-        return self._see_rejection(delivery_id, signature(outcome))
+        end = self._see_rejection(delivery_id, signature(outcome))
+        self._calm = self._accepted and self._sign is None and self.width is None and not self._throttled
+        return end
 
     def _is_put_off(self, outcome: Outcome) -> bool:
         """It says "not now" to us, or for the third time in a row that we are too fast."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from newsletter.deliver.journal import Journal
 from newsletter.model import Delivery, DeliveryState, Entry
 from newsletter.settings import Rate
 from newsletter.store import deliveries, notes, runs
-from newsletter.store.database import read, write
+from newsletter.store.database import Held, read
 from newsletter.store.departures import Departures
 from newsletter.store.recording import record
 
@@ -39,32 +38,33 @@ class Ledger:
         self._edition = edition_id
         self._clock = clock
         self._folder = folder
-        self._open = ExitStack()
+        self._held = Held(engine)
         self._entries: list[Entry] = []  # in the journal, and not yet in the database
         self._fold_at = float("inf")
         self._after = 0  # the delivery behind which to claim on
         self._run = 0
         self._journal: Journal | None = None
-        self._departures: Departures | None = None
+        self._departures = Departures(self._held, clock)
 
     def _begin(self) -> Journal:
         """A run has a number, and a journal, as soon as it takes something into its hands."""
         if self._journal is None:
-            with write(self._engine) as connection:
+            with self._held.write() as connection:
                 self._run = runs.begin(connection, self._edition, journal.here() or "unknown", self._clock())
-            self._departures = self._open.enter_context(Departures(self._engine, self._clock))
             self._journal = Journal(self._folder, self._run)
         return self._journal
 
     def close(self, *, done: bool) -> None:
         """`done`: nothing is on its way, and all that was claimed has ended or was given back. Otherwise the journal
         stays, for who comes after."""
-        with self._open:
+        try:
             if done:
                 self.fold()
             if self._journal is not None:
                 self._journal.close(done=done)
                 self._journal = None
+        finally:
+            self._held.close()
 
     # --- What dead runs left
 
@@ -74,7 +74,7 @@ class Ledger:
 
         Where a run's journal does not count (another machine, another boot), all it had claimed is in doubt.
         """
-        with write(self._engine) as connection:
+        with self._held.write() as connection:
             claims = runs.left_claims(connection, self._edition)
             told = [self._recover(connection, one, repeats_safely) for one in claims]
         for one in claims:
@@ -112,7 +112,7 @@ class Ledger:
         """Take up to `limit`: those to be sent, and then those put off that are due; or those in doubt."""
         self._begin()
         now = self._clock()
-        with write(self._engine) as connection:
+        with self._held.write() as connection:
             self._fold(connection)
             where = connection, self._edition, self._run, now, limit
             if doubtful:
@@ -123,15 +123,14 @@ class Ledger:
                     found = deliveries.claim(*where)
                 self._after = found[-1].id if found else 0
                 found = found or deliveries.claim_deferred(*where)
-        if self._departures:
-            self._departures.claimed()
+        self._departures.claimed()
         self._begin().folded()
         return found
 
     def give_back(self, ids: Iterable[int]) -> None:
         ids = list(ids)
         if ids:
-            with write(self._engine) as connection:
+            with self._held.write() as connection:
                 self._fold(connection)
                 deliveries.give_back(connection, self._run, ids, self._clock())
             self._after = 0
@@ -140,11 +139,12 @@ class Ledger:
 
     def wants_it(self, delivery: Delivery) -> bool:
         """Consent, read again right before the message begins."""
-        return self._departures is None or self._departures.stay(delivery.subscriber_id, self._edition, self._run)
+        return self._departures.stays(delivery.subscriber_id, self._edition, self._run)
 
     def sending(self, ids: Iterable[int]) -> None:
         """These are about to be written. From here on that, and what was recorded before, survives our death."""
         journal = self._begin()
+        self._departures.next_turn()
         for delivery_id in ids:
             journal.sending(delivery_id)
         journal.flush()
@@ -166,7 +166,7 @@ class Ledger:
     def fold(self) -> None:
         """Take what is recorded into the database."""
         if self._entries:
-            with write(self._engine) as connection:
+            with self._held.write() as connection:
                 self._fold(connection)
             self._begin().folded()
 
@@ -198,14 +198,14 @@ class Ledger:
             return deliveries.next_attempt(connection, self._edition)
 
     def expire(self, reason: str, *, untried: bool) -> int:
-        with write(self._engine) as connection:
+        with self._held.write() as connection:
             self._fold(connection)
             return deliveries.expire(connection, self._edition, reason, self._clock(), untried=untried)
 
     # --- The rate, which all editions and letters share
 
     def take_turn(self, rate: Rate) -> float:
-        with write(self._engine) as connection:
+        with self._held.write() as connection:
             return take_turn(connection, rate, self._clock())
 
 

@@ -53,7 +53,7 @@ class Supply:
         self._sealing = Sealing(run.sealer) if run.sealer else None
         self._opening = True  # what a dead run left in doubt goes first
         self._claim = min(FIRST_CLAIM, run.rules.claim_size)
-        self._claimed_at = run.clock()
+        self._now = self._claimed_at = run.clock()  # at the beginning of this turn
         self._dry_at = self._claimed_at - A_MOMENT  # when there was nothing to claim
         self._rest = 0.0
         self.ending: End | None = None
@@ -99,6 +99,7 @@ class Supply:
 
     def note(self, offers: Sequence[Offer]) -> float:
         self._ledger.sending([offer.of.delivery.id for offer in offers])
+        self._now = self._run.clock()
         return self._ledger.fold_when_due()
 
     def untouched(self, offer: Offer) -> None:
@@ -273,7 +274,8 @@ class Supply:
         return state or (State.DEFERRED if put_off else None)
 
     def _record(self, turn: Turn, state: DeliveryState, outcome: Outcome) -> None:
-        delivery, now, again = turn.delivery, self._run.clock(), None
+        delivery, again = turn.delivery, None
+        now = self._now if state is State.ACCEPTED else self._run.clock()
         if state is State.DEFERRED:
             again = now + pace.retry_after(delivery.attempts + 1, self._run.chance())
         self._ledger.record(Entry(delivery.id, state, now, outcome.code, outcome.reply, again))

@@ -90,10 +90,13 @@ class Exchange:
             self._say(Step.RSET, offer)
             if not self.pipelined:
                 return
-        self._say(Step.MAIL, offer)
-        if self.pipelined:
-            self._say(Step.RCPT, offer)
-            self._say(Step.DATA, offer)
+        if not self.pipelined:
+            self._say(Step.MAIL, offer)
+            return
+        message = offer.message
+        mail, rcpt = self._mail(message), self._rcpt(message)
+        self.out += f"{mail}{rcpt}DATA\r\n".encode()
+        self._awaited += ((Step.MAIL, offer), (Step.RCPT, offer), (Step.DATA, offer))
 
     def hear(self, reply: Reply) -> None:
         """Take in the next reply. Raises Lost where it makes no sense: then `lose` tells what that means."""
@@ -135,15 +138,20 @@ class Exchange:
     # --- Commands
 
     def _say(self, step: Step, offer: Offer) -> None:
-        message = offer.message
         if step is Step.MAIL:
-            command = f"MAIL FROM:<{message.sender}>{self._parameters(message)}\r\n".encode()
+            command = self._mail(offer.message)
         elif step is Step.RCPT:
-            command = f"RCPT TO:<{message.recipient}>{self._notice(message)}\r\n".encode()
+            command = self._rcpt(offer.message)
         else:
-            command = b"DATA\r\n" if step is Step.DATA else b"RSET\r\n"
-        self.out += command
+            command = "DATA\r\n" if step is Step.DATA else "RSET\r\n"
+        self.out += command.encode()
         self._awaited.append((step, offer))
+
+    def _mail(self, message: Message) -> str:
+        return f"MAIL FROM:<{message.sender}>{self._parameters(message)}\r\n"
+
+    def _rcpt(self, message: Message) -> str:
+        return f"RCPT TO:<{message.recipient}>{self._notice(message)}\r\n"
 
     def _parameters(self, message: Message) -> str:
         """Only what the server offers (RFC 1870, 6152, 6531)."""

@@ -107,6 +107,44 @@ def write(engine: Engine, *, rehearsal: bool = False) -> Iterator[Connection]:
             transaction.rollback()
 
 
+class Held:
+    """A way into the database for who writes again and again, from one thread: on SQLite always the same connection,
+    which knows whether anybody else has written. Close it."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self._connection: Connection | None = None
+        if engine.dialect.name == "sqlite":
+            with explained(engine):
+                self._connection = engine.connect().execution_options(writing=True)
+            raw = self._connection.connection.dbapi_connection
+            if not isinstance(raw, sqlite3.Connection):
+                raise TypeError(f"no SQLite connection: {raw!r}")
+            self._cursor: sqlite3.Cursor = raw.cursor()
+        self._version: tuple[int] | None = None
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """As `write`."""
+        if self._connection is None:
+            with write(self.engine) as connection:
+                yield connection
+            return
+        with explained(self.engine), _turn(self.engine), self._connection.begin():
+            yield self._connection
+
+    def written_by_others(self) -> bool | None:
+        """Whether anybody has, since this was asked before; None where the database does not tell."""
+        if self._connection is None:
+            return None
+        before, self._version = self._version, self._cursor.execute("PRAGMA data_version").fetchone()
+        return before != self._version
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+
+
 def wipe(engine: Engine) -> None:
     """Take what was deleted out of SQLite's log too, as far as nobody is reading there just now: tidying comes again.
 

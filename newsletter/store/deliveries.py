@@ -112,8 +112,9 @@ def _claim(
     begun = func.coalesce(deliveries.c.first_attempt, literal(now.replace(microsecond=0), deliveries.c.at.type))
     query = update(deliveries).where(deliveries.c.id.in_(ids))
     query = query.values(state=State.CLAIMED, run_id=run_id, at=now, first_attempt=begun, **values)
-    rows = sorted(tuple(row) for row in connection.execute(query.returning(*TAKEN)))
-    return [Delivery._make((*row[:4], STATES[row[4]], VARIANTS[row[5]], *row[6:], None, None, now)) for row in rows]
+    rows = connection.execute(query.returning(*TAKEN)).fetchall()
+    taken = [Delivery(*row[:4], STATES[row[4]], VARIANTS[row[5]], *row[6:], None, None, now) for row in rows]  # type: ignore[call-arg]
+    return sorted(taken)
 
 
 def claimed_by(connection: Connection, edition_id: int, run_id: int | None) -> Claimed:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
 
 from sqlalchemy import Connection, text
 
@@ -34,20 +35,13 @@ def record(connection: Connection, run_id: int | None, entries: Sequence[Entry])
     if not entries:
         return
     if connection.dialect.name == "sqlite":
-        rows = [
-            (
-                entry.state.value,
-                entry.code,
-                entry.reply,
-                _stored(entry.at),
-                None if entry.next_attempt is None else _stored(entry.next_attempt),
-                int(entry.attempted),
-                entry.delivery_id,
-                run_id,
-            )
-            for entry in entries
-        ]
-        connection.exec_driver_sql(SQLITE, rows)
+        connection.exec_driver_sql(
+            SQLITE,
+            [
+                (state.value, code, reply, _stored(at), _stored(following), attempted, number, run_id)
+                for number, state, at, code, reply, following, attempted in entries
+            ],
+        )
         return
     ids, states, ats, codes, replies, nexts, attempted = (list(column) for column in zip(*entries, strict=True))
     columns = {"ids": ids, "states": [state.value for state in states], "codes": codes, "replies": replies}
@@ -55,6 +49,7 @@ def record(connection: Connection, run_id: int | None, entries: Sequence[Entry])
     connection.execute(POSTGRESQL, columns | times | {"run": run_id})
 
 
-def _stored(moment: datetime) -> str:
-    """As SQLAlchemy keeps it in SQLite, where `Instant` is in UTC and without its zone."""
-    return moment.replace(tzinfo=None).isoformat(" ", "microseconds")
+@lru_cache(maxsize=256)
+def _stored(moment: datetime | None) -> str | None:
+    """As SQLAlchemy keeps it in SQLite, where `Instant` is in UTC and without its zone. Many rows have the same."""
+    return None if moment is None else moment.replace(tzinfo=None).isoformat(" ", "microseconds")
