@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from newsletter.deliver import pace
 from newsletter.deliver.judge import End, Judge
-from newsletter.deliver.sealing import Sealing
+from newsletter.deliver.sealing import SOME, Sealing
 from newsletter.errors import BadData
 from newsletter.mail import Offer
 from newsletter.model import Delivery, DeliveryState, Entry, Message, Outcome, Variant, Verdict
@@ -137,9 +137,15 @@ class Supply:
         sealing = self._sealing
         if sealing is None:
             return self._spliced() if self._refilled() and self._has_turn() else None
-        while not sealing.full and (made := self._spliced()):
-            sealing.put(*made)
+        while sealing.takes_more and (some := self._spliced_some()):
+            sealing.put(some)
         return sealing.take() if sealing.is_ready() and self._has_turn() else None
+
+    def _spliced_some(self) -> list[tuple[Delivery, Message]]:
+        some: list[tuple[Delivery, Message]] = []
+        while len(some) < SOME and (made := self._spliced()):
+            some.append(made)
+        return some
 
     def _spliced(self) -> tuple[Delivery, Message] | None:
         while self._refilled():
