@@ -77,8 +77,12 @@ class Recovered:
 
 def recover(run: Run) -> Recovered:
     """Put in order what dead runs left. Only for who holds the sending lock."""
-    remarks = run.ledger.recover(run.mailer.repeats_safely)
-    return Recovered(expire(run) if run.clock() >= run.until else 0, tuple(remarks))
+    try:
+        remarks = run.ledger.recover(run.mailer.repeats_safely)
+        return Recovered(expire(run) if run.clock() >= run.until else 0, tuple(remarks))
+    except BaseException:
+        run.ledger.close(done=False)
+        raise
 
 
 def deliver(run: Run) -> Ending:

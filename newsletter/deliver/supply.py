@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 State = DeliveryState
 
-FIRST_CLAIM = 25
-GRACE = 20.0  # seconds
-A_MOMENT = timedelta(seconds=0.5)
+FIRST_CLAIM = 25  # doubled before the first claim, and whenever one was sent within A_WHILE
 A_WHILE = timedelta(seconds=2)
+A_MOMENT = timedelta(seconds=0.5)  # between two looks for more, where there was nothing to claim
+GRACE = 20.0  # seconds that a relay has to answer, once we are told to stop
 LATEST = timedelta(days=3)  # after its time, an edition is no news to anybody
 REPORTED = {
     Verdict.ACCEPTED: State.ACCEPTED,
