@@ -75,7 +75,7 @@ def main() -> int:
         signal.signal(number, lambda *_: sys.exit(130))  # so that all that was started and mounted is ended
     with tempfile.TemporaryDirectory(prefix="chaos-", dir=wanted.folder) as folder:
         server = Server(Path(folder) / "postgres")
-        world = World(Workshop(Path(folder), server, dict(wanted.set)), seed, wanted.delay, wanted.claim_size)
+        world = World(Workshop(Path(folder), server, dict(wanted.set)), seed, wanted.delay)
         try:
             for found in _run(world, wanted):
                 findings.append(found)
@@ -123,7 +123,6 @@ def _wanted() -> argparse.Namespace:
     parser.add_argument(
         "--delay", type=float, default=4, metavar="MS", help="between the sink's accepting and its reply"
     )
-    parser.add_argument("--claim-size", type=int, default=500, help="what may be in doubt after a power cut")
     parser.add_argument("--set", nargs=2, action="append", default=[], metavar=("KEY", "VALUE"), help="in [delivery]")
     parser.add_argument("--folder", metavar="DIR", help="where the newsrooms are made; default: the system's")
     parser.add_argument("--json", metavar="FILE", help="write the report there too")

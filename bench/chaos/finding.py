@@ -18,12 +18,11 @@ PASSED, FAILED, NOT_RUN = "passed", "failed", "not run"
 
 @dataclass(frozen=True, eq=False)
 class World:
-    """What every check is given. `claim_size` bounds what is in doubt after a power cut."""
+    """What every check is given."""
 
     workshop: Workshop
     seed: int
     delay_ms: float = 4.0  # between the sink's accepting and its saying so
-    claim_size: int = 500
 
     def chance(self, *what: object) -> random.Random:
         """The same for the same seed and the same trial, whatever ran before."""

@@ -23,6 +23,7 @@ from bench.chaos.books import Books
 from bench.chaos.outside import LONG, ROOT
 
 CONNECTIONS = 4
+CLAIM_SIZE = 50  # a tenth of the usual, so that a bound that does not hold is seen
 DATABASES = ("sqlite", "postgresql")
 POLICIES = ("resend", "hold")
 TOML = """
@@ -95,6 +96,11 @@ class Workshop:
     _count: int = 0
 
     @property
+    def claim_size(self) -> int:
+        """What may be in doubt after a power cut."""
+        return int(self.delivery.get("claim_size", CLAIM_SIZE))
+
+    @property
     def connections(self) -> int:
         return int(self.delivery.get("connections", CONNECTIONS))
 
@@ -112,7 +118,7 @@ class Workshop:
         shutil.copytree(pattern.folder, folder)
         url = self.server.database(pattern.url) if database == "postgresql" else f"sqlite:///{folder}/subscribers.db"
         place = Place(folder, database, url, readers)
-        place.configure(port=port, **(self.delivery | delivery))
+        place.configure(port=port, **({"claim_size": CLAIM_SIZE} | self.delivery | delivery))
         try:
             yield place
         finally:

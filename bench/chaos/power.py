@@ -99,5 +99,5 @@ def power_cuts(world: World, database: str, policy: str, *, cuts: int, readers: 
         yield Cut(shadow.environ, shadow.cut)
         shutil.rmtree(beside)
 
-    rounds(world, found, cuts, readers, per_round, bound=world.claim_size, cutter=cutter)
+    rounds(world, found, cuts, readers, per_round, bound=world.workshop.claim_size, cutter=cutter)
     return found.ended()

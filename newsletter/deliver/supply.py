@@ -199,6 +199,8 @@ class Supply:
         if self._busy and self._run.clock() - self._dry_at < A_MOMENT:
             return False
         again, limit = self._repeats_doubts(), self._claim_size()
+        if limit < 1:
+            return False
         claimed: list[Delivery] = []
         if self._opening and again:
             claimed = self._ledger.claim(limit, doubtful=True)
@@ -216,7 +218,7 @@ class Supply:
         fast = now - self._claimed_at < A_WHILE
         self._claim = max(1, min(self._claim * 2 if fast else self._claim // 2, most))
         self._claimed_at = now
-        return self._claim
+        return min(self._claim, most - self._busy - self._held)
 
     def _repeats_doubts(self) -> bool:
         return self._run.rules.on_uncertain == "resend" and not self._expired()
