@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import ssl
 import time
 from collections import deque
@@ -419,3 +420,23 @@ def test_dots_at_the_beginning_of_lines_survive() -> None:  # S12
         post.ready.append(Message("lettre@journal.example", "ama@exemple.example", b".\r\n..\r\nfin"))
         run(server, post)
     assert [received.content for received in server.messages] == [b".\r\n..\r\nfin\r\n"]
+
+
+def test_who_wakes_us_too_late_writes_nowhere() -> None:
+    """The pipe's number may belong to another file by then."""
+    wakes: list[Callable[[], None]] = []
+
+    class Waking(Post):
+        def wake_by(self, wake: Callable[[], None]) -> None:
+            wakes.append(wake)
+
+    with ScriptedServer() as server:
+        run(server, Waking(1))
+    read_end, write_end = os.pipe()  # very likely with the numbers that were ours
+    os.set_blocking(read_end, False)
+    for wake in wakes:
+        wake()
+    with pytest.raises(BlockingIOError):
+        os.read(read_end, 10)
+    os.close(read_end)
+    os.close(write_end)

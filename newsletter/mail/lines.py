@@ -56,6 +56,8 @@ class Lines:
         self._dialing: set[Offer] = set()
         self._dialed: deque[tuple[Offer, Session | Exception]] = deque()
         self._over = False
+        self._mouth_lock = threading.Lock()
+        self._ear = self._mouth = -1  # a pipe by which other threads wake us
         self._poll = select.poll()
         self._now = clock()
         self._look_at = self._now  # the next look at deadlines
@@ -79,12 +81,16 @@ class Lines:
             for _, session in self._dialed:
                 if isinstance(session, Session):
                     session.wire.close()
-            os.close(self._ear)
-            os.close(self._mouth)
+            with self._mouth_lock:
+                os.close(self._ear)
+                os.close(self._mouth)
+                self._mouth = -1
 
     def _wake(self) -> None:
-        with suppress(OSError):  # full: it will wake up anyway; closed: it is over
-            os.write(self._mouth, b".")
+        # Threads that end later than we do must not write into what has our number by then.
+        with self._mouth_lock, suppress(BlockingIOError):
+            if self._mouth >= 0:
+                os.write(self._mouth, b".")
 
     # --- One turn
 
