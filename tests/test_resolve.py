@@ -98,6 +98,8 @@ def test_the_command(held: Newsroom, folder: Path) -> None:
     listed = json.loads(run("--json"))
     assert (listed["edition"], [one["address"] for one in listed["doubts"]]) == ("2026-11-23", [AMA, KODJO])
     assert AMA in run()
+    status = CliRunner().invoke(cli, ["--config", str(folder / "newsletter.toml"), "status"])
+    assert "2 may or may not have it: `newsletter resolve` lists them" in status.output
     assert "1 would count as accepted now" in run(AMA, "--accepted", "--dry-run")
     assert "1 count as accepted now" in run(AMA, "--accepted")
     assert json.loads(run("--json"))["doubts"][0]["address"] == KODJO

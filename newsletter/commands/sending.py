@@ -193,6 +193,12 @@ def _print_report(room: Newsroom, found: Report) -> None:
     if found.audience and found.status in ("sent", "sending"):
         counts = [f"{getattr(found, state)} {state}" for state in STATES if getattr(found, state)]
         say(f"edition {found.edition}: {counted(found.articles, 'article')}; {', '.join(counts)} of {found.audience}")
+    _say_doubts(found)
+
+
+def _say_doubts(found: Report) -> None:
+    if found.uncertain and found.status == "sent":
+        say(f"{found.uncertain} may or may not have it: `newsletter resolve` lists them")
 
 
 @click.command()
@@ -242,6 +248,7 @@ def _print_status(room: Newsroom, as_json: bool, wrong: list[str] | None) -> Non
         print_table(("deliveries", ""), [(f"deliveries {state}", getattr(latest, state)) for state in STATES])
     for reply, times in standing.refusals:
         say(f"  {times} × {reply}")
+    _say_doubts(latest)
     if standing.late:
         say("to newcomers: " + ", ".join(f"{n} {state}" for state, n in standing.late.items()))
     if standing.letters:
