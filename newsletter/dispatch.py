@@ -172,13 +172,11 @@ def deliver_to_newcomers(room: Newsroom, watch: Watch) -> None:
     By a lock of its own: it keeps no edition of the day waiting, and touches none that is on its way. What the relay
     puts off now is sent by a later call.
     """
-    with read(room.engine) as connection:
-        waiting = editions.with_newcomers(connection, room.clock())
-    if not waiting:
+    if not _with_newcomers(room):
         return
     try:
         with newcomers_lock(room.engine) as still_ours:
-            for edition in waiting:
+            for edition in _with_newcomers(room):  # under the lock: none that is sent once more, see `resolve`
                 run = _run(room, edition, Watch(watch.stop, still_ours), since=room.clock(), patient=False)
                 recover(run)
                 deliver(run)
@@ -186,12 +184,18 @@ def deliver_to_newcomers(room: Newsroom, watch: Watch) -> None:
         pass  # another is at it
 
 
+def _with_newcomers(room: Newsroom) -> list[Edition]:
+    repeats = room.config.delivery.on_uncertain == "resend"
+    with read(room.engine) as connection:
+        return editions.with_newcomers(connection, room.clock(), repeats=repeats)
+
+
 def _run(room: Newsroom, edition: Edition, watch: Watch, *, since: datetime, patient: bool) -> Run:
     with read(room.engine) as connection:
         frozen = editions.wires_of(connection, edition.id)
     table = room.config.delivery
     return Run(
-        ledger=Ledger(room.engine, edition.id, room.clock, room.journals),
+        ledger=Ledger(room.engine, edition.id, room.clock, room.journals, repeats=table.on_uncertain == "resend"),
         mailer=room.mailer,
         wires={variant: WireTemplate.loads(wire) for variant, wire in frozen.items()},
         signer=room.signer,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import tempfile
 import threading
@@ -75,10 +76,12 @@ class Newsroom:
 
     @property
     def journals(self) -> Path:
-        """The folder of the runs' journals: beside a SQLite database, else beside newsletter.toml."""
+        """The folder of the runs' journals, one for each database: beside SQLite's, else by newsletter.toml."""
         url = self.config.database_url
-        beside = Path(url.removeprefix("sqlite:///")).parent if url.startswith("sqlite:///") else self.config.folder
-        return beside / ".newsletter-runs"
+        if url.startswith("sqlite:///"):
+            return Path(url.removeprefix("sqlite:///") + ".runs")
+        name = self.engine.url.set(password=None).render_as_string()
+        return self.config.folder / f".newsletter-runs-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
     @cached_property
     def words(self) -> Words:

@@ -12,7 +12,7 @@ from newsletter.errors import BadData, NotSent
 from newsletter.model import DAILY, Delivery, Edition, EditionStatus
 from newsletter.newsroom import Newsroom
 from newsletter.store import deliveries, editions
-from newsletter.store.database import read, sending_lock, write
+from newsletter.store.database import newcomers_lock, read, sending_lock, write
 from newsletter.subscribe import person
 
 Status = EditionStatus
@@ -57,7 +57,7 @@ def resolve(
     Raises BadData as `doubts` does, NotSent where it is too late to send that edition to anybody, AlreadyRunning while
     a run is sending.
     """
-    with sending_lock(room.engine):
+    with sending_lock(room.engine), newcomers_lock(room.engine):
         edition, chosen = doubts(room, day, addresses)
         if decision == "resend" and chosen:
             _check_time(room, edition)

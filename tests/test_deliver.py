@@ -16,15 +16,17 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine
 
 from newsletter.config import DeliveryTable
-from newsletter.deliver import Ending, Ledger, Run, Stop, deliver, pace, recover
+from newsletter.deliver import Ending, Ledger, Run, Stop, deliver, journal, pace, recover
 from newsletter.deliver.judge import End, Judge, is_throttling
 from newsletter.errors import DatabaseError
 from newsletter.links import Signer
 from newsletter.mail.message import WireTemplate, freeze
 from newsletter.model import (
     DAILY,
+    Delivery,
     DeliveryState,
     EditionStatus,
+    Entry,
     Message,
     Outcome,
     Phase,
@@ -84,7 +86,7 @@ class Post:
     ) -> Ending:
         table = DeliveryTable.model_validate({"connections": 1} | rules)
         run = Run(
-            ledger=Ledger(self.engine, self.id, self.clock, self.folder),
+            ledger=Ledger(self.engine, self.id, self.clock, self.folder, repeats=table.on_uncertain == "resend"),
             mailer=mailer,
             wires={Variant.FULL: wire},
             signer=SIGNER,
@@ -563,6 +565,140 @@ def test_no_thread_is_left_behind(engine: Engine) -> None:
     post = Post(engine, "ama")
     post.run(FakeMailer(), connections=8)
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("line-")]
+
+
+# --- What a dead run left in its journal -----------------------------------------------------------
+
+
+def entry(one: Delivery, state: DeliveryState, **more: object) -> Entry:
+    return Entry(one.id, state, MORNING, **more)  # type: ignore[arg-type]
+
+
+def test_what_is_told_of_an_earlier_attempt_does_not_count_for_a_later_one(engine: Engine) -> None:  # R01 R02
+    """Put off, folded, claimed again by the same run, which is then killed: at its dot, accepted, or not begun."""
+    post = Post(engine, "ama", "kodjo", "efua")
+    ledger = Ledger(engine, post.id, lambda: MORNING, post.folder)
+    ones = ledger.claim(3)
+    ledger.sending([one.id for one in ones])
+    for one in ones:
+        ledger.record(entry(one, State.DEFERRED, reply="450 later", next_attempt=MORNING))
+    ama, kodjo, _efua = ledger.claim(3)
+    ledger.sending([ama.id, kodjo.id])
+    ledger.record(entry(kodjo, State.ACCEPTED, code=250, reply="ok"))
+    ledger.sending([])
+    ledger.close(done=False)
+    again = Ledger(engine, post.id, lambda: MORNING, post.folder)
+    assert len(again.recover(repeats_safely=False)) == 1
+    again.close(done=True)
+    assert post.states() == {"ama": "uncertain", "kodjo": "accepted", "efua": "pending"}
+
+
+def test_a_doubt_that_was_claimed_and_not_begun_may_still_be_repeated(engine: Engine) -> None:  # R01
+    post = Post(engine, "ama")
+    ledger = Ledger(engine, post.id, lambda: MORNING, post.folder)
+    [one] = ledger.claim(1)
+    ledger.sending([one.id])
+    ledger.record(entry(one, State.UNCERTAIN))
+    assert len(ledger.claim(1, doubtful=True)) == 1
+    ledger.close(done=False)
+    mailer = FakeMailer()
+    assert post.run(mailer).end is End.DONE
+    assert (len(mailer.offered), post.states()) == (1, {"ama": "accepted"})
+
+
+def test_what_was_heard_last_is_kept_when_a_run_breaks_off(engine: Engine) -> None:
+    post = Post(engine, "ama")
+    ledger = Ledger(engine, post.id, lambda: MORNING, post.folder)
+    [one] = ledger.claim(1)
+    ledger.sending([one.id])
+    ledger.record(entry(one, State.ACCEPTED, code=250, reply="ok"))
+    ledger.close(done=False)
+    assert post.run(FakeMailer(), on_uncertain="hold").end is End.DONE
+    assert post.states() == {"ama": "accepted"}
+
+
+def test_what_was_not_sent_after_all_is_in_no_doubt(engine: Engine) -> None:
+    post = Post(engine, "ama")
+    ledger = Ledger(engine, post.id, lambda: MORNING, post.folder)
+    [one] = ledger.claim(1)
+    ledger.sending([one.id])
+    ledger.give_back([one.id])  # its line died before the dot
+    ledger.claim(1)
+    ledger.close(done=False)
+    assert post.run(FakeMailer(), on_uncertain="hold").end is End.DONE
+    assert post.states() == {"ama": "accepted"}
+
+
+def test_what_an_editor_wants_sent_again_is_sent_whatever_comes_between(engine: Engine) -> None:
+    post = Post(engine, "ama")
+    post.run(FakeMailer({"ama": ["doubt"]}), on_uncertain="hold")
+    with write(engine) as connection:
+        deliveries.send_again(connection, [1], MORNING)
+        editions.move(connection, post.id, [EditionStatus.SENT], EditionStatus.SENDING)
+    mailer = FakeMailer({"ama": ["lost", "ok"]})
+    assert post.run(mailer, on_uncertain="hold").end is End.DONE
+    assert (len(mailer.offered), post.states()) == (2, {"ama": "accepted"})
+
+
+def test_a_journal_that_has_grown_is_begun_anew(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journal, "LARGE", 200)
+    post = Post(engine, *[f"r{i}" for i in range(30)])
+    ledger = Ledger(engine, post.id, lambda: MORNING, post.folder)
+    ones = ledger.claim(30)
+    for some in (ones[:10], ones[10:20]):
+        ledger.sending([one.id for one in some])
+        for one in some[:9]:
+            ledger.record(entry(one, State.ACCEPTED, code=250, reply="ok"))
+        ledger.fold()
+    [file] = post.folder.iterdir()
+    assert file.read_text().splitlines()[1:] == [f"> {ones[9].id}", f"> {ones[19].id}"]
+    ledger.close(done=False)
+    again = Ledger(engine, post.id, lambda: MORNING, post.folder)
+    again.recover(repeats_safely=False)
+    again.close(done=True)
+    assert post.counts() == {"accepted": 18, "uncertain": 2, "pending": 10}
+
+
+def test_in_another_boot_all_that_was_claimed_is_in_doubt(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """R07: after a power cut the journal does not count, and the report says so."""
+    post = Post(engine, "ama", "kodjo", "efua")
+    dead_run(post)
+    monkeypatch.setattr(journal, "here", lambda: "this machine/another boot")
+    again = Ledger(engine, post.id, lambda: MORNING, post.folder)
+    [said] = again.recover(repeats_safely=False)
+    again.close(done=True)
+    assert said.startswith("2 readers may or may not have the edition")
+    assert "with its machine" in said
+    assert post.states() == {"ama": "uncertain", "kodjo": "uncertain", "efua": "pending"}
+
+
+def test_what_one_claimed_who_had_lost_the_lock_is_sent_all_the_same(engine: Engine) -> None:  # R04
+    post = Post(engine, *[f"r{i}" for i in range(6)])
+    zombie = Ledger(engine, post.id, lambda: MORNING, post.folder)
+
+    def wakes_up(_message: Message) -> None:
+        if not zombie._run:
+            zombie.claim(3)
+
+    assert post.run(FakeMailer(meanwhile=wakes_up), claim_size=3).end is End.DONE
+    zombie.close(done=False)
+    assert post.counts() == {"accepted": 6}
+
+
+def test_nothing_is_written_once_the_lock_is_lost(engine: Engine) -> None:  # R04
+    """Its envelope was out already: the bytes do not follow."""
+    post = Post(engine, "ama")
+    asked: list[int] = []
+
+    def lost_after_a_while() -> None:
+        asked.append(1)
+        if len(asked) > 2:
+            raise DatabaseError("another run has taken over the sending")
+
+    mailer = FakeMailer()
+    with pytest.raises(DatabaseError, match="taken over"):
+        post.run(mailer, still_ours=lost_after_a_while)
+    assert mailer.received == {}
 
 
 # --- Pace and judgement are pure -------------------------------------------------------------------

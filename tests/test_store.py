@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import time
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -528,6 +529,26 @@ def test_who_sleeps_too_long_has_lost_the_lease(engine: Engine) -> None:  # R04
     with sending_lock(other):
         pass
     other.dispose()
+
+
+@ON_POSTGRESQL
+def test_the_end_of_one_who_slept_gives_nothing_of_another_s_away(engine: Engine) -> None:  # R04
+    url = engine.url.render_as_string(hide_password=False)
+    second, third = database.open_engine(url), database.open_engine(url)
+    with ExitStack() as both:
+        with sending_lock(engine):
+            with write(engine) as connection:
+                connection.execute(text("UPDATE leases SET until = clock_timestamp() - interval '1 second'"))
+            theirs = both.enter_context(sending_lock(second))
+        # The first has ended, and the second lives.
+        with pytest.raises(AlreadyRunning), sending_lock(third):
+            pass
+        time.sleep(2 * lease.FRESH)
+        theirs()
+    with sending_lock(third):
+        pass
+    second.dispose()
+    third.dispose()
 
 
 @ON_POSTGRESQL

@@ -7,6 +7,9 @@ counts only on the machine, and in the boot, that wrote it, and elsewhere every 
     newsletter-journal 1 7 d41d…/3f2a…      the run, and its place
     > 1234                                  about to be sent
     < 1234 accepted 250 1764050400123 - 1 2.0.0 queued as 4XyZ
+    > 1235
+    - 1235                                  it was not: to be sent as if nothing had been
+    =                                       what had ended before this line is in the database
 """
 
 from __future__ import annotations
@@ -58,6 +61,7 @@ class Journal:
         self._head = f"{HEAD} {run_id} {here() or '-'}\n".encode()
         self._sending: dict[int, None] = {}  # by id, in the order in which they were begun
         self._lines: list[str] = []
+        self._broken = False
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._file = self._begin(self._path)
@@ -76,6 +80,12 @@ class Journal:
         self._sending[delivery_id] = None
         self._lines.append(f"> {delivery_id}\n")
 
+    def cancelled(self, delivery_id: int) -> None:
+        """It was not sent after all."""
+        if delivery_id in self._sending:
+            del self._sending[delivery_id]
+            self._lines.append(f"- {delivery_id}\n")
+
     def ended(self, entry: Entry) -> None:
         """What became of one."""
         self._sending.pop(entry.delivery_id, None)
@@ -91,11 +101,14 @@ class Journal:
         try:
             _write(self._file, lines)
         except OSError as error:
+            self._broken = True
             raise _full(self._path, error) from error
 
     def folded(self) -> None:
-        """All that ended is in the database: a file that has grown large is begun anew."""
+        """All that ended is in the database, and may be claimed anew: what is told of it does not count any more. A
+        file that has grown large is begun anew."""
         if self._size < LARGE:
+            self._lines.append("=\n")
             return
         new = self._path.with_suffix(".new")
         try:
@@ -107,7 +120,10 @@ class Journal:
         self._file = file
 
     def close(self, *, done: bool) -> None:
-        """With `done` all of it is in the database, and the file goes."""
+        """With `done` all of it is in the database, and the file goes. Else what was heard last is kept."""
+        if not done and not self._broken:
+            with suppress(DatabaseError):
+                self.flush()
         os.close(self._file)
         if done:
             self._path.unlink(missing_ok=True)
@@ -127,15 +143,22 @@ def read(folder: Path, run_id: int, place: str | None) -> Told | None:
 
 
 def _told(lines: Iterable[bytes]) -> Told:
-    told = Told([], set())
+    ended: dict[int, Entry] = {}
+    sending: set[int] = set()
     for line in lines:
-        if line.startswith(b"> "):
-            told.sending.add(int(line[2:]))
+        kind, rest = line[:1], line[2:]
+        if kind == b"=":
+            ended.clear()
+        elif kind == b">":
+            sending.add(int(rest))
+            ended.pop(int(rest), None)
+        elif kind == b"-":
+            sending.discard(int(rest))
         else:
             entry = _entry(line.decode())
-            told.ended.append(entry)
-            told.sending.discard(entry.delivery_id)
-    return told
+            ended[entry.delivery_id] = entry
+            sending.discard(entry.delivery_id)
+    return Told(list(ended.values()), sending)
 
 
 def forget(folder: Path, run_id: int) -> None:

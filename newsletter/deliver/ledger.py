@@ -33,11 +33,14 @@ class Ledger:
     """One edition's rows, in the hands of one run; for one thread. `clock` gives aware UTC times, `folder` holds the
     journals. Close it: without an exception, when nothing is on its way."""
 
-    def __init__(self, engine: Engine, edition_id: int, clock: Callable[[], datetime], folder: Path) -> None:
+    def __init__(
+        self, engine: Engine, edition_id: int, clock: Callable[[], datetime], folder: Path, *, repeats: bool = True
+    ) -> None:
         self._engine = engine
         self._edition = edition_id
         self._clock = clock
         self._folder = folder
+        self._repeats = repeats  # what falls into doubt is repeated by itself
         self._held = Held(engine)
         self._entries: list[Entry] = []  # in the journal, and not yet in the database
         self._fold_at = float("inf")
@@ -91,7 +94,8 @@ class Ledger:
         doubts = left if told is None else [one for one in left if one.id in told.sending]
         self._doubt(connection, run_id, [one.id for one in doubts], repeats_safely)
         doubtful = {one.id for one in doubts}
-        deliveries.give_back(connection, run_id, [one.id for one in left if one.id not in doubtful], self._clock())
+        unbegun = [one.id for one in left if one.id not in doubtful]
+        deliveries.give_back(connection, run_id, unbegun, self._clock(), repeats=self._repeats)
         if repeats_safely or not doubts:
             return ""
         may = f"{len(doubts)} reader{'' if len(doubts) == 1 else 's'} may or may not have the edition:"
@@ -101,7 +105,7 @@ class Ledger:
 
     def _doubt(self, connection: Connection, run_id: int | None, ids: list[int], repeats_safely: bool) -> None:
         if repeats_safely:
-            deliveries.give_back(connection, run_id, ids, self._clock())
+            deliveries.give_back(connection, run_id, ids, self._clock(), repeats=self._repeats)
         else:
             said = "the run ended before the relay's reply was recorded"
             deliveries.doubt(connection, run_id, ids, said, self._clock())
@@ -111,9 +115,9 @@ class Ledger:
     def claim(self, limit: int, *, doubtful: bool = False) -> list[Delivery]:
         """Take up to `limit`: those to be sent, and then those put off that are due; or those in doubt."""
         self._begin()
+        self.fold()  # before, and marked as such: what is claimed anew must not be mistaken for what had ended
         now = self._clock()
         with self._held.write() as connection:
-            self._fold(connection)
             where = connection, self._edition, self._run, now, limit
             if doubtful:
                 found = deliveries.claim_doubtful(*where)
@@ -124,15 +128,18 @@ class Ledger:
                 self._after = found[-1].id if found else 0
                 found = found or deliveries.claim_deferred(*where)
         self._departures.claimed()
-        self._begin().folded()
         return found
 
     def give_back(self, ids: Iterable[int]) -> None:
         ids = list(ids)
         if ids:
+            journal = self._begin()
+            for delivery_id in ids:
+                journal.cancelled(delivery_id)
+            self.fold()
+            journal.flush()
             with self._held.write() as connection:
-                self._fold(connection)
-                deliveries.give_back(connection, self._run, ids, self._clock())
+                deliveries.give_back(connection, self._run, ids, self._clock(), repeats=self._repeats)
             self._after = 0
 
     # --- One message
@@ -164,18 +171,15 @@ class Ledger:
         return left if left > 0 else FOLD
 
     def fold(self) -> None:
-        """Take what is recorded into the database."""
+        """Take what is recorded into the database. It stands in the journal before, whatever comes of that."""
         if self._entries:
+            journal = self._begin()
+            journal.flush()
+            entries, self._entries, self._fold_at = self._entries, [], float("inf")
             with self._held.write() as connection:
-                self._fold(connection)
-            self._begin().folded()
-
-    def _fold(self, connection: Connection) -> None:
-        if self._entries:
-            self._begin().flush()
-            record(connection, self._run, self._entries)
-            self._entries.clear()
-            self._fold_at = float("inf")
+                record(connection, self._run, entries)
+            journal.folded()
+            journal.flush()
 
     # --- The whole edition, with all that is recorded
 
@@ -198,8 +202,8 @@ class Ledger:
             return deliveries.next_attempt(connection, self._edition)
 
     def expire(self, reason: str, *, untried: bool) -> int:
+        self.fold()
         with self._held.write() as connection:
-            self._fold(connection)
             return deliveries.expire(connection, self._edition, reason, self._clock(), untried=untried)
 
     # --- The rate, which all editions and letters share

@@ -81,6 +81,7 @@ class Supply:
 
     def take(self) -> Offer | None:
         """The next delivery whose turn has come."""
+        self._rest = 0.0
         while not self._stopped() and not self._resting():
             made = self._next_made()
             if made is None:
@@ -98,9 +99,11 @@ class Supply:
         return not self._stopped() and self._ledger.wants_it(offer.of.delivery)
 
     def note(self, offers: Sequence[Offer]) -> float:
+        if offers:
+            self._run.still_ours()
         self._ledger.sending([offer.of.delivery.id for offer in offers])
         self._now = self._run.clock()
-        return self._ledger.fold_when_due()
+        return min(self._ledger.fold_when_due(), self._rest or self._run.glance)
 
     def untouched(self, offer: Offer) -> None:
         self._busy -= 1
@@ -201,6 +204,7 @@ class Supply:
         again, limit = self._repeats_doubts(), self._claim_size()
         if limit < 1:
             return False
+        self._run.still_ours()
         claimed: list[Delivery] = []
         if self._opening and again:
             claimed = self._ledger.claim(limit, doubtful=True)
@@ -231,7 +235,9 @@ class Supply:
     def _over(self) -> None:
         """Nothing to hand out, and nothing on its way: wait for what falls due, or see that all has ended."""
         counts = self._ledger.counts()
-        if not counts[State.PENDING] and not counts[State.DEFERRED]:
+        if counts[State.CLAIMED]:  # by one that took them when the lock was lost to us: it sends nothing more
+            self._ledger.recover(self._run.mailer.repeats_safely)
+        elif not counts[State.PENDING] and not counts[State.DEFERRED]:
             self.ending = End.DONE
         elif self._expired():
             expire(self._run)

@@ -75,13 +75,13 @@ class Lines:
                 pass
             self._say_goodbye()
         finally:
-            self._over = True
             for line in list(self._lines.values()):
                 self._drop(line)
-            for _, session in self._dialed:
-                if isinstance(session, Session):
-                    session.wire.close()
             with self._mouth_lock:
+                self._over = True
+                for _, session in self._dialed:
+                    if isinstance(session, Session):
+                        session.wire.close()
                 os.close(self._ear)
                 os.close(self._mouth)
                 self._mouth = -1
@@ -134,7 +134,7 @@ class Lines:
 
     def _write(self, supply: Supply) -> float:
         """The bytes of those that the relay waits for, each with its dot and the next one's envelope."""
-        going, self._going = self._going, []
+        going, self._going = [line for line in self._going if self._lines.get(line.number) is line], []
         offers = []
         for line in going:
             offer = line.exchange.go
@@ -183,9 +183,11 @@ class Lines:
             session: Session | Exception = self._connect()
         except Exception as error:
             session = error
-        if self._over and isinstance(session, Session):
-            session.wire.close()
-        self._dialed.append((offer, session))
+        with self._mouth_lock:
+            if self._over and isinstance(session, Session):
+                session.wire.close()
+            else:
+                self._dialed.append((offer, session))
         self._wake()
 
     def _hear_dialers(self, supply: Supply) -> None:

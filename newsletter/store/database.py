@@ -137,7 +137,9 @@ class Held:
         """Whether anybody has, since this was asked before; None where the database does not tell."""
         if self._connection is None:
             return None
-        before, self._version = self._version, self._cursor.execute("PRAGMA data_version").fetchone()
+        before = self._version
+        with explained(self.engine):
+            self._version = self._cursor.execute("PRAGMA data_version").fetchone()
         return before != self._version
 
     def close(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -27,6 +27,7 @@ from newsletter.store.subscribers import receiving
 
 State = DeliveryState
 Claimed = list[Delivery]
+MOST_IDS = 10_000
 TAKEN = [getattr(deliveries.c, name) for name in Delivery._fields[:10]]  # what a run needs to know
 
 
@@ -135,16 +136,22 @@ def departed(connection: Connection, edition_id: int, run_id: int, now: datetime
 # --- What became of them ---------------------------------------------------------------------------
 
 
-def give_back(connection: Connection, run_id: int | None, ids: Sequence[int], now: datetime) -> None:
+def give_back(
+    connection: Connection, run_id: int | None, ids: Sequence[int], now: datetime, *, repeats: bool = True
+) -> None:
     """To be sent as before: nothing was offered to the relay, or the line died before the dot, or the relay refused
-    everybody alike. No attempt is counted, or not one more. What was to be repeated after a doubt is in doubt again.
+    everybody alike. No attempt is counted, or not one more. What was to be repeated after a doubt is in doubt again
+    where doubts are repeated by themselves; else somebody has decided that it is to be sent, and that stays so.
 
     Here and in what follows, what is not in that run's hands any more stays as it is. Somebody has taken over.
     """
-    here = and_(deliveries.c.id.in_(ids), deliveries.c.run_id.is_not_distinct_from(run_id))
     first = case((deliveries.c.attempts > 0, deliveries.c.first_attempt))
-    _set(connection, and_(here, ~deliveries.c.repeated), state=State.PENDING, at=now, first_attempt=first)
-    _set(connection, and_(here, deliveries.c.repeated), state=State.UNCERTAIN, repeated=False, at=now)
+    for some in _in_pieces(ids):
+        here = and_(deliveries.c.id.in_(some), deliveries.c.run_id.is_not_distinct_from(run_id))
+        fresh = and_(here, ~deliveries.c.repeated) if repeats else here
+        _set(connection, fresh, state=State.PENDING, at=now, first_attempt=first)
+        if repeats:
+            _set(connection, and_(here, deliveries.c.repeated), state=State.UNCERTAIN, repeated=False, at=now)
 
 
 def doubt(connection: Connection, run_id: int | None, ids: Sequence[int], reply: str, now: datetime) -> None:
@@ -152,8 +159,9 @@ def doubt(connection: Connection, run_id: int | None, ids: Sequence[int], reply:
     crashes would leave somebody with nothing; and a crash never makes more than one copy for each line."""
     values: dict[str, Any] = {"state": State.UNCERTAIN, "code": None, "reply": reply, "at": now, "next_attempt": None}
     values["repeated"] = False
-    here = and_(deliveries.c.id.in_(ids), deliveries.c.run_id.is_not_distinct_from(run_id))
-    _set(connection, here, **values, attempts=deliveries.c.attempts + 1)
+    for some in _in_pieces(ids):
+        here = and_(deliveries.c.id.in_(some), deliveries.c.run_id.is_not_distinct_from(run_id))
+        _set(connection, here, **values, attempts=deliveries.c.attempts + 1)
 
 
 # --- The whole edition ----------------------------------------------------------------------------
@@ -183,16 +191,17 @@ def next_attempt(connection: Connection, edition_id: int) -> datetime | None:
 
 
 def expire(connection: Connection, edition_id: int, reason: str, now: datetime, *, untried: bool) -> int:
-    """The time has run out: what the relay has put off is rejected; with `untried`, so is what was never tried."""
+    """The time has run out: what the relay has put off is rejected; with `untried`, so is what was never tried. What
+    was to be repeated stays in doubt."""
     unfinished: ColumnElement[bool] = deliveries.c.state.in_([State.PENDING, State.DEFERRED])
     if not untried:
         unfinished = and_(unfinished, deliveries.c.attempts > 0)
     reply = func.coalesce(
         literal(f"{reason}; the last reply was: ") + func.nullif(deliveries.c.reply, ""), literal(reason)
     )
-    return _set(
-        connection, and_(deliveries.c.edition_id == edition_id, unfinished), state=State.REJECTED, reply=reply, at=now
-    )
+    here = and_(deliveries.c.edition_id == edition_id, unfinished)
+    state = case((deliveries.c.repeated, State.UNCERTAIN.value), else_=State.REJECTED.value)
+    return _set(connection, here, state=state, reply=reply, at=now)
 
 
 def give_up(connection: Connection, edition_id: int, reason: str, now: datetime) -> int:
@@ -229,14 +238,16 @@ def latest_doubtful(connection: Connection) -> int | None:
 def take_for_accepted(connection: Connection, ids: Sequence[int], now: datetime) -> None:
     """Somebody has looked: they have it."""
     reply = literal("taken for accepted, by hand; before: ") + func.coalesce(deliveries.c.reply, "")
-    here = and_(deliveries.c.id.in_(ids), deliveries.c.state == State.UNCERTAIN)
-    _set(connection, here, state=State.ACCEPTED, reply=reply, at=now)
+    for some in _in_pieces(ids):
+        here = and_(deliveries.c.id.in_(some), deliveries.c.state == State.UNCERTAIN)
+        _set(connection, here, state=State.ACCEPTED, reply=reply, at=now)
 
 
 def send_again(connection: Connection, ids: Sequence[int], now: datetime) -> None:
     """Somebody wants it: once more, the same bytes. Another doubt ends as one."""
-    here = and_(deliveries.c.id.in_(ids), deliveries.c.state == State.UNCERTAIN)
-    _set(connection, here, state=State.PENDING, repeated=True, at=now)
+    for some in _in_pieces(ids):
+        here = and_(deliveries.c.id.in_(some), deliveries.c.state == State.UNCERTAIN)
+        _set(connection, here, state=State.PENDING, repeated=True, at=now)
 
 
 def reasons(connection: Connection, edition_id: int) -> list[tuple[int | None, str]]:
@@ -268,6 +279,11 @@ def purge(connection: Connection, before: datetime, limit: int) -> int:
     ended = and_(deliveries.c.edition_id.in_(old), deliveries.c.state.in_(ENDED))
     some = select(deliveries.c.id).where(ended).limit(limit).scalar_subquery()
     return connection.execute(delete(deliveries).where(deliveries.c.id.in_(some))).rowcount
+
+
+def _in_pieces(ids: Sequence[int]) -> Iterator[Sequence[int]]:
+    """No database takes any number of them in one statement."""
+    return (ids[i : i + MOST_IDS] for i in range(0, len(ids), MOST_IDS))
 
 
 def _of(edition_id: int, state: DeliveryState) -> ColumnElement[bool]:

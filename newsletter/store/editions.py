@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, delete, func, insert, select, tuple_, update
+from sqlalchemy import Connection, Row, and_, delete, func, insert, or_, select, tuple_, update
 
 from newsletter.model import DAILY, ENDED, WENT_OUT, Choice, DeliveryState, Edition, EditionStatus, Variant
 from newsletter.store import articles
@@ -101,11 +101,13 @@ def keep_wires(connection: Connection, edition_id: int, frozen: Mapping[Variant,
     connection.execute(insert(wires), rows)
 
 
-def with_newcomers(connection: Connection, now: datetime) -> list[Edition]:
-    """The editions that have ended, but for what newcomers are to get of them now."""
+def with_newcomers(connection: Connection, now: datetime, *, repeats: bool = True) -> list[Edition]:
+    """The editions that have ended, but for what newcomers are to get of them now; with `repeats`, once more."""
     put_off = and_(deliveries.c.state == DeliveryState.DEFERRED, deliveries.c.next_attempt > now)
-    due = and_(deliveries.c.late, deliveries.c.state.notin_(ENDED), ~put_off)
-    waiting = select(deliveries.c.edition_id).where(due)
+    due = and_(deliveries.c.state.notin_(ENDED), ~put_off)
+    if repeats:
+        due = or_(due, and_(deliveries.c.state == DeliveryState.UNCERTAIN, ~deliveries.c.repeated))
+    waiting = select(deliveries.c.edition_id).where(deliveries.c.late, due)
     query = select(editions).where(editions.c.status == EditionStatus.SENT, editions.c.id.in_(waiting))
     return [_edition(row) for row in connection.execute(query)]
 

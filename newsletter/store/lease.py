@@ -17,7 +17,7 @@ from contextlib import closing, contextmanager, suppress
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Engine, func, literal_column, select, text, update
+from sqlalchemy import Engine, func, literal_column, select, text, update
 
 from newsletter.errors import AlreadyRunning, DatabaseError
 from newsletter.store.database import advisory_key, explained, read, write
@@ -29,33 +29,38 @@ RENEWED_EVERY = 10.0  # seconds
 FRESH = 0.05  # seconds for which what was read of the fence is believed
 
 
+Ask = Callable[..., Any]
+
+
 @contextmanager
 def lease(engine: Engine, name: str) -> Iterator[Callable[[], None]]:
     """Held while the block lasts. Gives a look at whether it is ours still, which raises DatabaseError if not: to be
     called before each beginning. Raises AlreadyRunning where another holds it."""
     with explained(engine):
         connection = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+    turn = threading.Lock()  # a connection is for one thread at a time
+
+    def ask(query: str, **values: object) -> Any:
+        with turn, explained(engine):
+            return connection.execute(text(query), values).scalar()
+
     with closing(connection):
-        turn = threading.Lock()  # a connection is for one thread at a time
-
-        def ask(query: str, **values: object) -> Any:
-            with turn, explained(engine):
-                return connection.execute(text(query), values).scalar()
-
-        key = advisory_key(f"{name} {ask('SELECT current_schema()')}")
-        alone = bool(ask("SELECT pg_try_advisory_lock(:key)", key=key))
-        held = _Lease(engine, name, _take(engine, name, alone))
-        held.start()
         try:
-            yield lambda: held.check(ask)
+            held = _Lease(engine, name, _take(engine, name, ask))
+            held.start()
+            try:
+                yield lambda: held.check(ask)
+            finally:
+                held.end()
         finally:
-            held.end()
-            with suppress(DatabaseError):  # the connection is lost, and the lock with it
-                ask("SELECT pg_advisory_unlock(:key)", key=key)
+            with suppress(DatabaseError):  # the connection is lost, and its locks with it
+                ask("SELECT pg_advisory_unlock_all()")
 
 
-def _take(engine: Engine, name: str, alone: bool) -> int:
-    """The new fence. `alone`: whoever held it is dead."""
+def _take(engine: Engine, name: str, ask: Ask) -> int:
+    """The new fence. Each holder has the advisory lock of its own fence: who can take that of the last one knows that
+    its holder is dead."""
+    place = f"{name} {ask('SELECT current_schema()')}"
     with write(engine) as connection:
         now = func.clock_timestamp()
         first = upsert(connection, leases).values(name=name, fence=0, holder="", until=now)
@@ -65,16 +70,19 @@ def _take(engine: Engine, name: str, alone: bool) -> int:
             .where(leases.c.name == name)
             .with_for_update()
         ).one()
-        if row.lasts and not alone:
+        if row.lasts and not _lock(ask, place, row.fence):
             raise AlreadyRunning(f"another run is sending ({row.holder})")
         fence = int(row.fence) + 1
+        if not _lock(ask, place, fence):
+            raise DatabaseError(f"the lock of {name} {fence} is held already: two databases under one name?")
         holder = f"process {os.getpid()} on {socket.gethostname()}"
-        _set(connection, name, fence=fence, holder=holder, until=now + LASTS)
+        values = {"fence": fence, "holder": holder, "until": now + LASTS}
+        connection.execute(update(leases).where(leases.c.name == name).values(**values))
         return fence
 
 
-def _set(connection: Connection, name: str, **values: Any) -> None:
-    connection.execute(update(leases).where(leases.c.name == name).values(**values))
+def _lock(ask: Ask, place: str, fence: int) -> bool:
+    return bool(ask("SELECT pg_try_advisory_lock(:key)", key=advisory_key(f"{place} {fence}")))
 
 
 class _Lease:
@@ -103,7 +111,7 @@ class _Lease:
             with suppress(DatabaseError), write(self._engine) as connection:  # `check` finds out what is wrong
                 connection.execute(update(leases).where(self._mine).values(until=func.clock_timestamp() + LASTS))
 
-    def check(self, ask: Callable[..., Any]) -> None:
+    def check(self, ask: Ask) -> None:
         """The clock is one that goes on while we are stopped: who wakes up reads anew."""
         if time.monotonic() - self._read_at < FRESH:
             return
