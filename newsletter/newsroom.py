@@ -79,7 +79,8 @@ class Newsroom:
         """The folder of the runs' journals, one for each database: beside SQLite's, else by newsletter.toml."""
         url = self.config.database_url
         if url.startswith("sqlite:///"):
-            return Path(url.removeprefix("sqlite:///") + ".runs")
+            file = Path(url.removeprefix("sqlite:///"))
+            return file.with_name(f".{file.name}.runs")
         name = self.engine.url.set(password=None).render_as_string()
         return self.config.folder / f".newsletter-runs-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
