@@ -195,7 +195,6 @@ def _run(room: Newsroom, edition: Edition, watch: Watch, *, since: datetime, pat
         frozen = editions.wires_of(connection, edition.id)
     table = room.config.delivery
     return Run(
-        ledger=Ledger(room.engine, edition.id, room.clock, room.journals, repeats=table.on_uncertain == "resend"),
         mailer=room.mailer,
         wires={variant: WireTemplate.loads(wire) for variant, wire in frozen.items()},
         signer=room.signer,
@@ -207,6 +206,7 @@ def _run(room: Newsroom, edition: Edition, watch: Watch, *, since: datetime, pat
         still_ours=watch.still_ours,
         patient=patient,
         ended=watch.ended,
+        ledger=Ledger(room.engine, edition.id, room.clock, room.journals, repeats=table.on_uncertain == "resend"),
     )
 
 
