@@ -62,7 +62,8 @@ STEPS = (
     Step("newsletter.deliver.journal:Journal.ended", 7),
     Step("newsletter.deliver.journal:_write", 5),
     # Folding
-    Step("newsletter.deliver.ledger:Ledger._fold", 2),
+    Step("newsletter.deliver.ledger:Ledger.fold", 2),
+    Step("newsletter.deliver.journal:Journal.folded"),
     Step("newsletter.deliver.ledger:record", when=("before", "after")),
     # The end
     Step("newsletter.deliver.supply:Supply.close"),
