@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import Engine
+from sqlalchemy import Engine, update
 
 from newsletter.config import DeliveryTable
 from newsletter.deliver import Ending, Ledger, Run, Stop, deliver, journal, pace, recover
@@ -37,7 +37,7 @@ from newsletter.model import (
     Verdict,
 )
 from newsletter.settings import Rate
-from newsletter.store import deliveries, departures, editions, subscribers
+from newsletter.store import deliveries, departures, editions, schema, subscribers
 from newsletter.store.database import read, write
 from newsletter.store.subscribers import NewSubscriber
 from newsletter.tables import NewsletterTable
@@ -640,30 +640,43 @@ def test_what_an_editor_wants_sent_again_is_sent_whatever_comes_between(engine: 
     assert (len(mailer.offered), post.states()) == (2, {"ama": "accepted"})
 
 
-def test_a_journal_that_has_grown_is_begun_anew(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(journal, "LARGE", 200)
-    post = Post(engine, *[f"r{i}" for i in range(30)])
-    ledger = Ledger(engine, post.id, lambda: MORNING, post.folder)
-    ones = ledger.claim(30)
-    for some in (ones[:10], ones[10:20]):
-        ledger.sending([one.id for one in some])
-        for one in some[:9]:
-            ledger.record(entry(one, State.ACCEPTED, code=250, reply="ok"))
-        ledger.fold()
-    [file] = post.folder.iterdir()
-    assert file.read_text().splitlines()[1:] == [f"> {ones[9].id}", f"> {ones[19].id}"]
-    ledger.close(done=False)
-    again = Ledger(engine, post.id, lambda: MORNING, post.folder)
-    again.recover(repeats_safely=False)
-    again.close(done=True)
-    assert post.counts() == {"accepted": 18, "uncertain": 2, "pending": 10}
+def test_a_journal_that_has_grown_is_begun_anew(tmp_path: Path) -> None:
+    book = journal.Journal(tmp_path, 7, large=200)
+    for start in (1, 11):
+        for number in range(start, start + 10):
+            book.sending(number)
+        for number in range(start, start + 9):
+            book.ended(Entry(number, State.ACCEPTED, MORNING, 250, "2.0.0 ok: queued as\nA1"))
+        book.flush()
+        book.folded()
+    assert (tmp_path / "run-7.journal").read_text().splitlines()[1:] == ["> 10", "> 20"]
+    book.ended(Entry(10, State.DEFERRED, MORNING, 450, "later", MORNING + timedelta(hours=1)))
+    book.close(done=False)
+    told = journal.read(tmp_path, 7, journal.here())
+    assert told is not None
+    assert told.sending == {20}
+    assert told.ended == [Entry(10, State.DEFERRED, MORNING, 450, "later", MORNING + timedelta(hours=1))]
 
 
-def test_in_another_boot_all_that_was_claimed_is_in_doubt(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_torn_line_at_the_journal_s_end_is_none(tmp_path: Path) -> None:
+    book = journal.Journal(tmp_path, 7)
+    book.sending(1)
+    book.close(done=False)
+    with (tmp_path / "run-7.journal").open("a") as file:
+        file.write("< 1 accep")
+    told = journal.read(tmp_path, 7, journal.here())
+    assert told is not None
+    assert (told.sending, told.ended) == ({1}, [])
+    assert journal.read(tmp_path, 8, journal.here()) is None
+    assert journal.read(tmp_path, 7, None) is None
+
+
+def test_in_another_boot_all_that_was_claimed_is_in_doubt(engine: Engine) -> None:
     """R07: after a power cut the journal does not count, and the report says so."""
     post = Post(engine, "ama", "kodjo", "efua")
     dead_run(post)
-    monkeypatch.setattr(journal, "here", lambda: "this machine/another boot")
+    with write(engine) as connection:
+        connection.execute(update(schema.runs).values(place="this machine/another boot"))
     again = Ledger(engine, post.id, lambda: MORNING, post.folder)
     [said] = again.recover(repeats_safely=False)
     again.close(done=True)

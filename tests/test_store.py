@@ -552,9 +552,8 @@ def test_the_end_of_one_who_slept_gives_nothing_of_another_s_away(engine: Engine
 
 
 @ON_POSTGRESQL
-def test_a_lease_is_renewed_while_its_holder_lives(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:  # R04
-    monkeypatch.setattr(lease, "RENEWED_EVERY", 0.05)
-    with sending_lock(engine) as still_ours:
+def test_a_lease_is_renewed_while_its_holder_lives(engine: Engine) -> None:  # R04
+    with lease.lease(engine, "sending", renewed_every=0.05) as still_ours:
         with write(engine) as connection:
             connection.execute(text("UPDATE leases SET until = clock_timestamp()"))
         time.sleep(0.5)

@@ -56,7 +56,8 @@ def path_of(folder: Path, run_id: int) -> Path:
 class Journal:
     """The journal of run `run_id`, a new file in `folder`. Raises DatabaseError where it cannot be written."""
 
-    def __init__(self, folder: Path, run_id: int) -> None:
+    def __init__(self, folder: Path, run_id: int, *, large: int = LARGE) -> None:
+        self._large = large
         self._path = path_of(folder, run_id)
         self._head = f"{HEAD} {run_id} {here() or '-'}\n".encode()
         self._sending: dict[int, None] = {}  # by id, in the order in which they were begun
@@ -107,7 +108,7 @@ class Journal:
     def folded(self) -> None:
         """All that ended is in the database, and may be claimed anew: what is told of it does not count any more. A
         file that has grown large is begun anew."""
-        if self._size < LARGE:
+        if self._size < self._large:
             self._lines.append("=\n")
             return
         new = self._path.with_suffix(".new")

@@ -33,7 +33,7 @@ Ask = Callable[..., Any]
 
 
 @contextmanager
-def lease(engine: Engine, name: str) -> Iterator[Callable[[], None]]:
+def lease(engine: Engine, name: str, *, renewed_every: float = RENEWED_EVERY) -> Iterator[Callable[[], None]]:
     """Held while the block lasts. Gives a look at whether it is ours still, which raises DatabaseError if not: to be
     called before each beginning. Raises AlreadyRunning where another holds it."""
     with explained(engine):
@@ -46,7 +46,7 @@ def lease(engine: Engine, name: str) -> Iterator[Callable[[], None]]:
 
     with closing(connection):
         try:
-            held = _Lease(engine, name, _take(engine, name, ask))
+            held = _Lease(engine, name, _take(engine, name, ask), renewed_every)
             held.start()
             try:
                 yield lambda: held.check(ask)
@@ -88,11 +88,12 @@ def _lock(ask: Ask, place: str, fence: int) -> bool:
 class _Lease:
     """Ours, as long as nobody has raised the fence."""
 
-    def __init__(self, engine: Engine, name: str, fence: int) -> None:
+    def __init__(self, engine: Engine, name: str, fence: int, renewed_every: float) -> None:
         self._engine = engine
         self._mine = (leases.c.name == name) & (leases.c.fence == fence)
         self._name = name
         self._fence = fence
+        self._every = renewed_every
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._renew, name="lease", daemon=True)
         self._read_at = time.monotonic()
@@ -107,7 +108,7 @@ class _Lease:
             connection.execute(update(leases).where(self._mine).values(until=func.clock_timestamp()))
 
     def _renew(self) -> None:
-        while not self._over.wait(RENEWED_EVERY):
+        while not self._over.wait(self._every):
             with suppress(DatabaseError), write(self._engine) as connection:  # `check` finds out what is wrong
                 connection.execute(update(leases).where(self._mine).values(until=func.clock_timestamp() + LASTS))
 
