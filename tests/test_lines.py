@@ -334,6 +334,26 @@ def test_who_is_not_wanted_any_more_when_we_are_connected(greeting: Action) -> N
     assert (post.outcomes, post.untouched_ones, server.messages) == ({}, 1, [])
 
 
+class LeavingLate(Post):
+    """Somebody who leaves between being taken and being begun."""
+
+    def wanted(self, offer: Offer) -> bool:
+        return offer.message.recipient not in ("lecteur1@exemple.example", "lecteur4@exemple.example")
+
+    def untouched(self, offer: Offer) -> None:
+        self.busy -= 1
+        self.untouched_ones += 1
+
+
+def test_who_leaves_while_another_s_message_is_written_gets_none() -> None:  # W04
+    with ScriptedServer() as server:
+        post = run(server, LeavingLate(6))
+    assert post.verdicts == [Verdict.ACCEPTED] * 4
+    assert post.untouched_ones == 2
+    assert held(server) == [f"lecteur{n}@exemple.example" for n in (0, 2, 3, 5)]
+    assert not [command for command in server.commands if "lecteur1@" in command or "lecteur4@" in command]
+
+
 class Hurried(Post):
     """Somebody who has to leave soon."""
 

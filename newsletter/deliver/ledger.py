@@ -151,7 +151,6 @@ class Ledger:
     def sending(self, ids: Iterable[int]) -> None:
         """These are about to be written. From here on that, and what was recorded before, survives our death."""
         journal = self._begin()
-        self._departures.next_turn()
         for delivery_id in ids:
             journal.sending(delivery_id)
         journal.flush()

@@ -98,6 +98,11 @@ class Exchange:
         self.out += f"{mail}{rcpt}DATA\r\n".encode()
         self._awaited += ((Step.MAIL, offer), (Step.RCPT, offer), (Step.DATA, offer))
 
+    def withdraw(self, offer: Offer) -> None:
+        """What was begun last is not to be written after all."""
+        self._awaited = deque(one for one in self._awaited if one[1] is not offer)
+        self.carried -= 1
+
     def hear(self, reply: Reply) -> None:
         """Take in the next reply. Raises Lost where it makes no sense: then `lose` tells what that means."""
         if not self._awaited:

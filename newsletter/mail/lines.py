@@ -143,6 +143,10 @@ class Lines:
                 line.load(offer, self._next(line, supply), self._now + self._patience.send)
         again = supply.note(offers)
         for line in going:
+            following = line.following
+            if following is not None and not supply.wanted(following):  # the lines before took their time
+                line.withdraw(following)
+                supply.untouched(following)
             self._push(line, supply)
             if line.exchange.ended:
                 self._settle(line, supply)
@@ -323,7 +327,10 @@ class Lines:
 class _Line:
     """One connection, and what is to be written on it."""
 
-    __slots__ = ("_before_dot", "_sending", "deadline", "exchange", "leaving", "number", "out", "waits", "wire")
+    __slots__ = (
+        *("_before_dot", "_sending", "deadline", "exchange", "following"),
+        *("leaving", "number", "out", "waits", "wire"),
+    )
 
     def __init__(self, session: Session) -> None:
         self.wire = session.wire
@@ -333,6 +340,7 @@ class _Line:
         self.waits = False  # for the system to take more
         self.leaving = False
         self.deadline = 0.0
+        self.following: Offer | None = None  # whose envelope stands in `out`, behind a message's dot
         self._sending: Offer | None = None
         self._before_dot = 0  # bytes
 
@@ -346,9 +354,16 @@ class _Line:
         self.out += (memoryview(content), memoryview(END + exchange.out))
         exchange.out = b""
         self._sending, self._before_dot, self.deadline = offer, len(content), deadline
+        self.following = following if following is not None and following.outcome is None else None
+
+    def withdraw(self, following: Offer) -> None:
+        """Write the message and its dot alone."""
+        self.exchange.withdraw(following)
+        self.out[-1] = memoryview(END)
 
     def push(self) -> None:
         """Write as much as is taken. Raises Lost."""
+        self.following = None
         out = self.out
         taken = self.wire.push(out)
         if self._sending is not None:

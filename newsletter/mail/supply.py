@@ -22,7 +22,7 @@ class Supply(Protocol):
         ...
 
     def wanted(self, offer: Offer) -> bool:
-        """Whether one that was taken is still to be begun: connecting may take a while."""
+        """Whether one that was taken is still to be begun: connecting takes a while, and so do messages before it."""
         ...
 
     def note(self, offers: Sequence[Offer]) -> float:

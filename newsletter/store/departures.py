@@ -10,38 +10,35 @@ from newsletter.store import deliveries
 from newsletter.store.database import Held, read
 
 STALE = 0.1  # seconds that an answer is good for on PostgreSQL
+FRESH = 0.0002  # and on SQLite: some messages long, where they follow one another as fast as they can
 
 
 class Departures:
     """Of those that one run over one edition has claimed; for one thread.
 
-    SQLite tells at once whether anybody has written since (3 µs, measured 2026-11), and then they are all read anew:
-    who had left when this was asked gets no message. On PostgreSQL they are read every tenth of a second.
+    SQLite tells at once whether anybody has written since (3 µs, measured 2026-11), and then they are all read anew. On
+    PostgreSQL they are read every tenth of a second.
     """
 
     def __init__(self, held: Held, clock: Callable[[], datetime]) -> None:
         self._held = held
         self._clock = clock
         self._gone: set[int] = set()
-        self._asked = False  # in this turn
-        self._read_at = float("-inf")
-
-    def next_turn(self) -> None:
-        """What was asked before does not count any more."""
-        self._asked = False
+        self._asked_at = self._read_at = float("-inf")
 
     def claimed(self) -> None:
         """There is more to ask about: what was read does not cover it."""
-        self._asked = False
-        self._read_at = float("-inf")
+        self._asked_at = self._read_at = float("-inf")
 
     def stays(self, subscriber_id: int, edition_id: int, run_id: int) -> bool:
         """Whether somebody whose delivery that run has claimed still receives the edition."""
-        if not self._asked and self._is_stale():
-            with read(self._held.engine) as connection:
-                self._gone = deliveries.departed(connection, edition_id, run_id, self._clock())
-            self._read_at = time.monotonic()
-        self._asked = True
+        now = time.monotonic()
+        if now - self._asked_at > FRESH:
+            self._asked_at = now
+            if self._is_stale():
+                with read(self._held.engine) as connection:
+                    self._gone = deliveries.departed(connection, edition_id, run_id, self._clock())
+                self._read_at = now
         return subscriber_id not in self._gone
 
     def _is_stale(self) -> bool:
