@@ -105,12 +105,6 @@ def receiving(now: datetime) -> ColumnElement[bool]:
     return and_(subscribers.c.status == Status.ACTIVE, awake)
 
 
-def receives(connection: Connection, subscriber_id: int, now: datetime) -> bool:
-    """Read again at the last moment, before a message begins."""
-    query = select(subscribers.c.id).where(subscribers.c.id == subscriber_id, receiving(now))
-    return connection.execute(query).first() is not None
-
-
 def readers(connection: Connection, now: datetime) -> int:
     """How many would get an edition now."""
     return connection.execute(select(func.count()).select_from(subscribers).where(receiving(now))).scalar_one()
