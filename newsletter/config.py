@@ -23,6 +23,7 @@ from newsletter.errors import ConfigError
 from newsletter.settings import Days, Rate, Via
 from newsletter.tables import (
     DeliveryTable,
+    DeskTable,
     DkimTable,
     MonitorTable,
     NewsletterTable,
@@ -39,6 +40,7 @@ from newsletter.tables import (
 __all__ = [
     "Config",
     "DeliveryTable",
+    "DeskTable",
     "DkimTable",
     "MonitorTable",
     "NewsletterTable",
@@ -74,6 +76,7 @@ class Config:
         self.dkim = tables.dkim
         self.sign_up = tables.sign_up
         self.web = tables.web
+        self.desk = tables.desk
         self.monitor = tables.monitor
         self.privacy = tables.privacy
         self.retention = tables.retention
@@ -100,10 +103,26 @@ class Config:
         """When the edition of that local date is due. A time skipped or repeated by a clock change is taken once."""
         return datetime.combine(day, self.schedule.send_at, tzinfo=self.newsletter.zone)
 
+    @property
+    def desk_url(self) -> str:
+        """Where the desk is reached, without a slash at its end."""
+        return self.desk.url or f"{self.newsletter.public_url}/desk"
+
+    def draft_due(self, day: date) -> datetime | None:
+        """When the draft of that local date is mailed to the editors; None where it is not."""
+        return self._on(day, self.schedule.draft_at)
+
+    def decided_by(self, day: date) -> datetime | None:
+        """By when editors decide on the edition of that local date; None where nothing is said about it."""
+        return self._on(day, self.schedule.decide_by)
+
     def expected(self, day: date) -> datetime | None:
         """By when the edition of that local date should be out; None where nothing is said about it."""
-        by = self.schedule.expected_by
-        return datetime.combine(day, by, tzinfo=self.newsletter.zone).astimezone(UTC) if by else None
+        return self._on(day, self.schedule.expected_by)
+
+    def _on(self, day: date, at: time | None) -> datetime | None:
+        """A time of that local day; UTC."""
+        return datetime.combine(day, at, tzinfo=self.newsletter.zone).astimezone(UTC) if at else None
 
     def too_late(self, day: date) -> datetime:
         """From when on the edition of that local date is not sent any more."""

@@ -123,6 +123,8 @@ def make_edition(room: Newsroom, day: date, *, subject: str | None = None, dry_r
         edition = editions.get(connection, day, DAILY)
         if edition is None or _may_be_picked(connection, edition):
             edition = _draft(room, connection, day, edition)
+        elif not edition.frozen:
+            _offer_what_came_since(room, connection, edition)
         if subject is not None and not edition.frozen:
             editions.change(connection, edition.id, subject=subject.strip() or None)
             edition = editions.by_id(connection, edition.id)
@@ -130,8 +132,26 @@ def make_edition(room: Newsroom, day: date, *, subject: str | None = None, dry_r
 
 
 def _may_be_picked(connection: Connection, edition: Edition) -> bool:
-    """Nobody has decided on its choice: a draft, or one held or cancelled before anything was picked."""
-    return edition.status is Status.DRAFT or (not edition.frozen and not editions.picked(connection, edition.id))
+    """Nobody has decided on its choice: a draft that no editor shaped, or one held or cancelled before anything was
+    picked."""
+    if edition.status is Status.DRAFT:
+        return not edition.shaped
+    return not edition.frozen and not editions.picked(connection, edition.id)
+
+
+def _offer_what_came_since(room: Newsroom, connection: Connection, edition: Edition) -> None:
+    """An editor's choice stays as it is: articles that came since are told below it, to be taken in by hand."""
+    rules, now = room.config.pick, room.clock()
+    span = window(now, rules.window_hours, _last_picking(connection, edition.day, rules))
+    considered = articles.candidates(
+        connection, since=span.start, seen_since=now, day=edition.day, edition_id=edition.id
+    )
+    reason = room.words.say("came after the choice was made")
+    found = [
+        replace(one, picked=False, place=None, reason=reason if one.picked else one.reason)
+        for one in pick(considered, span, rules, room.words)
+    ]
+    editions.consider(connection, edition.id, found)
 
 
 @dataclass(frozen=True, slots=True)

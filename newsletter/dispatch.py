@@ -123,11 +123,11 @@ def _freeze(room: Newsroom, edition: Edition, rendered: Rendered) -> None:
     after = _plan_all_but_the_end(room, edition, now)
     with write(room.engine) as connection:
         values: dict[str, Any] = {"subject": rendered.subject, "started_at": now}
-        values["picked_at"] = edition.picked_at  # what was rendered is what stands there
+        values |= {"picked_at": edition.picked_at, "version": edition.version}  # what was rendered stands there
         open_ones = [Status.DRAFT, Status.APPROVED]
         if not editions.move(connection, edition.id, open_ones, Status.SENDING, **values):
             if editions.by_id(connection, edition.id).status in open_ones:
-                raise Unfinished(f"the edition of {edition.day} was picked anew just now; run `newsletter send` again")
+                raise Unfinished(f"the edition of {edition.day} was changed just now; run `newsletter send` again")
             raise NotSent(f"the edition of {edition.day} was held or cancelled a moment ago")
         editions.keep_wires(connection, edition.id, wires)
         deliveries.plan(connection, edition.id, now, after=after)
@@ -219,7 +219,7 @@ def _conclude(room: Newsroom, edition: Edition, ending: Ending, too_late: int) -
         problem = NotSent(f"the edition of {edition.day} came too late: {said}")
     with write(room.engine) as connection:
         if ending.end is End.DONE:
-            values = {"ended_at": room.clock(), "remark": None}
+            values: dict[str, Any] = {"ended_at": room.clock(), "remark": None}
             editions.move(connection, edition.id, [Status.SENDING], Status.SENT, **values)
         elif problem:
             editions.change(connection, edition.id, remark=str(problem))

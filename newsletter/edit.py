@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import Any
+
+from sqlalchemy import Connection
 
 from newsletter.errors import BadData, NotSent
-from newsletter.model import DAILY, Choice, Edition, EditionStatus
+from newsletter.model import DAILY, Choice, Edition, EditionStatus, Who
 from newsletter.newsroom import Newsroom
-from newsletter.store import articles, editions
+from newsletter.shaping import pin
+from newsletter.store import articles, audit, editions, shapes
 from newsletter.store.database import read, write
 
 Status = EditionStatus
@@ -21,31 +25,56 @@ DECISIONS = {
 
 
 def decide(
-    room: Newsroom, day: date, status: EditionStatus, *, subject: str | None = None, dry_run: bool = False
+    room: Newsroom,
+    day: date,
+    status: EditionStatus,
+    *,
+    who: Who | None = None,
+    slot: str = DAILY,
+    subject: str | None = None,
+    dry_run: bool = False,
 ) -> Edition:
-    """Approve, hold or cancel the day's edition. One that does not exist yet can be held or cancelled beforehand.
+    """Approve, hold or cancel an edition, as `who` does (by default, whoever is at the command line). One of the day
+    that does not exist yet can be held or cancelled beforehand.
 
+    What is approved is kept as it stands: what its sites change after that is taken over by hand (`shaping.take`).
     `subject` goes before the lead's title, also in a later picking; empty, the lead's title it is again.
 
     Raises BadData where there is nothing to approve, NotSent where it is too late for the decision.
     """
     with write(room.engine, rehearsal=dry_run) as connection:
-        edition = editions.get(connection, day, DAILY)
-        if edition is None and status is Status.APPROVED:
+        edition = editions.get(connection, day, slot)
+        if edition is None and (status is Status.APPROVED or slot != DAILY):
             raise BadData(f"there is no edition of {day} yet: `newsletter edition build` makes one")
         if edition is None:
-            edition = editions.keep_draft(connection, day, DAILY, room.clock(), [])
-        if status is Status.APPROVED and not edition.frozen:
-            taken = articles.taken(connection, edition.id)  # it was held or cancelled, and another has sent them since
-            said = {id: room.words.say("already in the edition of {day}", day=day) for id, day in taken.items()}
-            editions.leave_out(connection, edition.id, said)
-        if status is Status.APPROVED and not editions.picked(connection, edition.id):
-            raise BadData(f"the edition of {day} carries no article: `newsletter edition build` picks them")
-        if not editions.move(connection, edition.id, DECISIONS[status], status):
+            edition = editions.keep_draft(connection, day, slot, room.clock(), [])
+        edition = editions.lock(connection, edition.id)
+        if status is Status.APPROVED:
+            _check_can_go(room, connection, edition)
+        if not editions.move(connection, edition.id, DECISIONS[status], status, go_at=None):
             raise NotSent(f"the edition of {day} is {edition.status} already: it cannot be {status} any more")
+        patch = pin(connection, edition.id) if status is Status.APPROVED else {}
         if subject is not None:
-            editions.change(connection, edition.id, subject=subject.strip() or None)
+            patch["subject"] = subject.strip() or None
+        version = shapes.write(connection, edition.id, patch)
+        was: dict[str, Any] = {"status": edition.status}
+        now: dict[str, Any] = {"status": status}
+        if subject is not None:
+            was, now = was | {"subject": edition.subject}, now | {"subject": patch["subject"]}
+        told: dict[str, Any] = {"edition_id": edition.id, "version": version, "before": was, "after": now}
+        audit.add(connection, who or room.here, status.value, room.clock(), **told)
         return editions.by_id(connection, edition.id)
+
+
+def _check_can_go(room: Newsroom, connection: Connection, edition: Edition) -> None:
+    """Raise BadData where nothing is left to send: another edition may have taken its articles since."""
+    if edition.frozen or edition.corrects is not None:
+        return
+    taken = articles.taken(connection, edition.id)  # it was held or cancelled, and another has sent them since
+    said = {id: room.words.say("already in the edition of {day}", day=day) for id, day in taken.items()}
+    editions.leave_out(connection, edition.id, said)
+    if not editions.picked(connection, edition.id):
+        raise BadData(f"the edition of {edition.day} carries no article: `newsletter edition build` picks them")
 
 
 def look(room: Newsroom, day: date | None) -> tuple[Edition, list[Choice]]:

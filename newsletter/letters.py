@@ -12,6 +12,7 @@ from datetime import datetime
 from email.utils import parseaddr
 from typing import Any
 
+from newsletter.editors import LOG_IN_WITHIN
 from newsletter.errors import BadData
 from newsletter.links import Purpose
 from newsletter.mail.letter import letter
@@ -107,12 +108,28 @@ def _address_changed(room: Newsroom, one: Letter) -> Note:
     )
 
 
+def _log_in(room: Newsroom, one: Letter) -> Note:
+    say, paper = room.words_in(one.language).say, room.config.newsletter
+    ticket = int(one.details["ticket"])
+    return Note(
+        subject=say("Your link to the desk of {name}", name=paper.name),
+        before=(say("By this link, and the button behind it, you are at the desk of {name}.", name=paper.name),),
+        link=room.signer.link(room.config.desk_url, Purpose.LOG_IN, ticket, one.created_at),
+        label=say("To the desk"),
+        after=(
+            say("It is good for {minutes} minutes. If you did not ask for it, do nothing, and do not pass it on.",
+                minutes=int(LOG_IN_WITHIN.total_seconds() // 60)),
+        ),
+    )  # fmt: skip
+
+
 NOTES: dict[LetterKind, Callable[[Newsroom, Letter], Note]] = {
     LetterKind.CONFIRM: _confirm,
     LetterKind.KNOWN: _known,
     LetterKind.LINK: _own,
     LetterKind.NEW_ADDRESS: _new_address,
     LetterKind.ADDRESS_CHANGED: _address_changed,
+    LetterKind.LOG_IN: _log_in,
 }
 
 

@@ -32,20 +32,28 @@ class Purpose(StrEnum):
     OWN = "own"  # of a subscriber: to their own data; dated
     ADDRESS = "address"  # of an address change; dated
     FORM = "form"  # of nobody: when a sign-up page was shown; dated
+    LOG_IN = "log_in"  # of an editor's ticket; dated
+    DRAFT = "draft"  # of an editor's ticket for a draft; dated
+    SESSION = "session"  # of an editor's session: in their cookie; dated
+    DESK = "desk"  # of an editor's session: in the desk's forms
 
     @property
     def dated(self) -> bool:
         """Such a token holds the second in which it was made: it does not last."""
-        return self in (Purpose.CONFIRM, Purpose.OWN, Purpose.ADDRESS, Purpose.FORM)
+        return self in DATED
 
 
-PATHS = {
+DATED = frozenset(
+    [Purpose.CONFIRM, Purpose.OWN, Purpose.ADDRESS, Purpose.FORM, Purpose.LOG_IN, Purpose.DRAFT, Purpose.SESSION]
+)
+PATHS = {  # below public_url
     Purpose.UNSUBSCRIBE: "u",
     Purpose.PREFERENCES: "p",
     Purpose.CONFIRM: "c",
     Purpose.OWN: "d",
     Purpose.ADDRESS: "a",
 }
+DESK_PATHS = {Purpose.LOG_IN: "in", Purpose.DRAFT: "draft"}  # below the desk's address
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,9 +135,10 @@ class Signer:
         message = b"\0".join([self.list_id.encode(), purpose.value.encode(), body])
         return hmac.digest(self.keys[key], message, "sha256")[:MAC_BYTES]
 
-    def link(self, public_url: str, purpose: Purpose, subject: int, at: datetime | None = None) -> str:
-        """A reader's own link: at most 60 characters longer than `public_url`."""
-        return f"{public_url}/{PATHS[purpose]}/{self.token(purpose, subject, at)}"
+    def link(self, base: str, purpose: Purpose, subject: int, at: datetime | None = None) -> str:
+        """A reader's own link: at most 60 characters longer than its base, public_url. An editor's: below the desk."""
+        path = PATHS.get(purpose) or DESK_PATHS[purpose]
+        return f"{base}/{path}/{self.token(purpose, subject, at)}"
 
 
 def number(subject: int) -> bytes:

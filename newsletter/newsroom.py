@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import pwd
 import shutil
 import tempfile
 import threading
@@ -18,6 +20,7 @@ from newsletter import __version__
 from newsletter.config import Config
 from newsletter.errors import ConfigError
 from newsletter.links import Purpose, Signer
+from newsletter.model import Who
 from newsletter.words import Words
 
 if TYPE_CHECKING:
@@ -66,6 +69,14 @@ class Newsroom:
         return self.clock().astimezone(self.config.newsletter.zone).date()
 
     @cached_property
+    def here(self) -> Who:
+        """Who is at the command line, for the audit log: the account that the program runs under."""
+        try:
+            return Who(pwd.getpwuid(os.getuid()).pw_name)
+        except KeyError:  # in some containers
+            return Who(f"user {os.getuid()}")
+
+    @cached_property
     def engine(self) -> Engine:
         """The database, brought up to date."""
         from newsletter.store import database
@@ -103,7 +114,7 @@ class Newsroom:
         if language not in self._looks:
             from newsletter.render import Look
 
-            self._looks[language] = Look(self.config.folder, self.words_in(language))
+            self._looks[language] = Look(self.config.folder, self.words_in(language), self.config.newsletter.colour)
         return self._looks[language]
 
     @cached_property

@@ -17,6 +17,7 @@ from typing import Any
 from newsletter import instance
 from newsletter import letters as wording
 from newsletter.deliver import REPORTED, pace, take_turn
+from newsletter.editors import LOG_IN_WITHIN
 from newsletter.errors import AlreadyRunning, NewsletterError, NotSent, Unavailable
 from newsletter.mail import Line
 from newsletter.model import DeliveryState, Letter, LetterKind, Outcome, Phase, Verdict
@@ -34,6 +35,7 @@ CLAIM = 20  # letters taken in one transaction
 PATIENCE = {
     LetterKind.LINK: OWN_WITHIN,
     LetterKind.NEW_ADDRESS: NEW_ADDRESS_WITHIN,
+    LetterKind.LOG_IN: LOG_IN_WITHIN,
     LetterKind.NOTICE: timedelta(hours=36),
 }
 USUAL_PATIENCE = timedelta(days=3)
@@ -96,7 +98,7 @@ def _allowed(room: Newsroom) -> tuple[LetterKind, ...]:
     try:
         instance.check(room)
     except NotSent:
-        return (LetterKind.NOTICE,)
+        return (LetterKind.NOTICE, LetterKind.LOG_IN)
     return tuple(LetterKind)
 
 

@@ -1,171 +1,18 @@
-"""What newsletter.toml may say: its tables, their defaults, and what single values must look like. Pure."""
+"""What newsletter.toml may say: its tables and their defaults; `values` says what single ones must look like. Pure."""
 
 from __future__ import annotations
 
-from datetime import datetime, time
+from datetime import time
 from email.utils import getaddresses
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
+from newsletter import values
 from newsletter.settings import Days, Rate, Via, is_loopback
-
-# --- What single values must look like ------------------------------------------------------------
-
-
-def _web_address(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username:
-        raise ValueError("must be a web address such as https://journal.example")
-    return value
-
-
-def _site_address(value: str) -> str:
-    """Paths are added to it. (A source's address is kept to the letter: /feed/ and /feed are two pages.)"""
-    return _web_address(value).rstrip("/")
-
-
-def _public_address(value: str) -> str:
-    value = _site_address(value)
-    parts = urlsplit(value)
-    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
-        raise ValueError("must begin with https://: mail programs accept one-click unsubscribing only there")
-    if parts.query or parts.fragment:
-        raise ValueError("must not hold ? or #: links are made by adding a path to it")
-    if len(value) > 300 or not value.isascii():
-        raise ValueError("must be plain ASCII and at most 300 characters long")
-    return value
-
-
-def _mailbox(value: str) -> str:
-    name, address = next(iter(getaddresses([value])), ("", ""))
-    local, _, domain = address.rpartition("@")
-    if not local or not domain.strip(".") or any(c in value for c in "\r\n") or not address.isascii():
-        raise ValueError("must be one mail address, as lettre@journal.example or Name <lettre@journal.example>")
-    if "@" in name or len(getaddresses([value])) > 1:
-        raise ValueError('must hold one address only; a name with a comma needs quotes: "Le Quotidien, Lomé" <…>')
-    return value
-
-
-def _list_id(value: str) -> str:
-    if not value.isascii() or not all(value.split(".")) or value.count(".") < 1 or not _is_domain(value):
-        raise ValueError("must look like a domain, as lettre.journal.example (RFC 2919)")
-    return value
-
-
-def _signing_domain(value: str) -> str:
-    if value and (not value.isascii() or value.count(".") < 1 or not all(value.split(".")) or not _is_domain(value)):
-        raise ValueError("must be a domain, as journal.example (one with accents: as xn--…)")
-    return value.lower()
-
-
-def _selector(value: str) -> str:
-    if value and (not value.isascii() or not all(value.split(".")) or not _is_domain(value) or len(value) > 63):
-        raise ValueError("must be letters, digits, hyphens and dots, as lettre-2026 (at most 63)")
-    return value.lower()
-
-
-def _is_domain(value: str) -> bool:
-    return all(part.replace("-", "").isalnum() for part in value.split("."))
-
-
-def _zone(value: str) -> str:
-    try:
-        ZoneInfo(value)
-    except (KeyError, ValueError, OSError):
-        raise ValueError("is not a time zone; write for example Africa/Lome or Europe/Paris") from None
-    return value
-
-
-def _list_from_text(value: object) -> object:
-    """The environment has no lists: there, commas separate."""
-    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
-
-
-def _clock_time(value: object) -> object:
-    if isinstance(value, time):
-        return value
-    try:
-        return datetime.strptime(str(value).strip(), "%H:%M").time()  # noqa: DTZ007  a time of day has no zone
-    except ValueError:
-        raise ValueError('must be a time of day, as "06:30"') from None
-
-
-def _clock_time_or_none(value: object) -> object:
-    return None if value in (None, "") else _clock_time(value)
-
-
-def _return_path(value: str) -> str:
-    if value != "plain" and (value.count("{token}") != 1 or "@" not in value):
-        raise ValueError('must be "plain" or hold {token} once, as "b+{token}@bounces.journal.example"')
-    return value
-
-
-def _database(value: str) -> str:
-    scheme, _, rest = value.partition("://")
-    if scheme == "sqlite" and rest.startswith("/") and len(rest) > 1:
-        return value
-    if scheme not in ("postgresql", "postgres", "postgresql+psycopg"):
-        raise ValueError(
-            "must begin with sqlite:/// or postgresql://, as sqlite:///subscribers.db or postgresql://user@host/name"
-        )
-    try:
-        urlsplit(value).port  # noqa: B018  looked at for its complaint
-    except ValueError:
-        raise ValueError("its port must be a number up to 65535 (a password with / or @ in it: %2F, %40)") from None
-    return value
-
-
-def _one_line(value: str) -> str:
-    if any(ord(c) < 32 for c in value):
-        raise ValueError("must be one line without control characters")
-    return value.strip()
-
-
-def _site(value: str) -> str:
-    """Scheme and host of a site, as browsers name whence a page came."""
-    parts = urlsplit(_web_address(value))
-    return f"{parts.scheme}://{parts.netloc}".lower()
-
-
-def _network(value: object) -> IPv4Network | IPv6Network:
-    if isinstance(value, (IPv4Network, IPv6Network)):
-        return value
-    try:
-        return ip_network(str(value).strip(), strict=False)
-    except ValueError:
-        raise ValueError("must be an address or a network, as 127.0.0.1 or 10.0.0.0/8") from None
-
-
-def _private_place(value: str) -> str:
-    """Where to listen for those of the house alone."""
-    host, _, port = value.rpartition(":")
-    try:
-        private = not value or (ip_address(host.strip("[]")).is_private and 0 < int(port) < 65536)
-    except ValueError:
-        private = False
-    if not private:
-        raise ValueError('must be empty, or a private address and a port, as "127.0.0.1:9100"')
-    return value
-
-
-def _ping_address(value: str) -> str:
-    value = value.strip()
-    if value and (urlsplit(_web_address(value)).fragment or not value.isascii()):
-        raise ValueError("must be a web address in plain ASCII, without #")
-    return value
-
-
-WebAddress = Annotated[str, AfterValidator(_web_address)]
-Mailbox = Annotated[str, AfterValidator(_mailbox)]
-Site = Annotated[str, AfterValidator(_site)]
-Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_network)]
-Line = Annotated[str, AfterValidator(_one_line)]
-Lines = Annotated[tuple[Line, ...], BeforeValidator(_list_from_text)]
-
+from newsletter.values import ClockTime, ClockTimeOrNone, Line, Lines, Mailbox, Network, Site, WebAddress
 
 # --- The tables of newsletter.toml ----------------------------------------------------------------
 
@@ -179,16 +26,17 @@ class NewsletterTable(Table):
 
     title: Line = Field(min_length=1)
     name: Line = ""
-    site_url: Annotated[str, AfterValidator(_site_address)]
-    public_url: Annotated[str, AfterValidator(_public_address)]
+    site_url: Annotated[str, AfterValidator(values.site_address)]
+    public_url: Annotated[str, AfterValidator(values.public_address)]
     sender: Mailbox = Field(alias="from")
     reply_to: Mailbox | None = None
-    list_id: Annotated[str, AfterValidator(_list_id)] = ""
+    list_id: Annotated[str, AfterValidator(values.list_id)] = ""
     postal_address: str = ""
     language: Literal["fr", "en"] = "fr"
-    timezone: Annotated[str, AfterValidator(_zone)] = "Africa/Lome"
-    database: Annotated[str, AfterValidator(_database)] = "sqlite:///subscribers.db"
-    editors: Annotated[tuple[Mailbox, ...], BeforeValidator(_list_from_text)] = ()
+    colour: Annotated[str, AfterValidator(values.colour)] = ""
+    timezone: Annotated[str, AfterValidator(values.zone)] = "Africa/Lome"
+    database: Annotated[str, AfterValidator(values.database)] = "sqlite:///subscribers.db"
+    editors: Annotated[tuple[Mailbox, ...], BeforeValidator(values.list_from_text)] = ()
     instance: str | None = None
 
     @model_validator(mode="before")
@@ -216,16 +64,22 @@ class NewsletterTable(Table):
 class ScheduleTable(Table):
     """[schedule]: when the edition is due. `send` sends when called; this says how late it is."""
 
-    send_at: Annotated[time, BeforeValidator(_clock_time)] = time(6, 30)
+    send_at: ClockTime = time(6, 30)
     days: Annotated[Days, BeforeValidator(Days.parse)] = Days.parse("mon-sun")
     by: Literal["cron", "runner"] = "cron"
     max_lateness_hours: float = Field(default=6, ge=0, le=48)
-    expected_by: Annotated[time | None, BeforeValidator(_clock_time_or_none)] = None
+    expected_by: ClockTimeOrNone = None
+    draft_at: ClockTimeOrNone = None
+    decide_by: ClockTimeOrNone = None
 
     @model_validator(mode="after")
     def _in_order(self) -> ScheduleTable:
         if self.expected_by is not None and self.expected_by <= self.send_at:
             raise ValueError(f"expected_by must be later in the day than send_at ({self.send_at:%H:%M})")
+        if self.decide_by is not None and self.decide_by > self.send_at:
+            raise ValueError(f"decide_by must not be later in the day than send_at ({self.send_at:%H:%M})")
+        if self.draft_at is not None and self.draft_at >= (end := self.decide_by or self.send_at):
+            raise ValueError(f"draft_at must be earlier in the day than {end:%H:%M}, when it is decided on")
         return self
 
 
@@ -281,7 +135,7 @@ class DeliveryTable(Table):
     messages_per_connection: int = Field(default=100, ge=0)
     rate: Annotated[Rate | None, BeforeValidator(Rate.parse)] = None
     retry_for_hours: float = Field(default=12, gt=0, le=120)
-    return_path: Annotated[str, AfterValidator(_return_path)] = "plain"
+    return_path: Annotated[str, AfterValidator(values.return_path)] = "plain"
     on_uncertain: Literal["resend", "hold"] = "resend"
     claim_size: int = Field(default=500, ge=1, le=10_000)
 
@@ -289,10 +143,10 @@ class DeliveryTable(Table):
 class DkimTable(Table):
     """[dkim]: by which keys mails are signed. Without a key file they are not."""
 
-    domain: Annotated[str, AfterValidator(_signing_domain)] = ""
-    selector: Annotated[str, AfterValidator(_selector)] = ""
+    domain: Annotated[str, AfterValidator(values.signing_domain)] = ""
+    selector: Annotated[str, AfterValidator(values.selector)] = ""
     key_file: str | None = None
-    ed25519_selector: Annotated[str, AfterValidator(_selector)] = ""
+    ed25519_selector: Annotated[str, AfterValidator(values.selector)] = ""
     ed25519_key_file: str | None = None
 
     @model_validator(mode="after")
@@ -327,15 +181,30 @@ class WebTable(Table):
     """[web]: the readers' pages."""
 
     archive: bool = True
-    embed_on: Annotated[tuple[Site, ...], BeforeValidator(_list_from_text)] = ()
-    trusted_proxies: Annotated[tuple[Network, ...], BeforeValidator(_list_from_text)] = ()
-    metrics: Annotated[str, AfterValidator(_private_place)] = ""
+    embed_on: Annotated[tuple[Site, ...], BeforeValidator(values.list_from_text)] = ()
+    trusted_proxies: Annotated[tuple[Network, ...], BeforeValidator(values.list_from_text)] = ()
+    metrics: Annotated[str, AfterValidator(values.private_place)] = ""
+
+
+class DeskTable(Table):
+    """[desk]: where editors work, and whether somebody has to approve an edition."""
+
+    approval: Literal["auto", "required"] = "auto"
+    url: Annotated[str, AfterValidator(values.desk_address)] = ""
+    listen: Annotated[str, AfterValidator(values.listening_place)] = ""
+    session_days: int = Field(default=30, ge=1, le=365)
+
+    @model_validator(mode="after")
+    def _somewhere(self) -> DeskTable:
+        if self.url and not self.listen:
+            raise ValueError('url needs listen: where `newsletter serve` serves the desk alone, as "127.0.0.1:8001"')
+        return self
 
 
 class MonitorTable(Table):
     """[monitor]: whom to tell that the day's work was done."""
 
-    ping_url: Annotated[str, AfterValidator(_ping_address)] = ""
+    ping_url: Annotated[str, AfterValidator(values.ping_address)] = ""
 
 
 class PrivacyTable(Table):
@@ -354,6 +223,7 @@ class RetentionTable(Table):
     departed: int = Field(default=1095, ge=0)
     letters: int = Field(default=30, ge=1)
     ledger: int = Field(default=400, ge=0)
+    audit: int = Field(default=400, ge=0)
 
     @field_validator("ledger")
     @classmethod
@@ -374,6 +244,7 @@ class Tables(Table):
     dkim: DkimTable = DkimTable()
     sign_up: SignUpTable = SignUpTable()
     web: WebTable = WebTable()
+    desk: DeskTable = DeskTable()
     monitor: MonitorTable = MonitorTable()
     privacy: PrivacyTable = PrivacyTable()
     retention: RetentionTable = RetentionTable()

@@ -307,7 +307,7 @@ def test_an_edition_picked_anew_while_it_is_rendered_is_not_sent_as_it_was(
     clock.move(seconds=1)
     add_article("Dernière minute", section="Politique", hours=0)
     daily.make_edition(ready, DAY)
-    with pytest.raises(Unfinished, match="picked anew"):
+    with pytest.raises(Unfinished, match="changed just now"):
         dispatch.send_edition(ready, made.edition, made.choices, Watch(Stop(clock)))
     assert send(ready).articles == 3
 

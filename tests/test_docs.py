@@ -19,6 +19,7 @@ from newsletter.model import DeliveryState, EditionStatus, SubscriberStatus
 from newsletter.store.database import HEAD
 from newsletter.tables import (
     DeliveryTable,
+    DeskTable,
     DkimTable,
     MonitorTable,
     NewsletterTable,
@@ -153,6 +154,7 @@ TABLES: dict[str, type[Table]] = {
     "dkim": DkimTable,
     "sign_up": SignUpTable,
     "web": WebTable,
+    "desk": DeskTable,
     "monitor": MonitorTable,
     "privacy": PrivacyTable,
     "retention": RetentionTable,

@@ -8,7 +8,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "newsletter"
 
-GROUND = {"model", "errors", "settings", "tables", "config", "links", "words"}
+GROUND = {"model", "errors", "settings", "values", "tables", "config", "links", "words", "shape"}
 STATIONS = {"collect", "pick", "render", "deliver"}
 EQUIPMENT = {"store", "fetch", "mail"}
 OPERATIONS = {
@@ -31,6 +31,8 @@ OPERATIONS = {
     "progress",
     "letters",
     "edit",
+    "shaping",
+    "editors",
     "resolve",
     "report",
     "instance",
@@ -47,7 +49,9 @@ MAY_IMPORT = {
     "settings": set(),
     "links": set(),
     "words": set(),
-    "tables": {"settings"},
+    "shape": set(),
+    "values": {"settings"},
+    "tables": {"settings", "values"},
     "config": {"errors", "settings", "tables"},
     "store": {"model", "errors"},
     "fetch": {"model", "errors", "settings"},

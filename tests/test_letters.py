@@ -617,7 +617,7 @@ def test_a_letter_that_waits_for_its_turn_does_not_leave_to_who_was_forgotten(ma
 @pytest.mark.parametrize("kind", [kind for kind in LetterKind if kind is not LetterKind.NOTICE])
 def test_every_letter_is_short_and_sound(room: Newsroom, kind: LetterKind, language: str) -> None:
     known = active(room)
-    one = Letter(7, kind, AMA, language, room.clock(), DeliveryState.PENDING, known.id, {"change": "3"})
+    one = Letter(7, kind, AMA, language, room.clock(), DeliveryState.PENDING, known.id, {"change": "3", "ticket": "3"})
     message = letters.message(room, one)
     assert len(message.content) < 12_000
     assert message.content == letters.message(room, one).content

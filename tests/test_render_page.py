@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 from xml.etree.ElementTree import Element
 
@@ -13,6 +15,7 @@ from jinja2 import Environment, FileSystemLoader
 
 from newsletter.model import Picture, Slot
 from newsletter.render import render
+from newsletter.render.colour import accent
 from tests.rendering import PUBLIC, SITE, all_of, article, choice, choices, edition, look, table, text_of, tree
 
 # M28: what the mail relies on. Share of the clients that understand it, in percent, over Gmail, Apple Mail, Outlook,
@@ -24,7 +27,9 @@ RELIED_ON = {
     "min-width": 91, "padding": 100, "text-align": 100, "text-decoration": 91, "vertical-align": 100, "width": 100,
 }  # fmt: skip
 # caniemail.com has no test of its own for these: properties of CSS 1, most of them one side of a tested shorthand.
-UNTESTED = {"color", "font-family", "border-top", "border-bottom", "margin-left", "margin-right", "padding-top"}
+UNTESTED = {
+    "color", "font-family", "border-top", "border-bottom", "border-left", "margin-left", "margin-right", "padding-top",
+}  # fmt: skip
 # What may be missing without harm, and what is then seen.
 GRACEFUL = {
     "height": "only `auto`, for Outlook; without it a picture keeps its proportions anyway",
@@ -55,7 +60,8 @@ def html(tmp_path_factory: pytest.TempPathFactory) -> str:
     some[1] = choice(
         2, article(2, title='Un "mot"\u00a0: \\o/ é', picture=Picture(f"{SITE}/2.jpg", "L'« Adjoa »\u00a0\\ \""))
     )
-    return render(look(tmp_path_factory.mktemp("redaction")), table(), edition(), some).html
+    noted = replace(edition(), note="Bonjour,\n\nce matin, le port.")
+    return render(look(tmp_path_factory.mktemp("redaction")), table(), noted, some).html
 
 
 @pytest.fixture(scope="module")
@@ -191,10 +197,25 @@ PAIRS = [
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize(("letters", "ground"), PAIRS)
 def test_letters_stand_out(tmp_path: Path, scheme: str, letters: str, ground: str) -> None:  # M27
-    loader = FileSystemLoader(look(tmp_path).shipped)
-    palette = getattr(Environment(loader=loader).get_template("email/palette.mjml").module, scheme)
-    assert contrast(palette[letters], palette[ground]) >= 4.5
-    assert not {"#000000", "#ffffff"} & set(palette.values())
+    found = getattr(palette(tmp_path), scheme)
+    assert contrast(found[letters], found[ground]) >= 4.5
+    assert not {"#000000", "#ffffff"} & set(found.values())
+
+
+def palette(folder: Path, colour: str = "") -> Any:
+    environment = Environment(loader=FileSystemLoader(look(folder).shipped))
+    environment.globals["accent"] = accent(colour)
+    return environment.get_template("email/palette.mjml").module
+
+
+@pytest.mark.parametrize("colour", ["#ffd100", "#000000", "#ffffff", "#0057b8", "#7ac143", "#94241d"])
+@pytest.mark.parametrize("ground", ["paper", "tint"])
+def test_the_newsroom_s_colour_stands_out_whatever_it_is(tmp_path: Path, colour: str, ground: str) -> None:
+    for scheme in ("light", "dark"):
+        found = getattr(palette(tmp_path, colour), scheme)
+        assert contrast(found["accent"], found[ground]) >= 4.5
+    if contrast(colour, palette(tmp_path).light["tint"]) >= 4.5:
+        assert palette(tmp_path, colour).light["accent"] == colour
 
 
 def contrast(one: str, other: str) -> float:
@@ -210,8 +231,8 @@ def luminance(colour: str) -> float:
 
 
 def test_every_colour_comes_from_the_palette(html: str, tmp_path: Path) -> None:
-    module = Environment(loader=FileSystemLoader(look(tmp_path).shipped)).get_template("email/palette.mjml").module
-    known = {*module.light.values(), *module.dark.values(), "#ffffff"}  # type: ignore[attr-defined]  # MJML's preheader
+    module = palette(tmp_path)
+    known = {*module.light.values(), *module.dark.values(), "#ffffff"}  # MJML's preheader
     assert set(re.findall(r"#[0-9a-f]{6}\b", html)) <= known
 
 

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import os
-import pwd
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -91,7 +89,7 @@ def import_file(
             result.known = forgotten + lists.known(connection)
             result.added = total - result.known
         else:
-            _move(room, connection, found, result, _Claim(by or _user(), consent), total, watch)
+            _move(room, connection, found, result, _Claim(by or room.here.name, consent), total, watch)
     return result
 
 
@@ -186,11 +184,3 @@ def _leave_forgotten(connection: Connection, piece: lists.Piece) -> int:
     forgotten = lists.held(connection, list(places))
     lists.leave_out(connection, [places[key] for key in forgotten])
     return len(forgotten)
-
-
-def _user() -> str:
-    """The system's user, which unlike $USER cannot be set at will."""
-    try:
-        return pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:
-        return f"user {os.getuid()}"

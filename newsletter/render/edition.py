@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from email.utils import parseaddr
 
@@ -19,6 +19,7 @@ from newsletter.render.typo import typo
 from newsletter.render.weight import light_enough, without_poison
 
 LONGEST_SUBJECT = 60  # characters; phones show 27 to 46
+LONGEST_NOTE = 3000  # characters of an editor's note
 LONGEST_LINE = 140  # characters of a summary in WhatsApp
 LONGEST_PREHEADER = 100  # characters that are seen
 PADDED_PREHEADER = 150  # with the filler that keeps the body's first words out of it
@@ -40,7 +41,7 @@ def render(
     """
     shown = with_few_pictures(stories(look, choices))
     subject = _subject(look, paper, edition, shown)
-    preheader = _preheader(shown)
+    preheader = cut(clean(edition.preheader or ""), LONGEST_PREHEADER) or _preheader(shown)
     page = _Page(look, paper, edition, subject, preheader, archive)
     sound = without_poison(shown, page.trouble)
     kept = light_enough(sound, lambda some: page.weight(page.html(some)))
@@ -74,6 +75,12 @@ def _subject(look: Look, paper: NewsletterTable, edition: Edition, stories: Sequ
     given = ANSWERED.sub("", given).strip(" \u00a0")
     given = "" if given == UNTITLED else given
     return cut(given or f"{paper.name} – {look.words.full_date(edition.day)}", LONGEST_SUBJECT)
+
+
+def paragraphs(text: str, clean: Callable[[str], str] = clean) -> list[str]:
+    """An editor's note as its paragraphs, cleaned; a single line break is none."""
+    parts = re.split(r"\n[ \t]*\n", text[:LONGEST_NOTE].replace("\r\n", "\n"))
+    return [part for part in map(clean, parts) if part]
 
 
 def _preheader(stories: Sequence[Story]) -> str:
@@ -126,6 +133,7 @@ class _Page:
             "publisher": self._publisher(title),
             "contact": parseaddr(paper.reply_to or paper.sender)[1],
             "day": self.edition.day,
+            "note": paragraphs(self.edition.note or "", self._set),
             "subject": self.subject,
             "preheader": self.preheader + filler,
             "stories": stories,

@@ -13,6 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateNotFo
 from jinja2 import TemplateError as JinjaError
 
 from newsletter import errors
+from newsletter.render.colour import accent
 from newsletter.render.mjml import html_from
 from newsletter.words import Words
 
@@ -27,9 +28,9 @@ def _shipped() -> Path:
 
 
 class Look:
-    """The templates of the newsroom whose folder this is, in its words."""
+    """The templates of the newsroom whose folder this is, in its words and its colour."""
 
-    def __init__(self, folder: Path, words: Words) -> None:
+    def __init__(self, folder: Path, words: Words, colour: str = "") -> None:
         self.words = words
         self.own = folder / "templates"
         self.shipped = _shipped()
@@ -42,7 +43,7 @@ class Look:
             lstrip_blocks=True,
             keep_trailing_newline=True,
         )
-        self._jinja.globals.update(words=words, say=words.say, count=words.count)
+        self._jinja.globals.update(words=words, say=words.say, count=words.count, accent=accent(colour))
 
     def text(self, template: str, **values: object) -> str:
         """A template filled in: a small letter, a text part. Raises errors.TemplateError with file, line, excerpt."""

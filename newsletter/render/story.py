@@ -79,7 +79,7 @@ class Group:
 
 def story(choice: Choice, words: Words, *, lead: bool = False) -> Story:
     """The story of a picked article. It never fails: what cannot be shown is left out."""
-    article = choice.candidate.article
+    article = choice.article
     language = _other_language(article, words.language)
 
     def text(value: str, longest: int = LONGEST_TITLE) -> str:

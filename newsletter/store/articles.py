@@ -192,6 +192,36 @@ def _values(article: Article) -> dict[str, Any]:
     }
 
 
+def as_json(article: Article) -> dict[str, Any]:
+    """An article as it is kept beside a choice: all that a mail shows of it."""
+    return {
+        "identity": article.identity,
+        "url": article.url,
+        "title": article.title,
+        "summary": article.summary,
+        "authors": list(article.authors),
+        "section": article.section,
+        "picture": asdict(article.picture) if article.picture else None,
+        "published": article.published.isoformat() if article.published else None,
+        "lead": article.lead,
+        "words": article.words,
+        "language": article.language,
+    }
+
+
+def from_json(values: dict[str, Any]) -> Article:
+    """What `as_json` was given."""
+    picture, published = values.get("picture"), values.get("published")
+    return Article(
+        **values
+        | {
+            "authors": tuple(values["authors"]),
+            "picture": Picture(**picture) if picture else None,
+            "published": datetime.fromisoformat(published) if published else None,
+        }
+    )
+
+
 def _candidate(row: Row[Any]) -> Candidate:
     article = Article(
         identity=row.identity,

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, and_, delete, func, insert, or_, select, tuple_, update
 
-from newsletter.model import DAILY, ENDED, WENT_OUT, Choice, DeliveryState, Edition, EditionStatus, Variant
+from newsletter.model import (
+    DAILY,
+    ENDED,
+    WENT_OUT,
+    Choice,
+    DeliveryState,
+    Edition,
+    EditionStatus,
+    Edits,
+    Picture,
+    Variant,
+)
 from newsletter.store import articles
 from newsletter.store.schema import choices, deliveries, editions, wires
 
@@ -73,17 +85,35 @@ def move(
     to: EditionStatus,
     *,
     picked_at: datetime | None = None,
+    version: int | None = None,
     **values: Any,
 ) -> bool:
-    """Bring an edition from one status to another; False where it was in none of `origin` any more, or was picked at
-    another moment than `picked_at`.
+    """Bring an edition from one status to another; False where it was in none of `origin` any more, was picked at
+    another moment than `picked_at`, or shaped since it had that version.
 
     Compare and set: of two who try at once, one succeeds.
     """
     here = [editions.c.id == edition_id, editions.c.status.in_(list(origin))]
     if picked_at is not None:
         here.append(editions.c.picked_at == picked_at)
+    if version is not None:
+        here.append(editions.c.version == version)
     return bool(connection.execute(update(editions).where(*here).values(status=to, **values)).rowcount)
+
+
+def lock(connection: Connection, edition_id: int) -> Edition:
+    """The edition, with nobody else changing it before our transaction has ended."""
+    return _edition(connection.execute(select(editions).where(editions.c.id == edition_id).with_for_update()).one())
+
+
+def consider(connection: Connection, edition_id: int, others: Sequence[Choice]) -> None:
+    """Add articles to those considered for an edition, which stay out of it: the ones it does not know yet."""
+    here = choices.c.edition_id == edition_id
+    known = set(connection.scalars(select(choices.c.article_id).where(here)))
+    rank = connection.execute(select(func.max(choices.c.rank)).where(here)).scalar() or 0
+    fresh = [one for one in others if one.candidate.id not in known]
+    if fresh:
+        connection.execute(insert(choices), [_choice_row(edition_id, rank + i, one) for i, one in enumerate(fresh, 1)])
 
 
 def change(connection: Connection, edition_id: int, **values: Any) -> None:
@@ -149,9 +179,23 @@ def choices_of(connection: Connection, edition_id: int) -> list[Choice]:
     rows = connection.execute(select(choices).where(choices.c.edition_id == edition_id).order_by(choices.c.rank)).all()
     found = articles.chosen(connection, [row.article_id for row in rows])
     return [
-        Choice(found[row.article_id], picked=row.picked, reason=row.reason, place=row.place, section=row.section)
-        for row in rows
+        Choice(
+            found[row.article_id],
+            picked=row.picked,
+            reason=row.reason,
+            place=row.place,
+            section=row.section,
+            kept=articles.from_json(json.loads(row.kept)) if row.kept else None,
+            edits=_edits(row),
+            by=row.by,
+        )
+        for row in sorted(rows, key=lambda row: (not row.picked, row.place or 0, row.rank))
     ]
+
+
+def _edits(row: Row[Any]) -> Edits:
+    picture = json.loads(row.picture) if row.picture else None
+    return Edits(row.title, row.summary, Picture(**picture) if picture else None, without_picture=picture == {})
 
 
 def picked(connection: Connection, edition_id: int) -> int:
@@ -195,4 +239,11 @@ def _edition(row: Row[Any]) -> Edition:
         started_at=row.started_at,
         ended_at=row.ended_at,
         remark=row.remark,
+        preheader=row.preheader,
+        note=row.note,
+        version=row.version,
+        shaped=row.shaped,
+        go_at=row.go_at,
+        paused_at=row.paused_at,
+        corrects=row.corrects,
     )

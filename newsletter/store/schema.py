@@ -119,6 +119,8 @@ articles = Table(
     Column("archived", Boolean, nullable=False),
     Column("first_seen", Instant, nullable=False),
     Column("last_seen", Instant, nullable=False),
+    Column("answer", Integer),  # the HTTP status of its page when it was last looked up; 0: none came
+    Column("answered_at", Instant),
     Index(None, "published"),
     Index(None, "last_seen"),
 )
@@ -145,6 +147,13 @@ editions = Table(
     Column("started_at", Instant),
     Column("ended_at", Instant),
     Column("remark", Text),
+    Column("preheader", Text),
+    Column("note", Text),
+    Column("version", Integer, nullable=False, server_default="0"),
+    Column("shaped", Boolean, nullable=False, server_default=false()),
+    Column("go_at", Instant),
+    Column("paused_at", Instant),
+    Column("corrects", Id),
     UniqueConstraint("day", "slot"),
 )
 
@@ -168,6 +177,11 @@ choices = Table(
     Column("section", Text),
     Column("reason", Text, nullable=False),
     Column("rank", Integer, nullable=False),  # the order of the list
+    Column("kept", Text),  # JSON object: the article as it was when an editor decided on it
+    Column("title", Text),  # an editor's, and so the next two
+    Column("summary", Text),
+    Column("picture", Text),  # JSON object; {} for none
+    Column("by", Text),  # who took it in or out
     Index(None, "article_id"),
 )
 
@@ -291,6 +305,71 @@ leases = Table(
     Column("fence", Id, nullable=False),
     Column("holder", Text, nullable=False),
     Column("until", Instant, nullable=False),
+)
+
+# Who works at the desk.
+editors = Table(
+    "editors",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("address", String(320), nullable=False),
+    Column("key", String(320), nullable=False, unique=True),  # what two spellings of an address share
+    Column("name", Text, nullable=False),
+    Column("role", String(20), nullable=False),
+    Column("created_at", Instant, nullable=False),
+    sqlite_autoincrement=True,  # links and sessions hold them
+)
+
+# Their stays at the desk, one for each browser.
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("editor_id", Id, ForeignKey("editors.id", ondelete="CASCADE"), nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("seen_at", Instant, nullable=False),
+    Column("network", String(50)),
+    Column("browser", Text, nullable=False),
+    Index(None, "editor_id"),
+    sqlite_autoincrement=True,
+)
+
+# What a link that was mailed to an editor is good for, and until when. A row without an editor: a stranger asked.
+tickets = Table(
+    "tickets",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("editor_id", Id, ForeignKey("editors.id", ondelete="CASCADE")),
+    Column("edition_id", Id, ForeignKey("editions.id")),  # the draft that it is about; none: to log in
+    Column("network", String(50)),  # whence it was asked for: the caps count by it
+    Column("at", Instant, nullable=False),
+    Column("until", Instant, nullable=False),
+    Column("used_at", Instant),
+    Index(None, "editor_id", "at"),
+    Index(None, "network", "at"),
+    Index(None, "at"),
+    sqlite_autoincrement=True,
+)
+
+# The audit log: what editors did, and what was there before and after. It names readers by their number alone.
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("at", Instant, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("editor_id", Id),
+    Column("act", String(40), nullable=False),
+    Column("edition_id", Id),
+    Column("article_id", Id),
+    Column("subscriber_id", Id),
+    Column("version", Integer),  # the edition's, after it
+    Column("before", Text, nullable=False),  # JSON object
+    Column("after", Text, nullable=False),  # JSON object
+    Column("undone_by", Id),  # the act that took it back
+    Index(None, "edition_id", "id"),
+    Index(None, "subscriber_id"),
+    Index(None, "at"),
 )
 
 # The ledger.

@@ -1,4 +1,4 @@
-"""The readers' pages: parse what is asked, call one operation, print its answer. No rule lives here, and no SQL.
+"""The readers' pages and the desk: parse what is asked, call one operation, print its answer. No rule lives here.
 
 In comes a request, out goes a page, by the templates in templates/web/. `create_app()` is what a WSGI server imports:
 `gunicorn 'newsletter.web:create_app()'`; `newsletter serve` runs it under waitress.
@@ -9,28 +9,47 @@ from __future__ import annotations
 import logging
 from urllib.parse import urlsplit
 
-from flask import Flask, Response, request
+from flask import Blueprint, Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
 from newsletter import config
 from newsletter.errors import BadData, NewsletterError, TemplateError, Unavailable
 from newsletter.newsroom import Newsroom
-from newsletter.web import archive, guard, leave, own, pages, paper
+from newsletter.web import archive, desk, guard, leave, own, pages, paper
 
 log = logging.getLogger(__name__)
 
 
 def create_app(room: Newsroom | None = None) -> Flask:
-    """The application of a newsroom; without one, of the newsletter.toml that is found."""
+    """The application of a newsroom; without one, of the newsletter.toml that is found.
+
+    The desk is a part of it, unless `desk.listen` gives that a place of its own.
+    """
     room = room or Newsroom(config.load())
+    blueprints = [pages.blueprint, leave.blueprint, own.blueprint, archive.archive]
+    app = _app(room, room.config.newsletter.public_url, blueprints)
+    if not room.config.desk.listen:
+        app.register_blueprint(desk.blueprint, url_prefix=desk.PATH)
+    return app
+
+
+def create_desk_app(room: Newsroom | None = None) -> Flask:
+    """The desk alone, to be served at `desk.listen` and reached at `desk.url`."""
+    room = room or Newsroom(config.load())
+    app = _app(room, room.config.desk_url, [])
+    app.register_blueprint(desk.blueprint)
+    return app
+
+
+def _app(room: Newsroom, address: str, blueprints: list[Blueprint]) -> Flask:
     app = Flask("newsletter.web", static_folder=None, template_folder=None)
-    prefix = urlsplit(room.config.newsletter.public_url).path.rstrip("/")
+    prefix = urlsplit(address).path.rstrip("/")
     app.extensions[paper.EXTENSION] = paper.Web(room, prefix)
     # The router corrects addresses by redirects that name the host the visitor gave: none of that.
     app.url_map.strict_slashes = app.url_map.merge_slashes = False
     app.url_map.redirect_defaults = False
     guard.protect(app, room.config)
-    for blueprint in (pages.blueprint, leave.blueprint, own.blueprint, archive.archive):
+    for blueprint in blueprints:
         app.register_blueprint(blueprint)
     app.register_error_handler(HTTPException, _refused)
     app.register_error_handler(Exception, _failed)

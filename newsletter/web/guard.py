@@ -74,15 +74,17 @@ def _headers(config: Config) -> dict[str, str]:
     return found
 
 
-def policy(ancestors: str = "'none'", pictures: str = "") -> str:
+def policy(ancestors: str = "'none'", pictures: str = "", *, script: bool = False) -> str:
     """The content security policy: no script at all, and nothing from elsewhere.
 
-    `ancestors` may show the page in a frame; `pictures` may be loaded besides our own.
+    `ancestors` may show the page in a frame; `pictures` may be loaded besides our own. The desk alone has a `script`:
+    a file of ours, never one that stands in a page.
     """
+    scripts = "script-src 'self'; connect-src 'self'; " if script else ""
     images = f"img-src 'self' data: {pictures}".rstrip()
     return (
-        f"default-src 'none'; style-src 'self'; {images}; frame-src 'self'; form-action 'self'; base-uri 'none'; "
-        f"frame-ancestors {ancestors}"
+        f"default-src 'none'; {scripts}style-src 'self'; {images}; frame-src 'self'; form-action 'self'; "
+        f"base-uri 'none'; frame-ancestors {ancestors}"
     )
 
 

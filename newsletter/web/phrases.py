@@ -134,6 +134,7 @@ def kind(words: Words, one: LetterKind) -> str:
         LetterKind.NEW_ADDRESS: say("to confirm a new address"),
         LetterKind.ADDRESS_CHANGED: say("the address was changed"),
         LetterKind.NOTICE: say("a notice to the editors"),
+        LetterKind.LOG_IN: say("a link to the desk"),
     }[one]
 
 

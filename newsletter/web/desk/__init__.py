@@ -1,0 +1,15 @@
+"""The desk: where editors shape and send the day's edition. Parse what is asked, call one operation, show its page.
+
+Whoever is not logged in meets the log-in page alone; every form carries a token of the session; every page may be used
+without the script. `access` holds what each view needs, and the pages of a room have a file each.
+"""
+
+from newsletter.web.desk import access, style
+from newsletter.web.desk.access import PATH, blueprint
+
+blueprint.before_request(access.enter)
+blueprint.after_request(access.leave)
+for one in (style.blueprint,):
+    blueprint.register_blueprint(one)
+
+__all__ = ["PATH", "blueprint"]
