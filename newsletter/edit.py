@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from newsletter.errors import BadData, NotSent
-from newsletter.model import DAILY, Choice, Edition, EditionStatus, Who
+from newsletter.model import DAILY, AuditEntry, Choice, Edition, EditionStatus, Who
 from newsletter.newsroom import Newsroom
 from newsletter.shaping import pin
 from newsletter.store import articles, audit, editions, shapes
@@ -75,6 +75,24 @@ def _check_can_go(room: Newsroom, connection: Connection, edition: Edition) -> N
     editions.leave_out(connection, edition.id, said)
     if not editions.picked(connection, edition.id):
         raise BadData(f"the edition of {edition.day} carries no article: `newsletter edition build` picks them")
+
+
+def find(room: Newsroom, name: str) -> Edition | None:
+    """The edition of that name (`2026-11-23`, `2026-11-23-extra`); None where there is none."""
+    with read(room.engine) as connection:
+        return editions.named(connection, name)
+
+
+def with_choices(room: Newsroom, edition_id: int) -> tuple[Edition, list[Choice]]:
+    """An edition as it is now, with every article considered for it."""
+    with read(room.engine) as connection:
+        return editions.by_id(connection, edition_id), editions.choices_of(connection, edition_id)
+
+
+def history(room: Newsroom, edition: Edition, since: int = -1) -> list[AuditEntry]:
+    """What was done to an edition since it had that version, the newest first; all of it where none is named."""
+    with read(room.engine) as connection:
+        return audit.of_edition(connection, edition.id, after_version=since)
 
 
 def look(room: Newsroom, day: date | None) -> tuple[Edition, list[Choice]]:

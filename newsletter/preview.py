@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -20,6 +21,9 @@ from newsletter.store.database import read
 
 SAMPLE_READER = "lectrice@lecteurs.example"
 NOBODY = 0  # the id of no subscriber: links made for it lead to no one's page
+DARK = re.compile(r"@media\s*\(prefers-color-scheme:\s*dark\)")
+SCHEMES = re.compile(r'(color-schemes?(?:" content="|:\s*))light dark')
+PICTURE = re.compile(r'(<img\b[^>]*?)\ssrc="[^"]*"', re.IGNORECASE)
 FILES = {"html": "edition.html", "text": "edition.txt", "eml": "edition.eml", "whatsapp": "whatsapp.txt"}
 
 
@@ -41,16 +45,43 @@ def preview(room: Newsroom, day: date | None) -> Preview:
     A frozen one is shown from its frozen template: what was sent, not what would be today.
     Raises BadData where there is nothing to show.
     """
+    edition, choices = _edition(room, day)
+    if not any(choice.picked for choice in choices):
+        raise BadData(f"the edition of {edition.day} carries no article; see `newsletter edition explain`")
+    return of_edition(room, edition, choices)
+
+
+def of_edition(room: Newsroom, edition: Edition, choices: Sequence[Choice]) -> Preview:
+    """An edition with its choices as a reader would get it now; a frozen one as it was frozen. Raises TemplateError."""
     from newsletter.render import whatsapp
 
-    edition, choices = _edition(room, day)
     picked = [choice for choice in choices if choice.picked]
-    if not picked:
-        raise BadData(f"the edition of {edition.day} carries no article; see `newsletter edition explain`")
     message = _message(room, _wire(room, edition, picked), SAMPLE_READER)
     subject, text, html = _parts(message)
     plain = whatsapp(room.look, room.config.newsletter, edition, picked, archive=room.config.web.archive)
     return Preview(edition, subject, html, text, message.content, plain)
+
+
+def usual_words(room: Newsroom, edition: Edition, choices: Sequence[Choice]) -> dict[str, str]:
+    """The subject and the preheader that the edition has where no editor writes one. Raises TemplateError."""
+    rendered = dispatch.render_edition(room, replace(edition, subject=None, preheader=None), choices)
+    return {"subject": rendered.subject, "preheader": rendered.preheader}
+
+
+def as_page(room: Newsroom, shown: Preview, *, dark: bool, pictures: bool) -> str:
+    """The mail as a page that can do nothing, as it is seen on a dark or a light screen; without pictures, as where a
+    program or a reader has turned them off."""
+    from newsletter.render import harmless
+
+    html = as_seen(shown.html, dark=dark, pictures=pictures)
+    return harmless(html, title=shown.subject, language=room.config.newsletter.language)
+
+
+def as_seen(html: str, *, dark: bool, pictures: bool) -> str:
+    """Whatever the screen is on which it is looked at. Pure."""
+    html = DARK.sub("@media all" if dark else "@media not all", html)
+    html = SCHEMES.sub(r"\1dark" if dark else r"\1light", html)
+    return html if pictures else PICTURE.sub(r"\1", html)
 
 
 def write_files(room: Newsroom, shown: Preview, folder: Path) -> dict[str, Path]:
@@ -77,11 +108,18 @@ def send_test(
 
     Raises BadData for an address that cannot be mailed, before anything is sent.
     """
-    recipients = [normalise(address).text for address in addresses]
     edition, choices = _edition(room, day)
+    return mail_test(room, edition, choices, addresses, dry_run=dry_run)
+
+
+def mail_test(
+    room: Newsroom, edition: Edition, choices: Sequence[Choice], addresses: Sequence[str], *, dry_run: bool = False
+) -> list[tuple[str, Outcome | None]]:
+    """`send_test`, of that edition."""
+    recipients = [normalise(address).text for address in addresses]
     picked = [choice for choice in choices if choice.picked]
-    if not picked:
-        raise NotSent(f"the edition of {edition.day} carries no article: there is nothing to test")
+    if not picked and not edition.note:
+        raise NotSent(f"the edition {edition.name} carries no article: there is nothing to test")
     marked = replace(edition, subject=_marked(room, edition, picked), status=EditionStatus.DRAFT)
     messages = []
     for address in recipients:  # each a Message-ID and a file name of its own

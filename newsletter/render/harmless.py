@@ -20,7 +20,7 @@ EVERYWHERE = {
 STYLE = re.compile(r"<style[^>]*>(.*?)</style>", re.IGNORECASE | re.DOTALL)
 # What in a style sheet fetches or runs something, or ends it early.
 ACTIVE = re.compile(r"<|\\|@import|@charset|url\s*\(|expression|behavior|-moz-binding", re.IGNORECASE)
-PROPERTIES = {"background-color", "border", "border-bottom", "border-collapse", "border-radius"}
+PROPERTIES = {"background-color", "border", "border-bottom", "border-left", "border-collapse", "border-radius"}
 PROPERTIES |= {"border-spacing", "border-top", "color", "direction", "display", "float", "font", "font-family"}
 PROPERTIES |= {"font-size", "font-weight", "height", "letter-spacing", "line-height", "margin", "max-height"}
 PROPERTIES |= {"max-width", "min-width", "opacity", "outline", "overflow", "padding", "padding-bottom", "padding-left"}

@@ -111,9 +111,12 @@ def here(path: str = "/") -> str:
 
 
 def go(path: str, **query: str) -> Response:
-    """To another page of the desk, after an act (303: what was posted is not posted again)."""
+    """To another page of the desk, after an act (303: what was posted is not posted again); `anchor` is a place on it,
+    the rest what is asked for."""
+    anchor = query.pop("anchor", "")
     asked = {name: value for name, value in query.items() if value}
     location = quote(here(path), safe="/-_.~") + (f"?{urlencode(asked)}" if asked else "")
+    location += f"#{quote(anchor)}" if anchor else ""
     response = redirect(location, 303)
     response.autocorrect_location_header = False
     return response  # type: ignore[return-value]
@@ -126,6 +129,7 @@ def page(template: str, status: int = 200, **values: Any) -> Response:
         f"desk/{template}",
         **values,
         desk=here,
+        told=lambda entry: f"{entry.who.name}: {entry.act}",
         me=known.editor if known else None,
         may=lambda role: known is not None and known.editor.role.may(Role(role)),
         form_field=FIELD,

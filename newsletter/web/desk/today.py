@@ -1,0 +1,283 @@
+"""The edition on the desk: as the machine picked it, what was left out below, and what editors make of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from flask import Blueprint, Response, abort, request
+
+from newsletter import daily, edit, preview, shaping
+from newsletter.errors import BadData, NewsletterError
+from newsletter.model import AuditEntry, Choice, Edition, Picture
+from newsletter.shaping import Conflict, Shaped
+from newsletter.web.desk.access import go, page, who
+from newsletter.web.paper import room, words
+
+blueprint = Blueprint("today", __name__)
+
+LEFT_OUT = 30  # of those left out, shown at once: the rest on demand
+
+
+# --- Looking ----------------------------------------------------------------------------------------
+
+
+@blueprint.get("/")
+def today() -> Response:
+    """Today's edition; where there is none yet, a button that makes its draft."""
+    day = room().today()
+    edition = edit.find(room(), day.isoformat())
+    if edition is not None:
+        return show(edition)
+    return page("none-yet.html", day=day, due=room().config.due(day))
+
+
+@blueprint.get("/edition/<name>")
+def edition(name: str) -> Response:
+    return show(the_edition(name))
+
+
+def show(edition: Edition, status: int = 200, **values: Any) -> Response:
+    """An edition's page, by what has become of it."""
+    found, choices = edit.with_choices(room(), edition.id)
+    return page("edition.html", status, **view(found, choices), **values)
+
+
+def the_edition(name: str) -> Edition:
+    """The edition of that name; 404 where there is none."""
+    found = edit.find(room(), name)
+    if found is None:
+        abort(404)
+    return found
+
+
+def view(edition: Edition, choices: list[Choice]) -> dict[str, Any]:
+    """What the page of an edition that is being made shows."""
+    picked = [one for one in choices if one.picked]
+    others = [one for one in choices if not one.picked]
+    everything = "all" in request.args
+    return {
+        "edition": edition,
+        "picked": picked,
+        "others": others if everything else others[:LEFT_OUT],
+        "more_others": 0 if everything else max(len(others) - LEFT_OUT, 0),
+        "changes": {one.choice.candidate.id: one for one in shaping.changes(choices)},
+        "usual": _usual(edition, choices),
+        "undoable": shaping.undoable(room(), edition.id),
+        "meanwhile": _meanwhile(edition),
+        "done": request.args.get("done", ""),
+    }
+
+
+def _meanwhile(edition: Edition) -> list[AuditEntry]:
+    """What others have done since the version that the last act was made from."""
+    try:
+        since = int(request.args.get("since", ""))
+    except ValueError:
+        return []
+    return [entry for entry in edit.history(room(), edition, since) if entry.who != who()]
+
+
+# --- Acts on the whole ------------------------------------------------------------------------------
+
+
+@blueprint.post("/make")
+def make() -> Response:
+    """Collect, and pick the day's draft."""
+    day = _day(request.form.get("day", "")) or room().today()
+    try:
+        made = daily.make_edition(room(), day)
+    except NewsletterError as error:
+        return page("none-yet.html", 502, day=day, due=room().config.due(day), problem=str(error))
+    return go(f"/edition/{made.edition.name}", done="made")
+
+
+def _day(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None
+
+
+@blueprint.post("/edition/<name>/order")
+def order(name: str) -> Response:
+    """All buttons of the list: `do` is what and which, as `up/12`; `order` is what dragging gave."""
+    found = the_edition(name)
+    what, _, number = request.form.get("do", "").partition("/")
+    if request.form.get("order"):
+        ids = [int(one) for one in request.form["order"].split(",")[:200] if one.isdecimal()]
+        return _done(found, "moved", lambda: shaping.arrange(room(), who(), found.id, ids, _version()))
+    if what not in ACTS or not number.isdecimal():
+        abort(400)
+    act, said = ACTS[what]
+    return _done(found, said, lambda: act(found.id, int(number)), f"a{number}")
+
+
+def _step(by: int) -> Callable[[int, int], Shaped]:
+    return lambda edition_id, article: shaping.step(room(), who(), edition_id, article, by, _version())
+
+
+ACTS: dict[str, tuple[Callable[[int, int], Shaped], str]] = {
+    "up": (_step(-1), "moved"),
+    "down": (_step(1), "moved"),
+    "lead": (lambda edition_id, article: shaping.lead(room(), who(), edition_id, article, _version()), "lead"),
+    "drop": (lambda edition_id, article: shaping.drop(room(), who(), edition_id, article, _version()), "dropped"),
+    "add": (lambda edition_id, article: shaping.add(room(), who(), edition_id, article, _version()), "added"),
+    "take": (lambda edition_id, article: shaping.take(room(), who(), edition_id, article, _version()), "taken"),
+}
+
+
+@blueprint.post("/edition/<name>/undo")
+def undo(name: str) -> Response:
+    found = the_edition(name)
+    return _done(found, "undone", lambda: shaping.undo(room(), who(), found.id, _version()))
+
+
+def _done(edition: Edition, said: str, act: Callable[[], Shaped], anchor: str = "") -> Response:
+    """Do it, and show the edition again: what was done, and what others did meanwhile."""
+    try:
+        shaped = act()
+    except Conflict as error:
+        return show(edition, 409, disputed=error)
+    except NewsletterError as error:
+        return show(edition, 409, problem=str(error))
+    since = str(_version()) if shaped.meanwhile else ""
+    return go(f"/edition/{edition.name}", done=said if shaped.changed else "nothing", since=since, anchor=anchor)
+
+
+def _version() -> int | None:
+    """The version from which the form was made."""
+    text = request.form.get("version", "")
+    return int(text) if text.isdecimal() else None
+
+
+# --- The words, and an article's texts --------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A field of a form: what stands in it, and what stands on the site."""
+
+    value: str
+    site: str = ""
+
+
+@blueprint.get("/edition/<name>/words")
+def words_form(name: str) -> Response:
+    found = the_edition(name)
+    return _words_page(found, {one: getattr(found, one) or "" for one in ("subject", "preheader", "note")})
+
+
+@blueprint.post("/edition/<name>/words")
+def words_written(name: str) -> Response:
+    found, wanted = the_edition(name), _posted_words()
+    try:
+        shaped = shaping.write_words(room(), who(), found.id, wanted, _version())
+    except Conflict as error:
+        return _words_page(the_edition(name), wanted, 409, disputed=error)
+    except NewsletterError as error:
+        return _words_page(found, wanted, 400, problem=str(error))
+    return _written(found, shaped)
+
+
+def _posted_words() -> dict[str, str]:
+    return {name: request.form.get(name, "") for name in ("subject", "preheader", "note")}
+
+
+def _words_page(found: Edition, values: dict[str, str], status: int = 200, **more: Any) -> Response:
+    _, choices = edit.with_choices(room(), found.id)
+    return page("words.html", status, edition=found, values=values, usual=_usual(found, choices), **more)
+
+
+def _usual(found: Edition, choices: list[Choice]) -> dict[str, str]:
+    """What stands where no editor writes; nothing where the templates are broken: the preview tells of that."""
+    try:
+        return preview.usual_words(room(), found, choices)
+    except NewsletterError:
+        return {"subject": "", "preheader": ""}
+
+
+@blueprint.get("/edition/<name>/article/<int:number>")
+def article_form(name: str, number: int) -> Response:
+    found = the_edition(name)
+    choice = _choice(found, number)
+    return _article_page(found, choice, _as_it_stands(choice))
+
+
+@blueprint.post("/edition/<name>/article/<int:number>")
+def article_written(name: str, number: int) -> Response:
+    found, values = the_edition(name), _posted_article()
+    choice = _choice(found, number)
+    try:
+        shaped = shaping.rewrite(room(), who(), found.id, number, _wanted(values, choice), _version())
+    except Conflict as error:
+        return _article_page(the_edition(name), _choice(found, number), values, 409, disputed=error)
+    except NewsletterError as error:
+        return _article_page(found, choice, values, 400, problem=str(error))
+    return _written(found, shaped, f"a{number}")
+
+
+def _written(found: Edition, shaped: Shaped, anchor: str = "") -> Response:
+    since = str(_version()) if shaped.meanwhile else ""
+    return go(f"/edition/{found.name}", done="written" if shaped.changed else "nothing", since=since, anchor=anchor)
+
+
+def _choice(found: Edition, number: int) -> Choice:
+    _, choices = edit.with_choices(room(), found.id)
+    choice = next((one for one in choices if one.candidate.id == number), None)
+    if choice is None:
+        abort(404)
+    return choice
+
+
+def _as_it_stands(choice: Choice) -> dict[str, str]:
+    article = choice.article
+    picture = article.picture or Picture("")
+    return {
+        "title": article.title,
+        "summary": article.summary,
+        "section": choice.section or "",
+        "picture": picture.url,
+        "alt": picture.alt,
+        "shown": "no" if choice.edits.without_picture else "yes",
+    }
+
+
+def _posted_article() -> dict[str, str]:
+    names = ("title", "summary", "section", "picture", "alt")
+    values = {name: request.form.get(name, "") for name in names}
+    return values | {"shown": "yes" if request.form.get("shown") else "no"}
+
+
+def _wanted(values: dict[str, str], choice: Choice) -> dict[str, Any]:
+    """What `shaping.rewrite` takes, out of the form's fields."""
+    has_picture = (choice.kept or choice.candidate.article).picture is not None
+    picture: dict[str, str] | None = None
+    if values["shown"] == "no" and (has_picture or choice.edits.picture):
+        picture = {}
+    elif values["picture"].strip():
+        picture = {"url": values["picture"], "alt": values["alt"]}
+    return {name: values[name] for name in ("title", "summary", "section")} | {"picture": picture}
+
+
+def _article_page(found: Edition, choice: Choice, values: dict[str, str], status: int = 200, **more: Any) -> Response:
+    more |= {"given": choice.kept or choice.candidate.article, "sections": room().config.pick.sections}
+    return page("article.html", status, edition=found, choice=choice, values=values, **more)
+
+
+# --- For the previews -------------------------------------------------------------------------------
+
+
+def tried_words(found: Edition, choices: list[Choice]) -> tuple[Edition, list[Choice]]:
+    """The edition as the form of its words would make it."""
+    return shaping.tried(room(), found, choices, _posted_words(), {})
+
+
+def tried_article(found: Edition, choices: list[Choice], number: int) -> tuple[Edition, list[Choice]]:
+    """The edition as an article's form would make it."""
+    choice = next((one for one in choices if one.candidate.id == number), None)
+    if choice is None:
+        raise BadData(words().say("This article is not among those of the edition."))
+    return shaping.tried(room(), found, choices, {}, {number: _wanted(_posted_article(), choice)})

@@ -1,0 +1,280 @@
+"""The day's edition on the desk: shaped by two editors, previewed, tested."""
+
+from __future__ import annotations
+
+import mailbox
+from collections.abc import Callable
+from pathlib import Path
+
+import html5lib
+import pytest
+from sqlalchemy import update
+
+from newsletter import daily, edit, preview
+from newsletter.model import Choice, Edition, EditionStatus, Role
+from newsletter.newsroom import Newsroom
+from newsletter.store.database import write
+from newsletter.store.schema import articles
+from tests.browser import everything
+from tests.desk import Desk, text_of
+
+Add = Callable[..., Path]
+TITLES = ("Le port rouvre", "Les taxis en grève", "Le café de Kpalimé", "Un pont à Vogan")
+
+
+@pytest.fixture
+def ready(room: Newsroom, add_article: Add) -> Newsroom:
+    for i, title in enumerate(TITLES):
+        add_article(title, hours=i + 1, section="Société", name=f"n{i}")
+    return room
+
+
+@pytest.fixture
+def made(ready: Newsroom) -> Edition:
+    return daily.make_edition(ready, ready.today()).edition
+
+
+@pytest.fixture
+def desk(ready: Newsroom) -> Desk:
+    return Desk(ready)
+
+
+def picked(room: Newsroom, edition: Edition) -> list[Choice]:
+    return [one for one in edit.with_choices(room, edition.id)[1] if one.picked]
+
+
+def titles(room: Newsroom, edition: Edition) -> list[str]:
+    return [one.article.title for one in picked(room, edition)]
+
+
+def now(room: Newsroom, edition: Edition) -> Edition:
+    return edit.with_choices(room, edition.id)[0]
+
+
+# --- Today ------------------------------------------------------------------------------------------
+
+
+def test_a_morning_begins_with_the_draft(desk: Desk, ready: Newsroom) -> None:
+    assert "pas encore préparée" in desk.text("/")
+    shown = desk.act("/make", day=ready.today().isoformat())
+    for title in TITLES:
+        assert title in shown
+    assert "Le port rouvre" in desk.text("/")  # from here on the first page is the edition
+
+
+def test_what_the_machine_did_is_told(desk: Desk, made: Edition, ready: Newsroom, add_article: Add) -> None:
+    add_article("Une vieille histoire", hours=60)
+    daily.make_edition(ready, ready.today())
+    shown = text_of(desk.text("/"))
+    assert "Trop ancien" in shown
+    assert shown.index("Laissés de côté") < shown.index("Une vieille histoire")
+
+
+def test_sources_that_are_down_are_told(desk: Desk, folder: Path) -> None:
+    (folder / "articles").rename(folder / "elsewhere")
+    answer = desk.post("/make", day="2026-11-23")
+    assert answer.status_code in (303, 502)
+    assert everything(desk.room)["editions"] == [] or answer.status_code == 303
+
+
+# --- Acts -------------------------------------------------------------------------------------------
+
+
+def test_the_buttons_of_the_list(desk: Desk, made: Edition, ready: Newsroom) -> None:
+    first, second, third, _ = [one.candidate.id for one in picked(ready, made)]
+    path = f"/edition/{made.name}/order"
+    desk.act(path, do=f"down/{first}", version=0)
+    assert titles(ready, made) == [TITLES[i] for i in (1, 0, 2, 3)]
+    desk.act(path, do=f"up/{first}")
+    desk.act(path, do=f"lead/{third}")
+    assert titles(ready, made) == [TITLES[i] for i in (2, 0, 1, 3)]
+    shown = desk.act(path, do=f"drop/{second}")
+    assert "Retiré par Efua" in text_of(shown)
+    assert titles(ready, made) == [TITLES[i] for i in (2, 0, 3)]
+    desk.act(path, do=f"add/{second}")
+    assert titles(ready, made) == [TITLES[i] for i in (2, 0, 3, 1)]
+    desk.act(path, order=f"{second},{third}")
+    assert titles(ready, made)[:2] == [TITLES[1], TITLES[2]]
+    for _ in range(6):
+        desk.act(f"/edition/{made.name}/undo")
+    assert titles(ready, made) == list(TITLES)
+
+
+@pytest.mark.parametrize("do", ["", "up", "up/", "up/x", "explode/1", "drop/-1"])
+def test_what_is_no_button_is_refused(desk: Desk, made: Edition, do: str) -> None:
+    before = everything(desk.room)["choices"]
+    assert desk.post(f"/edition/{made.name}/order", do=do).status_code == 400
+    assert everything(desk.room)["choices"] == before
+
+
+def test_an_edition_that_is_not_there(desk: Desk, made: Edition) -> None:
+    for path in ("/edition/2020-01-01", "/edition/x", "/edition/2026-11-23-extra", f"/edition/{made.name}/article/999"):
+        assert desk.get(path).status_code == 404
+
+
+def test_a_frozen_edition_is_not_touched(desk: Desk, made: Edition, ready: Newsroom) -> None:
+    first = picked(ready, made)[0].candidate.id
+    edit.decide(ready, made.day, EditionStatus.CANCELLED)
+    answer = desk.post(f"/edition/{made.name}/order", do=f"drop/{first}")
+    assert answer.status_code == 409
+    assert titles(ready, made) == list(TITLES)
+
+
+def test_no_form_without_its_token(desk: Desk, made: Edition) -> None:  # W15
+    before = everything(desk.room)
+    for path in ("/make", f"/edition/{made.name}/order", f"/edition/{made.name}/undo", f"/edition/{made.name}/words"):
+        assert desk.client.post(f"/desk{path}", data={"do": "drop/1"}).status_code == 403
+        assert desk.client.post(f"/desk{path}", data={"do": "drop/1", "form": "a" * 30}).status_code == 403
+    assert everything(desk.room) == before
+
+
+# --- Texts ------------------------------------------------------------------------------------------
+
+
+def test_an_article_is_rewritten_and_goes_back(desk: Desk, made: Edition, ready: Newsroom) -> None:
+    one = picked(ready, made)[1]
+    path = f"/edition/{made.name}/article/{one.candidate.id}"
+    assert one.article.title in desk.text(path)
+    fields = {"summary": one.article.summary, "section": "Société", "picture": "", "alt": "", "shown": "yes"}
+    desk.act(path, version=0, title="Grève des taxis : ce qu'il faut savoir", **fields)
+    assert titles(ready, made)[1] == "Grève des taxis : ce qu'il faut savoir"
+    assert picked(ready, made)[1].edits.summary is None  # left as it was: it is not ours
+    assert "Sur le site" in desk.text(path)
+    desk.act(path, title="", **fields)
+    assert titles(ready, made)[1] == "Les taxis en grève"
+
+
+def test_a_picture_is_put_and_taken_away(desk: Desk, made: Edition, ready: Newsroom) -> None:
+    one = picked(ready, made)[0]
+    path = f"/edition/{made.name}/article/{one.candidate.id}"
+    fields = {"title": one.article.title, "summary": one.article.summary, "section": "", "alt": "Le quai"}
+    desk.act(path, picture="https://journal.example/quai.jpg", shown="yes", **fields)
+    found = picked(ready, made)[0].article.picture
+    assert found is not None
+    assert (found.url, found.alt) == ("https://journal.example/quai.jpg", "Le quai")
+    desk.act(path, picture="https://journal.example/quai.jpg", **fields)
+    assert picked(ready, made)[0].article.picture is None
+    answer = desk.post(path, picture="javascript:alert(1)", shown="yes", **fields | {"title": "Tapé"})
+    assert answer.status_code == 400
+    assert "Tapé" in answer.text  # what was typed is not lost
+    assert titles(ready, made)[0] == one.article.title
+
+
+def test_the_words_of_an_edition(desk: Desk, made: Edition, ready: Newsroom) -> None:
+    path = f"/edition/{made.name}/words"
+    assert "Le port rouvre" in desk.text(path)  # what stands there where nobody writes
+    desk.act(path, subject="Ce matin", preheader="Le port", note="Bonjour,\r\n\r\nle port rouvre.", version=0)
+    found = now(ready, made)
+    assert (found.subject, found.preheader, found.note) == ("Ce matin", "Le port", "Bonjour,\n\nle port rouvre.")
+    shown = preview.of_edition(ready, *edit.with_choices(ready, made.id))
+    assert shown.subject == "Ce matin"
+    assert "le port rouvre." in shown.html
+    assert "le port rouvre." in shown.text
+    assert "le port rouvre." in shown.whatsapp
+    assert desk.post(path, subject="x" * 300, preheader="", note="").status_code == 400
+
+
+# --- Two at once ------------------------------------------------------------------------------------
+
+
+def test_the_second_to_save_is_told_and_loses_nothing(desk: Desk, made: Edition, ready: Newsroom) -> None:
+    kodjo = Desk(ready, Role.WRITER, "Kodjo")
+    path = f"/edition/{made.name}/words"
+    desk.act(path, subject="D'Efua", preheader="", note="", version=0)
+    answer = kodjo.post(path, subject="De Kodjo", preheader="", note="", version=0)
+    assert answer.status_code == 409
+    assert "De Kodjo" in answer.text
+    assert "Efua" in answer.text
+    assert now(ready, made).subject == "D'Efua"
+    version = now(ready, made).version
+    kodjo.act(path, subject="De Kodjo", preheader="", note="", version=version)
+    assert now(ready, made).subject == "De Kodjo"
+    desk.act(f"/edition/{made.name}/undo", version=now(ready, made).version)
+    assert now(ready, made).subject == "D'Efua"
+
+
+def test_two_who_write_different_things_do_not_meet(desk: Desk, made: Edition, ready: Newsroom) -> None:
+    kodjo = Desk(ready, Role.WRITER, "Kodjo")
+    path = f"/edition/{made.name}/words"
+    desk.act(path, subject="D'Efua", preheader="", note="", version=0)
+    shown = kodjo.act(path, subject="", preheader="", note="De Kodjo", version=0)
+    assert (now(ready, made).subject, now(ready, made).note) == ("D'Efua", "De Kodjo")
+    assert "Pendant ce temps" in shown
+    first = picked(ready, made)[0].candidate.id
+    shown = desk.act(f"/edition/{made.name}/order", do=f"down/{first}", version=1)
+    assert "Pendant ce temps" in shown
+
+
+# --- Previews ---------------------------------------------------------------------------------------
+
+
+def test_the_ways_to_look(desk: Desk, made: Edition, ready: Newsroom) -> None:
+    base = f"/edition/{made.name}"
+    light, dark = desk.text(f"{base}/mail"), desk.text(f"{base}/mail?light=dark")
+    assert "prefers-color-scheme" not in light + dark
+    assert "@media not all" in light
+    assert "@media all" in dark
+    for query in ("", "?screen=wide&light=dark&pictures=no", "?part=text", "?part=whatsapp", "?part=x&light=%00"):
+        assert "Le port rouvre" in desk.text(f"{base}/preview{query}") or "<iframe" in desk.text(
+            f"{base}/preview{query}"
+        )
+
+
+def test_without_pictures_none_is_fetched(desk: Desk, made: Edition, ready: Newsroom) -> None:
+    one = picked(ready, made)[0]
+    fields = {"title": "Le port", "summary": "Les quais.", "section": "", "alt": "Le quai", "shown": "yes"}
+    desk.act(f"/edition/{made.name}/article/{one.candidate.id}", picture="https://journal.example/quai.jpg", **fields)
+    assert "quai.jpg" in desk.text(f"/edition/{made.name}/mail")
+    answer = desk.get(f"/edition/{made.name}/mail?pictures=no")
+    assert "quai.jpg" not in answer.text
+    assert "Le quai" in answer.text
+    assert "https:" not in answer.headers["Content-Security-Policy"]
+
+
+def test_what_is_tried_is_not_kept(desk: Desk, made: Edition, ready: Newsroom) -> None:
+    before = everything(ready)["editions"], everything(ready)["choices"], everything(ready)["audit"]
+    answer = desk.post(f"/edition/{made.name}/try", subject="", preheader="", note="Un mot à l'essai")
+    assert "Un mot à l" in answer.text
+    number = picked(ready, made)[1].candidate.id
+    answer = desk.post(f"/edition/{made.name}/try", article=number, title="À l'essai", summary="", shown="yes")
+    assert "À l" in answer.text
+    assert desk.post(f"/edition/{made.name}/try", article=999, title="x").status_code == 400
+    assert (everything(ready)["editions"], everything(ready)["choices"], everything(ready)["audit"]) == before
+
+
+def test_the_frame_can_do_nothing(desk: Desk, made: Edition) -> None:  # W12
+    for answer in (desk.get(f"/edition/{made.name}/mail"), desk.post(f"/edition/{made.name}/try", note="x")):
+        policy = answer.headers["Content-Security-Policy"]
+        assert "sandbox" in policy
+        assert "script" not in policy.replace("allow-scripts", "x")
+        assert "frame-ancestors 'self'" in policy
+
+
+def test_a_test_goes_to_whoever_asks(desk: Desk, made: Edition, ready: Newsroom, folder: Path) -> None:
+    assert "essai" in desk.act(f"/edition/{made.name}/test")
+    [mail] = list(mailbox.Maildir(folder / "outbox"))
+    assert mail["To"] == "efua@journal.example"
+    assert everything(ready)["deliveries"] == []
+
+
+# --- Hostile articles -------------------------------------------------------------------------------
+
+
+EVIL = "<img src=x onerror=alert(1)><script>alert(2)</script>"
+
+
+def test_hostile_texts_are_only_texts(desk: Desk, made: Edition, ready: Newsroom) -> None:  # F05
+    number = picked(ready, made)[0].candidate.id
+    with write(ready.engine) as connection:  # as a careless version, or another program, may have stored it
+        values = {"title": EVIL, "summary": EVIL, "url": "javascript:alert(3)", "section": EVIL}
+        connection.execute(update(articles).values(**values))
+    desk.act(f"/edition/{made.name}/article/{number}", title=f"2 {EVIL}", summary=EVIL, section=EVIL, alt=EVIL)
+    desk.act(f"/edition/{made.name}/words", subject=EVIL, preheader=EVIL, note=EVIL)
+    paths = ["/", f"/edition/{made.name}/article/{number}", f"/edition/{made.name}/words"]
+    paths += [f"/edition/{made.name}/preview", f"/edition/{made.name}/preview?part=text", f"/edition/{made.name}/mail"]
+    for path in paths:
+        tree = html5lib.parse(desk.text(path), namespaceHTMLElements=False)
+        assert not [one for one in tree.iter() if any(name.startswith("on") for name in one.attrib)]
+        assert not list(tree.iter("img"))
+        assert all(one.attrib["src"].startswith("/desk/desk.js?") for one in tree.iter("script"))
+        assert not [one for one in tree.iter("a") if one.attrib.get("href", "").startswith("javascript")]
