@@ -223,8 +223,11 @@ def log_out_everywhere(room: Newsroom, editor: Editor, *, who: Who) -> int:
 
 
 def form_token(room: Newsroom, session: Session) -> str:
-    """What every form of the desk carries: it proves that we made it, for this session."""
-    return room.signer.token(Purpose.DESK, session.id)
+    """What every form of the desk carries: it proves that we made it, for this session.
+
+    It is good as long as that, and yet another one each second: from how well a page can be packed, nobody guesses it.
+    """
+    return room.signer.token(Purpose.DESK, session.id, room.clock())
 
 
 def is_our_form(room: Newsroom, session: Session, token: str) -> bool:

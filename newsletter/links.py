@@ -35,7 +35,7 @@ class Purpose(StrEnum):
     LOG_IN = "log_in"  # of an editor's ticket; dated
     DRAFT = "draft"  # of an editor's ticket for a draft; dated
     SESSION = "session"  # of an editor's session: in their cookie; dated
-    DESK = "desk"  # of an editor's session: in the desk's forms
+    DESK = "desk"  # of an editor's session: in the desk's forms; dated
 
     @property
     def dated(self) -> bool:
@@ -43,9 +43,8 @@ class Purpose(StrEnum):
         return self in DATED
 
 
-DATED = frozenset(
-    [Purpose.CONFIRM, Purpose.OWN, Purpose.ADDRESS, Purpose.FORM, Purpose.LOG_IN, Purpose.DRAFT, Purpose.SESSION]
-)
+DATED = frozenset([Purpose.CONFIRM, Purpose.OWN, Purpose.ADDRESS, Purpose.FORM])
+DATED |= {Purpose.LOG_IN, Purpose.DRAFT, Purpose.SESSION, Purpose.DESK}
 PATHS = {  # below public_url
     Purpose.UNSUBSCRIBE: "u",
     Purpose.PREFERENCES: "p",

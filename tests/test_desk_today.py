@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import mailbox
 from collections.abc import Callable
 from pathlib import Path
@@ -278,3 +279,21 @@ def test_hostile_texts_are_only_texts(desk: Desk, made: Edition, ready: Newsroom
         assert not list(tree.iter("img"))
         assert all(one.attrib["src"].startswith("/desk/desk.js?") for one in tree.iter("script"))
         assert not [one for one in tree.iter("a") if one.attrib.get("href", "").startswith("javascript")]
+
+
+# --- Few bytes --------------------------------------------------------------------------------------
+
+
+def test_pages_are_light(desk: Desk, made: Edition) -> None:
+    """What a phone loads in the morning: page, style and script, packed."""
+    total = 0
+    for path in ("/", "/desk.css", "/desk.js"):
+        answer = desk.client.get(f"/desk{path}", headers={"Accept-Encoding": "gzip"})
+        assert answer.headers["Content-Encoding"] == "gzip"
+        assert "Accept-Encoding" in answer.headers["Vary"]
+        assert (
+            gzip.decompress(answer.data) == desk.client.get(f"/desk{path}").data or path == "/"
+        )  # a token each second
+        total += len(answer.data)
+    assert total < 15_000
+    assert "Content-Encoding" not in desk.get("/").headers

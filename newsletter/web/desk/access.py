@@ -6,6 +6,7 @@ without either it is for whoever works here.
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypeVar
@@ -69,6 +70,17 @@ def leave(response: Response) -> Response:
     response.headers.setdefault("Cache-Control", "no-store")
     response.headers["Referrer-Policy"] = "same-origin"
     response.headers["X-Robots-Tag"] = "noindex, nofollow"
+    return _packed(response)
+
+
+def _packed(response: Response) -> Response:
+    """A fifth of the bytes, for who pays for them; a proxy that packs by itself leaves it as it is."""
+    whole = response.status_code == 200 and not response.is_streamed and not response.headers.get("Content-Encoding")
+    if not (whole and response.mimetype.startswith("text/") and "gzip" in request.accept_encodings):
+        return response
+    response.set_data(gzip.compress(response.get_data(), compresslevel=6, mtime=0))
+    response.headers["Content-Encoding"] = "gzip"
+    response.vary.add("Accept-Encoding")
     return response
 
 
