@@ -76,7 +76,7 @@ def leave(response: Response) -> Response:
 def _packed(response: Response) -> Response:
     """A fifth of the bytes, for who pays for them; a proxy that packs by itself leaves it as it is."""
     whole = response.status_code == 200 and not response.is_streamed and not response.headers.get("Content-Encoding")
-    if not (whole and response.mimetype.startswith("text/") and "gzip" in request.accept_encodings):
+    if not (whole and (response.mimetype or "").startswith("text/") and request.accept_encodings.quality("gzip")):
         return response
     response.set_data(gzip.compress(response.get_data(), compresslevel=6, mtime=0))
     response.headers["Content-Encoding"] = "gzip"
