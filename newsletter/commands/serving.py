@@ -159,6 +159,9 @@ def tidy(room: Newsroom, dry_run: bool, as_json: bool) -> None:
         "departed": "people who left long ago: forgotten",
         "letters": "old letters: deleted",
         "deliveries": "old rows of the ledger: deleted",
+        "sessions": "stays at the desk that nobody came back to: ended",
+        "tickets": "links to the desk that are over: deleted",
+        "audit": "old entries of the audit log: deleted",
     }
     for name, count in done.items():
         say(f"{'would be ' if dry_run else ''}{what[name]}: {count}")

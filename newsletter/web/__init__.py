@@ -82,6 +82,8 @@ def _failed(error: Exception) -> Response:
 
 def _explained(status: int) -> Response:
     try:
+        if desk.is_asked():
+            return desk.page("error.html", status, code=status)
         return paper.page("error.html", status, code=status)
     except Exception as error:  # the template itself may be what is broken
         log.error("the page of an error cannot be shown: %s", error)
