@@ -149,7 +149,7 @@ def _ticket_link(room: Newsroom, one: Letter) -> str:
     """To log in by; with the page of the desk that was wanted, which the web has looked at."""
     link = room.signer.link(room.config.desk_url, Purpose.LOG_IN, int(one.details["ticket"]), one.created_at)
     after = one.details.get("after", "")
-    return f"{link}?{urlencode({'after': after})}" if after else link
+    return f"{link}?{urlencode({'after': after}, safe='/')}" if after else link
 
 
 NOTES: dict[LetterKind, Callable[[Newsroom, Letter], Note]] = {

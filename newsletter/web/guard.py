@@ -37,11 +37,11 @@ class Prefix:
         return self.app(environ, start)
 
 
-def protect(app: Flask, config: Config) -> None:
-    """Put the guard before and behind every view of the application."""
+def protect(app: Flask, address: str) -> None:
+    """Put the guard before and behind every view of the application, which is reached at that address."""
     app.config["MAX_CONTENT_LENGTH"] = app.config["MAX_FORM_MEMORY_SIZE"] = LONGEST_BODY
     app.config["MAX_FORM_PARTS"] = 20
-    headers = _headers(config)
+    headers = _headers(address)
 
     def enter() -> None:
         g.began = time.monotonic()
@@ -60,7 +60,7 @@ def protect(app: Flask, config: Config) -> None:
     app.after_request(leave)
 
 
-def _headers(config: Config) -> dict[str, str]:
+def _headers(address: str) -> dict[str, str]:
     found = {
         "Content-Security-Policy": policy(),
         "X-Content-Type-Options": "nosniff",
@@ -69,7 +69,7 @@ def _headers(config: Config) -> dict[str, str]:
         "Cross-Origin-Opener-Policy": "same-origin",
         "Cache-Control": "no-cache",
     }
-    if config.newsletter.public_url.startswith("https://"):
+    if address.startswith("https://"):
         found["Strict-Transport-Security"] = f"max-age={A_YEAR}"
     return found
 

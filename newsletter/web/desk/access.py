@@ -59,13 +59,14 @@ def enter() -> Any:
     """Before every view of the desk."""
     view = current_app.view_functions.get(request.endpoint or "")
     g.session = editors.session(room(), request.cookies.get(COOKIE, ""))
-    if request.method == "POST" and not _is_from_here():
+    changes = request.method not in ("GET", "HEAD", "OPTIONS")
+    if changes and not _is_from_here():
         return page("not-ours.html", 403)
     if getattr(view, "for_everybody", False):
         return None
     if g.session is None:
-        return go("/in", after=wanted(place()) if request.method == "GET" else "")
-    if request.method == "POST" and not editors.is_our_form(room(), g.session, request.form.get(FIELD, "")):
+        return go("/in", after="" if changes else wanted(place()))
+    if changes and not editors.is_our_form(room(), g.session, request.form.get(FIELD, "")):
         return page("not-ours.html", 403)
     return None
 
@@ -101,7 +102,7 @@ def _is_from_here() -> bool:
     site = request.headers.get("Sec-Fetch-Site", "same-origin")
     origin = request.headers.get("Origin", "")
     here = urlsplit(room().config.desk_url)
-    return site in ("same-origin", "none") and origin in ("", f"{here.scheme}://{here.netloc}")
+    return site in ("same-origin", "none") and origin in ("", f"{here.scheme}://{here.netloc.lower()}")
 
 
 # --- Cookies and places ------------------------------------------------------------------------------
@@ -126,6 +127,8 @@ def place() -> str:
 
 def is_asked() -> bool:
     """Whether a request is for the desk; also for what is not there."""
+    if "desk" not in current_app.blueprints:
+        return False
     alone = "pages" not in current_app.blueprints
     return alone or request.path == PATH or request.path.startswith(f"{PATH}/")
 
