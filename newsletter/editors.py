@@ -186,13 +186,14 @@ def invite(room: Newsroom, editor: Editor, *, who: Who, language: str, dry_run: 
 
 
 def link(room: Newsroom, address: str, *, who: Who, dry_run: bool = False) -> str:
-    """A link to log in by, to hand over where mail is down. Raises BadData for who does not work here."""
+    """A link to log in by, to hand over where mail is down; a rehearsal makes none. Raises BadData for who does not
+    work here."""
     now = room.clock()
     with write(room.engine, rehearsal=dry_run) as connection:
         known = _known(connection, address)
         number = editors.issue(connection, known.id, now + LOG_IN_WITHIN, now)
         audit.add(connection, who, "link_printed", now, after={"address": known.address})
-    return room.signer.link(room.config.desk_url, Purpose.LOG_IN, number, now)
+    return "" if dry_run else room.signer.link(room.config.desk_url, Purpose.LOG_IN, number, now)
 
 
 def to_log_in(room: Newsroom, token: str) -> Editor | None:

@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
+import http.client
+import json
 import logging
+import os
 import re
+import signal
+import socket
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from email import message_from_bytes
 from email.policy import default
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from click.testing import CliRunner
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import Engine, event
 from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 
+from cli import cli
 from newsletter import daily, editors, letters, post, report, subscribe, tidy
 from newsletter.errors import BadData, Unavailable
 from newsletter.links import Purpose
@@ -36,6 +47,7 @@ from tests.fakes import FakeMailer
 MakeRoom = Callable[..., Newsroom]
 HOME = "192.0.2.0/24"
 AT_HOME = Who("test")
+ROOT = Path(__file__).parent.parent
 LETTER, ALONE = "https://lettre.journal.example", "https://desk.journal.example"
 FIREFOX = "Mozilla/5.0 (Android 15; Mobile; rv:140.0) Gecko/140.0 Firefox/140.0"
 
@@ -807,3 +819,99 @@ def test_an_address_works_here_once_however_it_is_spelled(both: Newsroom) -> Non
     with pytest.raises(BadData, match="does not work at the desk"):
         editors.set_role(both, "efua@journal.example", Role.OWNER, who=AT_HOME)
     assert editors.find(both, " AFI@journal.example").role is Role.OWNER
+
+
+# --- At the command line -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def run(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    monkeypatch.chdir(folder)
+
+    def run_it(*arguments: str, code: int = 0) -> str:
+        result = CliRunner().invoke(cli, list(arguments), prog_name="newsletter")
+        if result.exception and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        assert result.exit_code == code, result.output
+        return result.output
+
+    return run_it
+
+
+def test_the_commands_do_what_the_pages_do(run: Callable[..., str], room: Newsroom) -> None:
+    afi, efua = "afi@journal.example", "efua@journal.example"
+    assert "would work at the desk" in run("editors", "add", afi, "--role", "owner", "--dry-run")
+    assert editors.listed(room) == []
+    said = run("editors", "add", afi, "--role", "owner", "--name", "Afi Dossou")
+    assert f"open {LETTER}/desk/in" in said
+    run("editors", "add", efua, "--role", "writer")
+    assert "already" in run("editors", "add", efua, "--role", "writer", code=65)
+    assert run("editors", "list").splitlines()[1].split("\t")[:3] == [efua, "efua", "writer"]
+    run("editors", "role", efua, "editor", "--dry-run")
+    assert editors.find(room, efua).role is Role.WRITER
+    run("editors", "role", efua, "editor")
+    assert editors.find(room, efua).role is Role.EDITOR
+    for command in (("role", afi, "writer"), ("remove", afi)):
+        assert "the only owner" in run("editors", *command, code=65)
+    assert "would be removed" in run("editors", "remove", efua, "--dry-run")
+    run("editors", "remove", efua)
+    assert [one["name"] for one in json.loads(run("editors", "list", "--json"))] == ["Afi Dossou"]
+    run("editors", "link", efua, code=65)
+
+
+def test_a_link_from_the_command_line_works_without_mail(run: Callable[..., str], room: Newsroom) -> None:
+    run("editors", "add", "afi@journal.example", "--role", "owner")
+    before = everything(room)
+    assert "/in/" not in run("editors", "link", "afi@journal.example", "--dry-run")
+    assert "would be mailed" in run("editors", "link", "afi@journal.example", "--mail", "--dry-run")
+    assert everything(room) == before
+    token = run("editors", "link", "afi@journal.example").strip().rpartition("/")[2]
+    real = Newsroom(room.config)  # by the clock that the command goes by
+    assert editors.log_in(real, token, None, "")
+    real.engine.dispose()
+    assert json.loads(run("editors", "list", "--json"))[0]["sessions"] == 1
+    assert "1 session would be ended" in run("editors", "log-out", "afi@journal.example", "--dry-run")
+    assert "1 session ended" in run("editors", "log-out", "afi@journal.example")
+    for _ in range(4):
+        run("editors", "link", "afi@journal.example", "--mail")
+    assert "5 links in this hour" in run("editors", "link", "afi@journal.example", "--mail", code=65)
+
+
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+def _status(port: int, path: str) -> int:
+    """What is answered there; 0 while nobody listens."""
+    try:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+        connection.request("GET", path)
+        return connection.getresponse().status
+    except OSError:
+        return 0
+    finally:
+        connection.close()
+
+
+def test_serve_gives_the_desk_a_place_of_its_own(folder: Path) -> None:
+    pages, desk = _free_port(), _free_port()
+    command = [sys.executable, str(ROOT / "cli.py"), "serve", "--no-run", "--port", str(pages)]
+    environ = os.environ | {"NEWSLETTER_DESK_LISTEN": f"127.0.0.1:{desk}", "NEWSLETTER_DESK_URL": ALONE}
+    with (folder / "serve.log").open("w") as log:
+        server = subprocess.Popen(command, cwd=folder, env=environ, stdout=log, stderr=log)
+        try:
+            deadline = time.monotonic() + 60
+            while not _status(pages, "/healthz") and time.monotonic() < deadline:
+                time.sleep(0.1)
+            found = {(port, path): _status(port, path) for port in (pages, desk) for path in ("/", "/in", "/desk/in")}
+        finally:
+            server.send_signal(signal.SIGTERM)
+            assert server.wait(30) == 0
+    assert found[pages, "/"] == 200
+    assert found[desk, "/in"] == 200
+    assert found[pages, "/in"] == found[pages, "/desk/in"] == found[desk, "/desk/in"] == 404
+    said = (folder / "serve.log").read_text()
+    assert f"to be reached as {ALONE}" in said
+    assert "Traceback" not in said

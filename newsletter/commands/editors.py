@@ -136,7 +136,7 @@ def link(room: Newsroom, address: str, mail: bool, dry_run: bool) -> None:
         say(f"{known.address}: {'would be mailed a link' if dry_run else 'a link waits in the post'}")
         return
     made = people.link(room, address, who=room.here, dry_run=dry_run)
-    say(f"{address}: would get a link" if dry_run else made)
+    say(made or f"{address}: would get a link")
 
 
 @editors.command("log-out")
