@@ -643,7 +643,7 @@ def test_roles_are_kept_to_on_every_page(full: Desk, role: Role) -> None:
     assert everything(full.room) == before
 
 
-def test_every_answer_is_guarded(full: Desk) -> None:
+def test_every_answer_of_the_desk_is_guarded(full: Desk) -> None:  # W13
     inside, outside = full.enter(full.editor()), full.stranger()
     for client in (inside, outside):
         for method in ("GET", "POST", "PUT"):
@@ -672,7 +672,7 @@ def wrong_with(answer: TestResponse) -> list[str]:
     return found + re.findall(r'\s(?:src|action)="(?:https?:)?//[^"]*"', html)
 
 
-def test_no_link_is_made_of_what_a_visitor_calls_us(full: Desk) -> None:  # W11
+def test_no_link_of_the_desk_is_made_of_what_a_visitor_calls_us(full: Desk) -> None:  # W11
     afi = full.editor()
     client, headers = full.enter(afi), {"Host": "evil.example", "X-Forwarded-Host": "evil.example"}
     for _rule, path in full.paths("GET"):
@@ -684,7 +684,7 @@ def test_no_link_is_made_of_what_a_visitor_calls_us(full: Desk) -> None:  # W11
     assert mailed(full.room)[0].startswith(f"{full.site}{full.door}/in/")
 
 
-def test_tokens_are_masked_in_the_log(full: Desk, caplog: pytest.LogCaptureFixture) -> None:  # W13
+def test_links_to_the_desk_are_masked_in_the_log(full: Desk, caplog: pytest.LogCaptureFixture) -> None:  # W13
     caplog.set_level(logging.DEBUG)
     afi = full.editor()
     link = path_of(editors.link(full.room, afi.address, who=AT_HOME))
