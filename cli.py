@@ -20,6 +20,7 @@ COMMANDS = {
     "status": "sending",
     "trace": "sending",
     "subscribers": "people",
+    "editors": "editors",
     "config": "setup",
     "resolve": "resolving",
     "adopt": "setup",

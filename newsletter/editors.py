@@ -20,13 +20,23 @@ from newsletter.store import audit, editors, letters, notes
 from newsletter.store.database import read, write
 
 LOG_IN_WITHIN = timedelta(minutes=15)
+INVITED_WITHIN = timedelta(hours=24)  # an owner wrote to somebody who did not ask, and may not look at once
 HOUR = timedelta(hours=1)
 LINKS_AN_HOUR = 5  # to one editor
 LINKS_AN_HOUR_BY_NETWORK = 20
 LINKS_AN_HOUR_IN_ALL = 200
 COUNTING = "links counted"
+NOBODYS = "nobody's link was asked for"  # a note, written where a link is not
 GLANCE = timedelta(minutes=10)  # how old a session's last sign of life may be before it is written anew
 LONGEST_NAME, LONGEST_BROWSER = 80, 200  # characters
+
+
+class WorksHere(BadData):
+    """Somebody with that address works at the desk already."""
+
+
+class OnlyOwner(BadData):
+    """The newsroom would be left without an owner."""
 
 
 def as_who(editor: Editor) -> Who:
@@ -43,6 +53,11 @@ def listed(room: Newsroom) -> list[Editor]:
         return editors.listed(connection)
 
 
+def by_number(room: Newsroom, number: int) -> Editor | None:
+    with read(room.engine) as connection:
+        return editors.by_id(connection, number)
+
+
 def find(room: Newsroom, address: str) -> Editor:
     """The editor with that address. Raises BadData where there is none."""
     with read(room.engine) as connection:
@@ -50,13 +65,14 @@ def find(room: Newsroom, address: str) -> Editor:
 
 
 def add(room: Newsroom, address: str, role: Role, *, name: str = "", who: Who, dry_run: bool = False) -> Editor:
-    """Let somebody work at the desk. Raises BadData for an address that cannot be mailed, or works there already."""
+    """Let somebody work at the desk. Raises BadData for an address that cannot be mailed, WorksHere
+    for one that is there already."""
     found = normalise(address)
     name = " ".join(name.split())[:LONGEST_NAME] or found.text.partition("@")[0]
     with write(room.engine, rehearsal=dry_run) as connection:
         notes.one_at_a_time(connection, "editors")
         if editors.find(connection, found.key):
-            raise BadData(f"{found.text} works at the desk already")
+            raise WorksHere(f"{found.text} works at the desk already")
         number = editors.add(connection, found.text, found.key, name, role, room.clock())
         after = {"address": found.text, "name": name, "role": role}
         audit.add(connection, who, "editor_added", room.clock(), after=after)
@@ -64,9 +80,11 @@ def add(room: Newsroom, address: str, role: Role, *, name: str = "", who: Who, d
 
 
 def set_role(room: Newsroom, address: str, role: Role, *, who: Who, dry_run: bool = False) -> Editor:
-    """Give an editor another role. Raises BadData where there would be no owner left."""
+    """Give an editor another role, which counts at once. Raises OnlyOwner where there would be no owner left."""
 
     def change(connection: Connection, known: Editor) -> None:
+        if known.role is role:
+            return
         editors.change(connection, known.id, role=role)
         before = {"address": known.address, "role": known.role}
         after = {"address": known.address, "role": role}
@@ -76,8 +94,8 @@ def set_role(room: Newsroom, address: str, role: Role, *, who: Who, dry_run: boo
 
 
 def remove(room: Newsroom, address: str, *, who: Who, dry_run: bool = False) -> Editor:
-    """Let somebody work at the desk no more: their sessions and links end at once. Raises BadData where others would
-    be left without an owner."""
+    """Let somebody work at the desk no more: their sessions and links end at once. Raises OnlyOwner where there
+    would be no owner left."""
 
     def change(connection: Connection, known: Editor) -> None:
         editors.remove(connection, known.id)
@@ -98,10 +116,9 @@ def _change(
     with write(room.engine, rehearsal=dry_run) as connection:
         notes.one_at_a_time(connection, "editors")
         known = _known(connection, address)
-        others = [one for one in editors.listed(connection) if one.id != known.id]
-        owners = [one for one in others if one.role is Role.OWNER]
-        if known.role is Role.OWNER and not leaves_owner and others and not owners:
-            raise BadData(f"{known.address} is the only owner: make somebody else an owner first")
+        owners = [one.id for one in editors.listed(connection) if one.role is Role.OWNER]
+        if owners == [known.id] and not leaves_owner:
+            raise OnlyOwner(f"{known.address} is the only owner: make somebody else an owner first")
         change(connection, known)
         return editors.by_id(connection, known.id) or known
 
@@ -116,36 +133,67 @@ def _known(connection: Connection, address: str) -> Editor:
 # --- Logging in -------------------------------------------------------------------------------------
 
 
-def ask_for_link(room: Newsroom, address: str, network: str | None, *, language: str) -> None:
-    """Mail a link to log in by to that address, if its owner works here. Whoever asks learns nothing: a stranger's
-    address costs the same look-ups and one commit. Raises BadData for what is no address."""
-    found, now = normalise(address), room.clock()
+def ask_for_link(room: Newsroom, address: str, network: str | None, *, language: str, after: str = "") -> None:
+    """Mail a link to log in by to that address, if its owner works here; `after` is the page of the desk they wanted.
+
+    Whoever asks learns nothing: a stranger's address, and one above its cap, cost the same statements and a commit
+    that has something to write. Raises BadData for what is no address.
+    """
+    found, now, network = normalise(address), room.clock(), network or ""
     with write(room.engine) as connection:
         notes.one_at_a_time(connection, COUNTING)
         known = editors.find(connection, found.key)
-        since = now - HOUR
-        counts = [
-            editors.asked(connection, since, editor_id=known.id if known else 0) < LINKS_AN_HOUR,
-            editors.asked(connection, since, network=network or "") < LINKS_AN_HOUR_BY_NETWORK,
-            editors.asked(connection, since) < LINKS_AN_HOUR_IN_ALL,
-        ]
-        if all(counts):
+        may, ticket = _may_ask(connection, known, network, now), 0
+        if may:
             until = now + LOG_IN_WITHIN
-            number = editors.issue(connection, known.id if known else None, until, now, network=network or "")
-            if known:
-                details = {"ticket": str(number)}
-                letters.add(connection, LetterKind.LOG_IN, known.address, language=language, now=now, details=details)
+            ticket = editors.issue(connection, known.id if known else None, until, now, network=network)
+        else:
+            notes.put(connection, NOBODYS, now.isoformat())
+        if may and known:
+            details = {"ticket": str(ticket), "after": after}
+            letters.add(connection, LetterKind.LOG_IN, known.address, language=language, now=now, details=details)
+        else:
+            notes.put(connection, NOBODYS, now.isoformat())
     room.stirred.set()
 
 
-def link(room: Newsroom, address: str, *, who: Who) -> str:
-    """A link to log in by, to hand over where mail is down. Raises BadData for who does not work here."""
+def _may_ask(connection: Connection, known: Editor | None, network: str, now: datetime) -> bool:
+    """Every count is made whoever asks. Strangers' wishes in all are bounded, so that they do not fill the disk; those
+    who work here are not kept out by them."""
+    since = now - HOUR
+    own = editors.asked(connection, since, editor_id=known.id if known else 0)
+    near = editors.asked(connection, since, network=network)
+    all_ = editors.asked(connection, since)
+    return (
+        own < LINKS_AN_HOUR and near < LINKS_AN_HOUR_BY_NETWORK and (all_ < LINKS_AN_HOUR_IN_ALL or known is not None)
+    )
+
+
+def invite(room: Newsroom, editor: Editor, *, who: Who, language: str, dry_run: bool = False) -> bool:
+    """Mail an editor a link to log in by, good for a day, since an owner wants it; False where they were written to
+    often enough in this hour."""
     now = room.clock()
-    with write(room.engine) as connection:
+    with write(room.engine, rehearsal=dry_run) as connection:
+        notes.one_at_a_time(connection, COUNTING)
+        if editors.asked(connection, now - HOUR, editor_id=editor.id) >= LINKS_AN_HOUR:
+            return False
+        number = editors.issue(connection, editor.id, now + INVITED_WITHIN, now)
+        details = {"ticket": str(number), "role": editor.role.value}
+        letters.add(connection, LetterKind.INVITED, editor.address, language=language, now=now, details=details)
+        audit.add(connection, who, "editor_invited", now, after={"address": editor.address})
+    room.stirred.set()
+    return True
+
+
+def link(room: Newsroom, address: str, *, who: Who, dry_run: bool = False) -> str:
+    """A link to log in by, to hand over where mail is down; a rehearsal makes none. Raises BadData for who does not
+    work here."""
+    now = room.clock()
+    with write(room.engine, rehearsal=dry_run) as connection:
         known = _known(connection, address)
         number = editors.issue(connection, known.id, now + LOG_IN_WITHIN, now)
         audit.add(connection, who, "link_printed", now, after={"address": known.address})
-    return room.signer.link(room.config.desk_url, Purpose.LOG_IN, number, now)
+    return "" if dry_run else room.signer.link(room.config.desk_url, Purpose.LOG_IN, number, now)
 
 
 def to_log_in(room: Newsroom, token: str) -> Editor | None:
@@ -191,7 +239,7 @@ def session(room: Newsroom, cookie: str) -> Session | None:
     now = room.clock()
     with read(room.engine) as connection:
         known = editors.session(connection, found[0])
-    if known is None or now - known.seen_at > timedelta(days=room.config.desk.session_days):
+    if known is None or now - known.seen_at > lasting(room):
         return None
     if now - known.seen_at > GLANCE:
         with write(room.engine) as connection:
@@ -199,10 +247,23 @@ def session(room: Newsroom, cookie: str) -> Session | None:
     return known
 
 
-def sessions(room: Newsroom, editor: Editor) -> list[Session]:
-    """An editor's sessions, the newest first."""
+def lasting(room: Newsroom) -> timedelta:
+    """For how long a session lasts that is not used."""
+    return timedelta(days=room.config.desk.session_days)
+
+
+def renewed(room: Newsroom, session: Session) -> str | None:
+    """What the cookie is to hold from now on, so that who comes often is not sent away; None where that is fresh."""
+    now = room.clock()
+    return room.signer.token(Purpose.SESSION, session.id, now) if now - session.seen_at > GLANCE else None
+
+
+def sessions(room: Newsroom, editor: Editor | None = None) -> list[Session]:
+    """An editor's sessions, or everybody's, as far as they are not over; the newest first."""
+    since = room.clock() - lasting(room)
     with read(room.engine) as connection:
-        return editors.sessions_of(connection, editor.id)
+        found = editors.sessions_of(connection, editor.id) if editor else editors.all_sessions(connection)
+    return [one for one in found if one.seen_at >= since]
 
 
 def log_out(room: Newsroom, session: Session, session_id: int | None = None) -> None:
@@ -214,9 +275,18 @@ def log_out(room: Newsroom, session: Session, session_id: int | None = None) -> 
             audit.add(connection, as_who(session.editor), "logged_out", room.clock())
 
 
-def log_out_everywhere(room: Newsroom, editor: Editor, *, who: Who) -> int:
-    """End all sessions of an editor; returns how many there were."""
+def log_out_others(room: Newsroom, session: Session) -> int:
+    """End all of one's own sessions but this one; returns how many there were."""
     with write(room.engine) as connection:
+        count = editors.end_sessions(connection, session.editor.id, but=session.id)
+        before = {"address": session.editor.address, "count": count}
+        audit.add(connection, as_who(session.editor), "sessions_ended", room.clock(), before=before)
+        return count
+
+
+def log_out_everywhere(room: Newsroom, editor: Editor, *, who: Who, dry_run: bool = False) -> int:
+    """End all sessions of an editor; returns how many there were."""
+    with write(room.engine, rehearsal=dry_run) as connection:
         count = editors.end_sessions(connection, editor.id)
         audit.add(connection, who, "sessions_ended", room.clock(), before={"address": editor.address, "count": count})
         return count

@@ -11,16 +11,20 @@ from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parseaddr
 from typing import Any
+from urllib.parse import urlencode
 
-from newsletter.editors import LOG_IN_WITHIN
+from sqlalchemy import Connection
+
+from newsletter.editors import INVITED_WITHIN, LOG_IN_WITHIN
 from newsletter.errors import BadData
 from newsletter.links import Purpose
+from newsletter.mail.addresses import normalise
 from newsletter.mail.letter import letter
-from newsletter.model import Letter, LetterKind, Message
+from newsletter.model import Letter, LetterKind, Message, Role
 from newsletter.newsroom import Newsroom
 from newsletter.preferences import OWN_WITHIN
 from newsletter.report import Report
-from newsletter.store import letters, notes
+from newsletter.store import editors, letters, notes
 from newsletter.store.database import write
 
 
@@ -110,17 +114,42 @@ def _address_changed(room: Newsroom, one: Letter) -> Note:
 
 def _log_in(room: Newsroom, one: Letter) -> Note:
     say, paper = room.words_in(one.language).say, room.config.newsletter
-    ticket = int(one.details["ticket"])
     return Note(
         subject=say("Your link to the desk of {name}", name=paper.name),
         before=(say("By this link, and the button behind it, you are at the desk of {name}.", name=paper.name),),
-        link=room.signer.link(room.config.desk_url, Purpose.LOG_IN, ticket, one.created_at),
+        link=_ticket_link(room, one),
         label=say("To the desk"),
         after=(
             say("It is good for {minutes} minutes. If you did not ask for it, do nothing, and do not pass it on.",
                 minutes=int(LOG_IN_WITHIN.total_seconds() // 60)),
         ),
     )  # fmt: skip
+
+
+def _invited(room: Newsroom, one: Letter) -> Note:
+    say, paper = room.words_in(one.language).say, room.config.newsletter
+    return Note(
+        subject=say("You are invited to the desk of {name}", name=paper.name),
+        before=(
+            say("At the desk of {name}, {title} makes its letter of the day. You may work there now.",
+                name=paper.name, title=paper.title),
+            say("By this link, and the button behind it, you are there. No password is needed."),
+        ),
+        link=_ticket_link(room, one),
+        label=say("To the desk"),
+        after=(
+            say("It is good for {hours} hours, and once: do not pass it on. From then on, ask for a link whenever you "
+                "need one, by this address: {place}",
+                hours=int(INVITED_WITHIN.total_seconds() // 3600), place=f"{room.config.desk_url}/in"),
+        ),
+    )  # fmt: skip
+
+
+def _ticket_link(room: Newsroom, one: Letter) -> str:
+    """To log in by; with the page of the desk that was wanted, which the web has looked at."""
+    link = room.signer.link(room.config.desk_url, Purpose.LOG_IN, int(one.details["ticket"]), one.created_at)
+    after = one.details.get("after", "")
+    return f"{link}?{urlencode({'after': after}, safe='/')}" if after else link
 
 
 NOTES: dict[LetterKind, Callable[[Newsroom, Letter], Note]] = {
@@ -130,6 +159,7 @@ NOTES: dict[LetterKind, Callable[[Newsroom, Letter], Note]] = {
     LetterKind.NEW_ADDRESS: _new_address,
     LetterKind.ADDRESS_CHANGED: _address_changed,
     LetterKind.LOG_IN: _log_in,
+    LetterKind.INVITED: _invited,
 }
 
 
@@ -147,27 +177,43 @@ def tell_editors(room: Newsroom, found: Report) -> int:
 
     The letters wait for whoever sends them next.
     """
-    day = found.day or room.today()
+    day, words = found.day or room.today(), room.words
     note = f"told {day} {found.status} {type(found.problem).__name__}"
-    editors, words, paper = room.config.newsletter.editors, room.words, room.config.newsletter
-    if not editors:
-        return 0
-    subject = words.say("{name}: no edition on {day}", name=paper.name, day=words.full_date(day))
-    if found.status == "sending":
-        subject = words.say("{name}: the edition of {day} is not finished", name=paper.name, day=words.full_date(day))
-    elif found.status == "overdue":
-        subject = words.say("{name}: the edition of {day} is overdue", name=paper.name, day=words.full_date(day))
-    text = room.look.text("email/notice.txt", paper=paper, day=day, report=found, subject=subject)
+    subject = _notice_subject(room, found)
+    text = room.look.text("email/notice.txt", paper=room.config.newsletter, day=day, report=found, subject=subject)
     with write(room.engine) as connection:
-        if notes.wait_for(connection, note):
+        addresses = _to_tell(room, connection)
+        if not addresses or notes.wait_for(connection, note):
             return 0
         notes.put(connection, note, room.clock().isoformat())
-        details = {"subject": subject, "text": text}
-        for editor in editors:
-            address = parseaddr(editor)[1]
-            values: dict[str, Any] = {"language": words.language, "now": room.clock(), "details": details}
-            letters.add(connection, LetterKind.NOTICE, address, **values)
-    return len(editors)
+        values: dict[str, Any] = {"language": words.language, "now": room.clock()}
+        for address in addresses:
+            letters.add(connection, LetterKind.NOTICE, address, details={"subject": subject, "text": text}, **values)
+    return len(addresses)
+
+
+def _notice_subject(room: Newsroom, found: Report) -> str:
+    words, name = room.words, room.config.newsletter.name
+    day = words.full_date(found.day or room.today())
+    if found.status == "sending":
+        return words.say("{name}: the edition of {day} is not finished", name=name, day=day)
+    if found.status == "overdue":
+        return words.say("{name}: the edition of {day} is overdue", name=name, day=day)
+    return words.say("{name}: no edition on {day}", name=name, day=day)
+
+
+def _to_tell(room: Newsroom, connection: Connection) -> list[str]:
+    """Whom the configuration names, and who may send at the desk: each mailbox once, however it is spelled."""
+    addresses = [parseaddr(one)[1] for one in room.config.newsletter.editors]
+    addresses += [one.address for one in editors.listed(connection) if one.role.may(Role.EDITOR)]
+    return list({_mailbox(address): address for address in reversed(addresses)}.values())[::-1]
+
+
+def _mailbox(address: str) -> str:
+    try:
+        return normalise(address).key
+    except BadData:  # the configuration takes more than the list does, and the news must reach the others
+        return address.casefold()
 
 
 # --- As messages ------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from typing import Any
 from newsletter import instance
 from newsletter import letters as wording
 from newsletter.deliver import REPORTED, pace, take_turn
-from newsletter.editors import LOG_IN_WITHIN
+from newsletter.editors import INVITED_WITHIN, LOG_IN_WITHIN
 from newsletter.errors import AlreadyRunning, NewsletterError, NotSent, Unavailable
 from newsletter.mail import Line
 from newsletter.model import DeliveryState, Letter, LetterKind, Outcome, Phase, Verdict
@@ -36,6 +36,7 @@ PATIENCE = {
     LetterKind.LINK: OWN_WITHIN,
     LetterKind.NEW_ADDRESS: NEW_ADDRESS_WITHIN,
     LetterKind.LOG_IN: LOG_IN_WITHIN,
+    LetterKind.INVITED: INVITED_WITHIN,
     LetterKind.NOTICE: timedelta(hours=36),
 }
 USUAL_PATIENCE = timedelta(days=3)

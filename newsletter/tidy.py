@@ -12,12 +12,13 @@ from newsletter import monitor
 from newsletter.model import Origin, SubscriberStatus
 from newsletter.newsroom import Newsroom
 from newsletter.preferences import NEW_ADDRESS_WITHIN
-from newsletter.store import deliveries, letters, notes, subscribers
+from newsletter.store import audit, deliveries, editors, letters, notes, subscribers
 from newsletter.store.database import wipe, write
 from newsletter.subscribe import CONFIRM_WITHIN, ONE_LETTER, forget_one
 
 Status = SubscriberStatus
 PLANNED_BESIDE = timedelta(days=7)  # an edition beside which somebody was forgotten has ended by then
+TICKETS_KEPT = timedelta(days=1)  # longer than any cap counts them
 BATCH = 500  # rows in one transaction: a reader who signs up meanwhile does not wait
 
 
@@ -29,6 +30,9 @@ class Tidied:
     departed: int  # people who left long ago: forgotten
     letters: int
     deliveries: int
+    sessions: int = 0  # stays at the desk, unseen for `desk.session_days`
+    tickets: int = 0  # links to the desk that are over
+    audit: int = 0  # what editors did
 
 
 def tidy(room: Newsroom, *, dry_run: bool = False) -> Tidied:
@@ -40,6 +44,9 @@ def tidy(room: Newsroom, *, dry_run: bool = False) -> Tidied:
         departed=_all(room, lambda c: _forget_departed(room, c, keep.departed), dry_run) if keep.departed else 0,
         letters=_all(room, lambda c: _purge_letters(room, c, keep.letters), dry_run),
         deliveries=_all(room, lambda c: _purge_ledger(room, c, keep.ledger), dry_run) if keep.ledger else 0,
+        sessions=_all(room, lambda c: _purge_sessions(room, c), dry_run),
+        tickets=_all(room, lambda c: editors.purge_tickets(c, room.clock() - TICKETS_KEPT), dry_run),
+        audit=_all(room, lambda c: _purge_audit(room, c, keep.audit), dry_run) if keep.audit else 0,
     )
     _all(room, lambda c: subscribers.blank_ledger(c, room.clock() - PLANNED_BESIDE, BATCH), dry_run)
     if not dry_run:
@@ -95,3 +102,11 @@ def _purge_letters(room: Newsroom, connection: Connection, days: int) -> int:
 
 def _purge_ledger(room: Newsroom, connection: Connection, days: int) -> int:
     return deliveries.purge(connection, room.clock() - timedelta(days=days), BATCH)
+
+
+def _purge_sessions(room: Newsroom, connection: Connection) -> int:
+    return editors.purge_sessions(connection, room.clock() - timedelta(days=room.config.desk.session_days))
+
+
+def _purge_audit(room: Newsroom, connection: Connection, days: int) -> int:
+    return audit.purge(connection, room.clock() - timedelta(days=days), BATCH)

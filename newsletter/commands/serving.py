@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from newsletter.deliver import Stop
     from newsletter.newsroom import Newsroom
 
+DESK_THREADS = 4  # a newsroom is few
+
 
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen; put a proxy in front.")
@@ -35,9 +37,10 @@ if TYPE_CHECKING:
 @click.option("--no-run", is_flag=True, help="Only the pages: letters leave by `newsletter run` or `send`.")
 @with_newsroom
 def serve(room: Newsroom, host: str, port: int, threads: int, no_run: bool) -> None:
-    """Serve the readers' pages, and send their letters at once.
+    """Serve the readers' pages and the desk, and send their letters at once.
 
-    An edition is sent from here only with `schedule.by = "runner"`; else that stays with cron.
+    The desk is below /desk, or alone at `desk.listen`. An edition is sent from here only with
+    `schedule.by = "runner"`; else that stays with cron.
 
     \b
     Example:
@@ -47,7 +50,7 @@ def serve(room: Newsroom, host: str, port: int, threads: int, no_run: bool) -> N
 
     _log_to_stderr()
     room.signer, room.forgotten_secret  # noqa: B018  made now, not by the first reader
-    with _stopping(room) as stop, _metrics(room), _running(room, stop, wanted=not no_run):
+    with _stopping(room) as stop, _metrics(room), _desk(room), _running(room, stop, wanted=not no_run):
         pages = server.serve(create_app(room), host, port, threads)
         say(f"serving on http://{host}:{pages.effective_port}, to be reached as {room.config.newsletter.public_url}")
         sys.stdout.flush()
@@ -105,6 +108,24 @@ def _metrics(room: Newsroom) -> Iterator[None]:
     yield
 
 
+@contextmanager
+def _desk(room: Newsroom) -> Iterator[None]:
+    """The desk at a place of its own, where one is configured."""
+    if not room.config.desk.listen:
+        yield
+        return
+    from newsletter.web import create_desk_app, server
+
+    host, _, port = room.config.desk.listen.rpartition(":")
+    desk = server.serve(create_desk_app(room), host.strip("[]"), int(port), DESK_THREADS)
+    threading.Thread(target=desk.run, name="desk", daemon=True).start()
+    say(f"the desk on http://{room.config.desk.listen}, to be reached as {room.config.desk_url}")
+    try:
+        yield
+    finally:
+        desk.task_dispatcher.shutdown()  # what has begun ends
+
+
 def _log_to_stderr() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
 
@@ -159,6 +180,9 @@ def tidy(room: Newsroom, dry_run: bool, as_json: bool) -> None:
         "departed": "people who left long ago: forgotten",
         "letters": "old letters: deleted",
         "deliveries": "old rows of the ledger: deleted",
+        "sessions": "stays at the desk that nobody came back to: ended",
+        "tickets": "links to the desk that are over: deleted",
+        "audit": "old entries of the audit log: deleted",
     }
     for name, count in done.items():
         say(f"{'would be ' if dry_run else ''}{what[name]}: {count}")

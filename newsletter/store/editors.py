@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, or_, select, true, update
 
 from newsletter.model import Editor, Role, Session
 from newsletter.store.schema import editors, sessions, tickets
@@ -84,6 +84,11 @@ def sessions_of(connection: Connection, editor_id: int) -> list[Session]:
     return _sessions(connection, sessions.c.editor_id == editor_id)
 
 
+def all_sessions(connection: Connection) -> list[Session]:
+    """Everybody's, the newest first."""
+    return _sessions(connection, true())
+
+
 def seen(connection: Connection, session_id: int, now: datetime) -> None:
     connection.execute(update(sessions).where(sessions.c.id == session_id).values(seen_at=now))
 
@@ -92,9 +97,12 @@ def end_session(connection: Connection, session_id: int) -> None:
     connection.execute(delete(sessions).where(sessions.c.id == session_id))
 
 
-def end_sessions(connection: Connection, editor_id: int) -> int:
-    """All of an editor's; returns how many there were."""
-    return connection.execute(delete(sessions).where(sessions.c.editor_id == editor_id)).rowcount
+def end_sessions(connection: Connection, editor_id: int, *, but: int | None = None) -> int:
+    """All of an editor's, or all but that one; returns how many there were."""
+    query = delete(sessions).where(sessions.c.editor_id == editor_id)
+    if but is not None:
+        query = query.where(sessions.c.id != but)
+    return connection.execute(query).rowcount
 
 
 def purge_sessions(connection: Connection, unseen_since: datetime) -> int:

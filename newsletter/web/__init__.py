@@ -48,7 +48,7 @@ def _app(room: Newsroom, address: str, blueprints: list[Blueprint]) -> Flask:
     # The router corrects addresses by redirects that name the host the visitor gave: none of that.
     app.url_map.strict_slashes = app.url_map.merge_slashes = False
     app.url_map.redirect_defaults = False
-    guard.protect(app, room.config)
+    guard.protect(app, address)
     for blueprint in blueprints:
         app.register_blueprint(blueprint)
     app.register_error_handler(HTTPException, _refused)
@@ -82,6 +82,8 @@ def _failed(error: Exception) -> Response:
 
 def _explained(status: int) -> Response:
     try:
+        if desk.is_asked():
+            return desk.page("error.html", status, code=status)
         return paper.page("error.html", status, code=status)
     except Exception as error:  # the template itself may be what is broken
         log.error("the page of an error cannot be shown: %s", error)

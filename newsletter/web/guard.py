@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 LONGEST_BODY = 64 * 1024  # bytes: a form with one field needs a hundred
 A_YEAR = 365 * 86400
-TOKENS = re.compile(r"^/([updac])/[^/]*")
+TOKENS = re.compile(r"^/((?:desk/)?(?:in|draft)|[updac])/[^/]*")
 TOKEN_LIKE = re.compile(r"[A-Za-z2-7]{24,}")  # wherever else one was put
 
 
@@ -37,11 +37,11 @@ class Prefix:
         return self.app(environ, start)
 
 
-def protect(app: Flask, config: Config) -> None:
-    """Put the guard before and behind every view of the application."""
+def protect(app: Flask, address: str) -> None:
+    """Put the guard before and behind every view of the application, which is reached at that address."""
     app.config["MAX_CONTENT_LENGTH"] = app.config["MAX_FORM_MEMORY_SIZE"] = LONGEST_BODY
     app.config["MAX_FORM_PARTS"] = 20
-    headers = _headers(config)
+    headers = _headers(address)
 
     def enter() -> None:
         g.began = time.monotonic()
@@ -49,10 +49,10 @@ def protect(app: Flask, config: Config) -> None:
             abort(413)
 
     def leave(response: Response) -> Response:
-        for name, value in headers.items():
-            response.headers.setdefault(name, value)  # a view may have said otherwise: the frame, the archive
         if TOKENS.match(request.path) or request.method == "POST" or response.status_code >= 400:
             _keep_secret(response)
+        for name, value in headers.items():
+            response.headers.setdefault(name, value)  # a view may have said otherwise: the frame, the archive, the desk
         log.info("%s %s %s", request.method, shown(request.path), response.status_code)
         return response
 
@@ -60,7 +60,7 @@ def protect(app: Flask, config: Config) -> None:
     app.after_request(leave)
 
 
-def _headers(config: Config) -> dict[str, str]:
+def _headers(address: str) -> dict[str, str]:
     found = {
         "Content-Security-Policy": policy(),
         "X-Content-Type-Options": "nosniff",
@@ -69,7 +69,7 @@ def _headers(config: Config) -> dict[str, str]:
         "Cross-Origin-Opener-Policy": "same-origin",
         "Cache-Control": "no-cache",
     }
-    if config.newsletter.public_url.startswith("https://"):
+    if address.startswith("https://"):
         found["Strict-Transport-Security"] = f"max-age={A_YEAR}"
     return found
 
@@ -96,7 +96,7 @@ def embedding_sites(config: Config) -> str:
 
 def _keep_secret(response: Response) -> None:
     """Where a link is somebody's own: no copy of it stays in a cache, in an index, in another site's log."""
-    response.headers["Referrer-Policy"] = "no-referrer"
+    response.headers.setdefault("Referrer-Policy", "no-referrer")  # the desk, whose pages link to none, says otherwise
     response.headers["Cache-Control"] = "no-store"
     response.headers["X-Robots-Tag"] = "noindex, nofollow"
 

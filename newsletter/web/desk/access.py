@@ -7,12 +7,15 @@ without either it is for whoever works here.
 from __future__ import annotations
 
 import gzip
+import re
 from collections.abc import Callable
+from datetime import timedelta
 from functools import wraps
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 
 from flask import Blueprint, Response, abort, current_app, g, redirect, request
+from werkzeug.exceptions import HTTPException
 
 from newsletter import editors
 from newsletter.model import Editor, Role, Session, Who
@@ -21,6 +24,8 @@ from newsletter.web.paper import filled, language, room
 
 PATH = "/desk"
 COOKIE = "newsletter_desk"
+PLAIN = re.compile(r"(?:/[A-Za-z0-9_-][A-Za-z0-9._-]*)+/?")
+LONGEST_PLACE = 100  # characters
 FIELD = "form"  # of every form: the token by which we know it for ours
 
 blueprint = Blueprint("desk", __name__)
@@ -44,6 +49,7 @@ def needs(role: Role) -> Callable[[View], View]:
                 return page("not-yours.html", 403, role=role)
             return view(*args, **values)
 
+        wrapped.needed = role  # type: ignore[attr-defined]
         return wrapped  # type: ignore[return-value]
 
     return guarded
@@ -53,13 +59,14 @@ def enter() -> Any:
     """Before every view of the desk."""
     view = current_app.view_functions.get(request.endpoint or "")
     g.session = editors.session(room(), request.cookies.get(COOKIE, ""))
-    if request.method == "POST" and not _is_from_here():
+    changes = request.method not in ("GET", "HEAD", "OPTIONS")
+    if changes and not _is_from_here():
         return page("not-ours.html", 403)
     if getattr(view, "for_everybody", False):
         return None
     if g.session is None:
-        return go("/in", after=request.path if request.method == "GET" else "")
-    if request.method == "POST" and not editors.is_our_form(room(), g.session, request.form.get(FIELD, "")):
+        return go("/in", after="" if changes else wanted(place()))
+    if changes and not editors.is_our_form(room(), g.session, request.form.get(FIELD, "")):
         return page("not-ours.html", 403)
     return None
 
@@ -68,8 +75,14 @@ def leave(response: Response) -> Response:
     """After every view of the desk: nothing of it is kept, or shown in a frame."""
     response.headers.setdefault("Content-Security-Policy", guard.policy(script=True))
     response.headers.setdefault("Cache-Control", "no-store")
+    # Not "no-referrer": a form on such a page is sent with "Origin: null" (Fetch, 3.2), and would be none of ours.
     response.headers["Referrer-Policy"] = "same-origin"
     response.headers["X-Robots-Tag"] = "noindex, nofollow"
+    known: Session | None = g.get("session")
+    if known and response.headers["Cache-Control"] == "no-store":  # no copy of a cookie in anybody's cache
+        cookie = editors.renewed(room(), known)
+        if cookie:
+            remember(response, COOKIE, cookie, editors.lasting(room()))
     return _packed(response)
 
 
@@ -89,7 +102,50 @@ def _is_from_here() -> bool:
     site = request.headers.get("Sec-Fetch-Site", "same-origin")
     origin = request.headers.get("Origin", "")
     here = urlsplit(room().config.desk_url)
-    return site in ("same-origin", "none") and origin in ("", f"{here.scheme}://{here.netloc}")
+    return site in ("same-origin", "none") and origin in ("", f"{here.scheme}://{here.netloc.lower()}")
+
+
+# --- Cookies and places ------------------------------------------------------------------------------
+
+
+def remember(response: Response, name: str, value: str, span: timedelta) -> None:
+    """Give the browser a cookie: for the desk alone, for no script, and for no form that stands elsewhere."""
+    secure = room().config.desk_url.startswith("https://")
+    place = here("") or "/"
+    response.set_cookie(name, value, max_age=span, path=place, secure=secure, httponly=True, samesite="Lax")
+
+
+def forget(response: Response, name: str) -> None:
+    response.delete_cookie(name, path=here("") or "/")
+
+
+def place() -> str:
+    """The path that was asked for, as from the desk's door: it may have a host of its own, or stand below /desk."""
+    below = request.path == PATH or request.path.startswith(f"{PATH}/")
+    return (request.path.removeprefix(PATH) if below else request.path) or "/"
+
+
+def is_asked() -> bool:
+    """Whether a request is for the desk; also for what is not there."""
+    if "desk" not in current_app.blueprints:
+        return False
+    alone = "pages" not in current_app.blueprints
+    return alone or request.path == PATH or request.path.startswith(f"{PATH}/")
+
+
+def wanted(path: str) -> str:
+    """A page of the desk to go to after the log-in: one that is there, named by plain characters; else empty.
+
+    It comes with a link, and may be anybody's: it must lead nowhere else, and say nothing.
+    """
+    if not PLAIN.fullmatch(path) or len(path) > LONGEST_PLACE:
+        return ""
+    door = request.path.removesuffix(place())
+    try:
+        endpoint, _values = current_app.url_map.bind("").match(door + path, method="GET")
+    except HTTPException:
+        return ""
+    return "" if getattr(current_app.view_functions[endpoint], "for_everybody", False) else path
 
 
 # --- For the views ----------------------------------------------------------------------------------
