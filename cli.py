@@ -20,6 +20,7 @@ COMMANDS = {
     "status": "sending",
     "trace": "sending",
     "subscribers": "people",
+    "journal": "journal",
     "config": "setup",
     "resolve": "resolving",
     "adopt": "setup",
