@@ -18,6 +18,7 @@ from newsletter.model import Editor, LetterKind, Role, Session, Who
 from newsletter.newsroom import Newsroom
 from newsletter.store import audit, editors, letters, notes
 from newsletter.store.database import read, write
+from newsletter.words import plain
 
 LOG_IN_WITHIN = timedelta(minutes=15)
 HOUR = timedelta(hours=1)
@@ -52,7 +53,7 @@ def find(room: Newsroom, address: str) -> Editor:
 def add(room: Newsroom, address: str, role: Role, *, name: str = "", who: Who, dry_run: bool = False) -> Editor:
     """Let somebody work at the desk. Raises BadData for an address that cannot be mailed, or works there already."""
     found = normalise(address)
-    name = " ".join(name.split())[:LONGEST_NAME] or found.text.partition("@")[0]
+    name = plain(name)[:LONGEST_NAME] or found.text.partition("@")[0]
     with write(room.engine, rehearsal=dry_run) as connection:
         notes.one_at_a_time(connection, "editors")
         if editors.find(connection, found.key):

@@ -201,6 +201,7 @@ class Change:
 
 
 SHOWN = ("status", "subject", "preheader", "note", "order", "title", "summary", "section", "picture", "role")
+GIVEN = ("status", "role")  # where there was none before, the sentence has said it
 
 
 def changes(entry: AuditEntry, words: Words, titles: Mapping[int, str] = {}) -> list[Change]:
@@ -214,7 +215,7 @@ def changes(entry: AuditEntry, words: Words, titles: Mapping[int, str] = {}) -> 
 def _fields(entry: AuditEntry) -> list[str]:
     """The keys that say something to people; what was nothing and is nothing is none of them."""
     names = dict.fromkeys([*entry.before, *entry.after])
-    shown = [name for name in names if name.partition("/")[0] in SHOWN]
+    shown = [name for name in names if name.partition("/")[0] in SHOWN and (name not in GIVEN or name in entry.before)]
     return [name for name in shown if entry.before.get(name) != entry.after.get(name)]
 
 

@@ -56,7 +56,7 @@ def add() -> Response:
 @OWNERS
 def export() -> Response:
     """The list as a file, row by row: it is never whole in memory."""
-    form = "json" if request.form.get("form") == "json" else "csv"
+    form = "json" if request.form.get("as") == "json" else "csv"
     status = _status(request.form.get("status", ""))
     exports.note(room(), who(), form, status)
     records = exports.people(room(), status)
@@ -234,8 +234,8 @@ def revive(reader_id: int) -> Response:
 
 def _revive_page(known: Subscriber, status: int = 200, wrong: str = "") -> Response:
     complained = known.status is Status.COMPLAINED
-    may = known.status in REVIVABLE
-    return page("reader-revive.html", status, reader=_row(known), complained=complained, may=may, wrong=wrong)
+    allowed = known.status in REVIVABLE
+    return page("reader-revive.html", status, reader=_row(known), complained=complained, allowed=allowed, wrong=wrong)
 
 
 @blueprint.get("/readers/<int:reader_id>/forget")
