@@ -15,7 +15,7 @@ from newsletter.store.database import read, write
 from newsletter.words import plain
 
 AT_ONCE = 50  # readers on one page
-DELIVERIES_AT_ONCE = 20
+DELIVERIES_AT_ONCE = 10
 LAST_LETTERS, LAST_ACTS = 20, 50
 LONGEST_SEARCH = 100  # characters
 HIGHEST_ID = 2**63 - 1
