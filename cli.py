@@ -21,6 +21,7 @@ COMMANDS = {
     "trace": "sending",
     "subscribers": "people",
     "editors": "editors",
+    "journal": "journal",
     "config": "setup",
     "resolve": "resolving",
     "adopt": "setup",

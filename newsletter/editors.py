@@ -18,6 +18,7 @@ from newsletter.model import Editor, LetterKind, Role, Session, Who
 from newsletter.newsroom import Newsroom
 from newsletter.store import audit, editors, letters, notes
 from newsletter.store.database import read, write
+from newsletter.words import plain
 
 LOG_IN_WITHIN = timedelta(minutes=15)
 INVITED_WITHIN = timedelta(hours=24)  # an owner wrote to somebody who did not ask, and may not look at once
@@ -68,7 +69,7 @@ def add(room: Newsroom, address: str, role: Role, *, name: str = "", who: Who, d
     """Let somebody work at the desk. Raises BadData for an address that cannot be mailed, WorksHere
     for one that is there already."""
     found = normalise(address)
-    name = " ".join(name.split())[:LONGEST_NAME] or found.text.partition("@")[0]
+    name = plain(name)[:LONGEST_NAME] or found.text.partition("@")[0]
     with write(room.engine, rehearsal=dry_run) as connection:
         notes.one_at_a_time(connection, "editors")
         if editors.find(connection, found.key):

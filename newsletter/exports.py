@@ -15,11 +15,11 @@ from datetime import datetime
 from pathlib import Path
 
 from newsletter.errors import BadData
-from newsletter.model import SubscriberStatus
+from newsletter.model import SubscriberStatus, Who
 from newsletter.newsroom import Newsroom
-from newsletter.store import consents
+from newsletter.store import audit, consents, subscribers
 from newsletter.store import exports as lists
-from newsletter.store.database import read
+from newsletter.store.database import read, write
 
 Record = dict[str, str | None]
 
@@ -33,15 +33,36 @@ ACT_COLUMNS = (*("address", "at", "act", "how", "page", "wording", "wording_text
 FORMULA = re.compile(r"'*[=+\-@\t\r]")
 
 
+def note(room: Newsroom, who: Who, form: str, status: SubscriberStatus | None = None, *, acts: bool = False) -> int:
+    """Write down that somebody takes the list with them, before the first of it leaves; returns how many readers."""
+    with write(room.engine) as connection:
+        counts = subscribers.counts(connection)
+        of = [status] if status else [one for one in SubscriberStatus if one is not SubscriberStatus.FORGOTTEN]
+        number = sum(counts[one] for one in of)
+        what = {"count": number, "status": status, "form": form, "acts": acts}
+        audit.add(connection, who, "readers_exported", room.clock(), after=what)
+    return number
+
+
 def people(room: Newsroom, status: SubscriberStatus | None = None) -> Iterator[Record]:
-    """Everybody but the forgotten, or those of them in one status, each with the last act by which they joined."""
-    with read(room.engine) as connection:
-        for one in lists.joined(connection, status):
-            who = one.subscriber
-            paused = _iso(who.paused_until)
-            values = (who.address, who.name, who.status.value, _iso(who.since), who.variant.value, paused)
-            act = one.act.value if one.act else None
-            yield dict(zip(COLUMNS, (*values, _iso(one.at), act, one.how, one.page, one.note), strict=True))
+    """Everybody but the forgotten, or those of them in one status, each with the last act by which they joined.
+
+    No transaction stays open from one thousand to the next: whoever takes them may be at the end of a slow line.
+    """
+    after = 0
+    while True:
+        with read(room.engine) as connection:
+            some = lists.joined(connection, status, after)
+        if not some:
+            return
+        yield from map(_record, some)
+        after = some[-1].subscriber.id
+
+
+def _record(one: lists.Joined) -> Record:
+    who, act = one.subscriber, one.act.value if one.act else None
+    values = (who.address, who.name, who.status.value, _iso(who.since), who.variant.value, _iso(who.paused_until))
+    return dict(zip(COLUMNS, (*values, _iso(one.at), act, one.how, one.page, one.note), strict=True))
 
 
 def acts(room: Newsroom) -> Iterator[Record]:

@@ -174,10 +174,10 @@ class Trace:
     deliveries: list[tuple[Edition, Delivery, str]]  # with the Message-ID
 
 
-def trace(room: Newsroom, subscriber: Subscriber) -> Trace:
-    """A subscriber's whole story."""
+def trace(room: Newsroom, subscriber: Subscriber, *, before: int | None = None, limit: int | None = None) -> Trace:
+    """A subscriber's whole story; or `limit` deliveries of it, from before the one of that id."""
     with read(room.engine) as connection:
-        story = deliveries.of_subscriber(connection, subscriber.id)
+        story = deliveries.of_subscriber(connection, subscriber.id, before=before, limit=limit)
     told = [(edition, one, _message_id(wire, one, room.signer)) for one, edition, wire in story]
     return Trace(subscriber, told)
 

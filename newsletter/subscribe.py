@@ -17,9 +17,9 @@ from sqlalchemy import Connection
 from newsletter.errors import BadData
 from newsletter.links import Purpose
 from newsletter.mail.addresses import normalise
-from newsletter.model import DAILY, Act, Consent, LetterKind, Origin, Subscriber, SubscriberStatus
+from newsletter.model import DAILY, Act, Consent, LetterKind, Origin, Subscriber, SubscriberStatus, Who
 from newsletter.newsroom import Newsroom
-from newsletter.store import consents, deliveries, editions, letters, notes, subscribers
+from newsletter.store import audit, consents, deliveries, editions, letters, notes, subscribers
 from newsletter.store.database import read, wipe, write
 from newsletter.store.subscribers import NewSubscriber
 
@@ -32,6 +32,7 @@ ONE_LETTER = timedelta(days=1)  # to one address, however often somebody signs i
 COUNTED = (LetterKind.CONFIRM, LetterKind.KNOWN, LetterKind.NEW_ADDRESS)
 COUNTING = "letters counted"
 LEFT = (Status.UNSUBSCRIBED, Status.UNREACHABLE)  # may join again by a confirmed sign-up
+REVIVABLE = (Status.COMPLAINED, Status.UNREACHABLE)  # may be brought back by the newsroom, when they ask it
 # Addresses of a post, not of a person (RFC 2142), which nobody can have asked for us by.
 ROLES = frozenset(
     [
@@ -47,6 +48,17 @@ class NotWelcome(BadData):
     def __init__(self, message: str, *, role: bool) -> None:
         super().__init__(message)
         self.role = role
+
+
+class CannotBeAdded(BadData):
+    """Somebody who is known, and not on the list: only they can come back. `known` says how they stand; `moved`, that
+    it is the old address of somebody who has taken another."""
+
+    def __init__(self, address: str, known: Subscriber, *, moved: bool) -> None:
+        what = "was given up by its reader for another address on" if moved else f"is {known.status} since"
+        super().__init__(f"{address} {what} {known.since:%Y-%m-%d}: only its owner can come back")
+        self.known = known
+        self.moved = moved
 
 
 def person(address: str, name: str | None = None) -> NewSubscriber:
@@ -246,13 +258,16 @@ def forgotten_key(secret: bytes, key: str) -> str:
     return "hmac:" + hmac.new(secret, key.encode(), hashlib.sha256).hexdigest()
 
 
-def forget(room: Newsroom, known: Subscriber, origin: Origin, *, dry_run: bool = False) -> None:
-    """Delete all that is personal of a subscriber; an import cannot bring the address back, its owner can."""
+def forget(room: Newsroom, known: Subscriber, origin: Origin, *, who: Who | None = None, dry_run: bool = False) -> None:
+    """Delete all that is personal of a subscriber; an import cannot bring the address back, its owner can. `who` does
+    it for them, where they do not themselves."""
     now, secret = room.clock(), room.forgotten_secret
     with write(room.engine, rehearsal=dry_run) as connection:
         found = subscribers.by_id(connection, known.id, locked=True)
         if found and not found.gone:
             forget_one(connection, secret, found, origin, now)
+            if who:
+                _note(connection, who, "reader_forgotten", found, now)
     if not dry_run:
         wipe(room.engine)
 
@@ -280,60 +295,79 @@ def empty(
 # --- By the newsroom's hand -------------------------------------------------------------------------
 
 
-def add(room: Newsroom, addresses: Iterable[str], consent: str | None, *, dry_run: bool = False) -> list[str]:
+# `who` does it; by default, whoever is at the command line. What they say of it is kept with the consent, which is
+# emptied when its reader is forgotten; the audit log names the reader's number alone.
+
+
+def add(
+    room: Newsroom, addresses: Iterable[str], consent: str | None, *, who: Who | None = None, dry_run: bool = False
+) -> list[str]:
     """Put addresses on the list as active; returns those that were new.
 
-    Raises BadData for an address that cannot be mailed, or whose owner has left: only they can come back.
+    Raises BadData for an address that cannot be mailed, CannotBeAdded where its owner has left.
     """
     people, now, secret = [person(address) for address in addresses], room.clock(), room.forgotten_secret
-    fresh = []
+    fresh, who = [], who or room.here
     with write(room.engine, rehearsal=dry_run) as connection:
         for one in people:
             known = subscribers.find(connection, one.key)
             known = known or subscribers.find(connection, forgotten_key(secret, one.key))
             if known and known.status is not Status.ACTIVE:
-                raise BadData(f"{one.address} {_standing(connection, known)}: only its owner can come back")
+                gone = known.status is Status.FORGOTTEN
+                moved = gone and not consents.last(connection, known.id, Act.FORGOTTEN)
+                raise CannotBeAdded(one.address, known, moved=moved)
             for subscriber_id in subscribers.add(connection, [one], now=now):
-                consents.record(connection, [subscriber_id], Act.ADDED, Origin("command", note=consent), now)
+                consents.record(connection, [subscriber_id], Act.ADDED, _by(who, consent), now)
+                after = {"status": Status.ACTIVE}
+                audit.add(connection, who, "reader_added", now, subscriber_id=subscriber_id, after=after)
                 fresh.append(one.address)
     return fresh
 
 
-def _standing(connection: Connection, known: Subscriber) -> str:
-    moved = known.status is Status.FORGOTTEN and not consents.last(connection, known.id, Act.FORGOTTEN)
-    what = "was given up by its reader for another address on" if moved else f"is {known.status} since"
-    return f"{what} {known.since:%Y-%m-%d}"
-
-
-def remove(room: Newsroom, address: str, *, dry_run: bool = False) -> Subscriber:
+def remove(
+    room: Newsroom, address: str, *, who: Who | None = None, note: str | None = None, dry_run: bool = False
+) -> Subscriber:
     """Unsubscribe an address; what was sent to it stays in the ledger. Harmless a second time."""
-    now = room.clock()
+    now, who = room.clock(), who or room.here
     with write(room.engine, rehearsal=dry_run) as connection:
         known = subscribers.find(connection, normalise(address).key, locked=True)
         if known is None:
             raise BadData(f"{address} is not on the list")
         if known.status in (Status.ACTIVE, Status.PENDING):
             subscribers.set_status(connection, known.id, Status.UNSUBSCRIBED, now)
-            consents.record(connection, [known.id], Act.UNSUBSCRIBED, Origin("command"), now)
+            consents.record(connection, [known.id], Act.UNSUBSCRIBED, _by(who, note), now)
+            _note(connection, who, "reader_unsubscribed", known, now)
         return known
 
 
-def revive(room: Newsroom, address: str, consent: str, *, dry_run: bool = False) -> Subscriber:
+def revive(room: Newsroom, address: str, consent: str, *, who: Who | None = None, dry_run: bool = False) -> Subscriber:
     """Bring back an address that complained or was unreachable, because its owner has asked the newsroom.
 
     Raises BadData for any other: who left comes back by signing up.
     """
-    one, now, secret = person(address), room.clock(), room.forgotten_secret
+    one, now, secret, who = person(address), room.clock(), room.forgotten_secret, who or room.here
     with write(room.engine, rehearsal=dry_run) as connection:
         known = _known(connection, secret, one.key)
-        if known is None or known.status not in (Status.COMPLAINED, Status.UNREACHABLE):
+        if known is None or known.status not in REVIVABLE:
             standing = f"is {known.status}" if known else "is not on the list"
             raise BadData(f"{address} {standing}: only who complained or was unreachable can be revived")
         if known.gone:  # they complained, and had their data deleted
             subscribers.name_again(connection, known.id, one)
         subscribers.set_status(connection, known.id, Status.ACTIVE, now)
-        consents.record(connection, [known.id], Act.REVIVED, Origin("command", note=consent), now)
+        consents.record(connection, [known.id], Act.REVIVED, _by(who, consent), now)
+        _note(connection, who, "reader_revived", known, now)
         return subscribers.by_id(connection, known.id) or known
+
+
+def _by(who: Who, note: str | None) -> Origin:
+    return Origin("command" if who.editor_id is None else "desk", note=note)
+
+
+def _note(connection: Connection, who: Who, act: str, known: Subscriber, now: datetime) -> None:
+    """In the audit log: of a reader no more than how they stood, and stand."""
+    found = subscribers.by_id(connection, known.id)
+    was, after = {"status": known.status}, {"status": found.status if found else None}
+    audit.add(connection, who, act, now, subscriber_id=known.id, before=was, after=after)
 
 
 def find(room: Newsroom, address: str) -> Subscriber:

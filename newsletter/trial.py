@@ -26,7 +26,7 @@ def try_source(config_path: str | None, place: str, kind: str | None, allow_priv
     found = config.load(config_path) if config_path or config.find().exists() else None
     rules = Newsroom(found).collect_rules if found else _neutral_rules()
     if "://" in place:
-        return _try_url(place, kind, rules, _fetcher(found), allow_private)
+        return try_url(place, kind, rules, _fetcher(found), allow_private=allow_private)
     path = Path(place)
     if kind == "folder" or path.is_dir():
         return _checked(_collect(Source(kind="folder", path=str(path.absolute())), rules, _fetcher(found)))
@@ -37,7 +37,9 @@ def try_source(config_path: str | None, place: str, kind: str | None, allow_priv
     return Harvest(place, collecting.read(data, kind, place, rules))
 
 
-def _try_url(place: str, kind: str | None, rules: Rules, fetcher: Fetcher, allow_private: bool) -> Harvest:
+def try_url(place: str, kind: str | None, rules: Rules, fetcher: Fetcher, *, allow_private: bool) -> Harvest:
+    """The articles of a web address; by the API of its site, where it is that of a page. Raises SourceError where it
+    gives none, BadData where it is no web address."""
     if kind == "folder":
         raise BadData(f"{place}: a folder is a path, not a web address")
     values = {"url": place, "allow_private_network": allow_private}

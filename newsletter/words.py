@@ -6,6 +6,7 @@ English is the message itself; other languages stand in `locale/<language>/*.po`
 from __future__ import annotations
 
 import gettext
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -16,6 +17,8 @@ from zoneinfo import ZoneInfo
 LOCALES = {"fr": "fr", "en": "en_GB"}  # day before month, in both
 LOCALE_FOLDER = Path(__file__).parent / "locale"
 NBSP = "\u00a0"
+# What a text from elsewhere may hold, and no line of ours: controls, what turns its direction, what hides in it.
+UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\uffff\ud800-\udfff]")
 
 
 class Words:
@@ -122,3 +125,8 @@ def _read_catalog(file: Path, known: _Catalog) -> _Catalog:
         elif isinstance(message.string, (tuple, list)) and all(message.string):
             plurals[message.id[0]] = tuple(message.string)
     return _Catalog(phrases, plurals, gettext.c2py(catalog.plural_expr))
+
+
+def plain(text: str) -> str:
+    """A text from elsewhere as it may stand in a line of ours, whatever was put into it."""
+    return " ".join(part for part in UNSEEN.sub(" ", text).split(" ") if part)

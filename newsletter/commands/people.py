@@ -157,7 +157,7 @@ def forget(room: Newsroom, address: str, yes: bool, dry_run: bool) -> None:
     one = subscribe.find(room, address)
     if not (yes or dry_run) and sys.stdin.isatty():
         click.confirm(f"Forget {one.address}? It cannot be undone.", abort=True)
-    subscribe.forget(room, one, Origin("command"), dry_run=dry_run)
+    subscribe.forget(room, one, Origin("command"), who=room.here, dry_run=dry_run)
     say(f"{one.address}: {'would be ' if dry_run else ''}forgotten")
 
 
@@ -298,9 +298,12 @@ def export(room: Newsroom, status: str | None, with_acts: bool, form: str, out: 
 
     if with_acts and status:
         raise click.UsageError("--status goes with readers, not with --consent")
-    records = exports.acts(room) if with_acts else exports.people(room, SubscriberStatus(status) if status else None)
+    as_json = as_json or form == "json"
+    wanted = SubscriberStatus(status) if status else None
+    exports.note(room, room.here, "json" if as_json else "csv", wanted, acts=with_acts)
+    records = exports.acts(room) if with_acts else exports.people(room, wanted)
     columns = exports.ACT_COLUMNS if with_acts else exports.COLUMNS
-    parts = exports.json_of(records) if as_json or form == "json" else exports.csv_of(columns, records)
+    parts = exports.json_of(records) if as_json else exports.csv_of(columns, records)
     if out:
         exports.save(out, parts)
         return

@@ -20,9 +20,10 @@ from sqlalchemy import Connection
 from newsletter.errors import BadData
 from newsletter.imports.rows import ListFile, check_bytes, look, rows
 from newsletter.imports.usual import person
+from newsletter.model import Who
 from newsletter.newsroom import Newsroom
+from newsletter.store import audit, notes
 from newsletter.store import imports as lists
-from newsletter.store import notes
 from newsletter.store.imports import Staged
 
 TOLD = 20  # bad rows that are told
@@ -170,6 +171,10 @@ def _move(
         result.known += count - added
         done += count
         watch("adding", done / total, done)
+    if result.added:
+        with lists.turn(connection):
+            after = {"count": result.added, "file": found.path.name}
+            audit.add(connection, Who(claim.by), "readers_imported", room.clock(), after=after)
 
 
 def _leave_forgotten(connection: Connection, piece: lists.Piece) -> int:

@@ -63,7 +63,7 @@ class Act(StrEnum):
 class Origin:
     """Whence an act came: how, and what there is to prove it by. Never a whole network address."""
 
-    how: str  # page, form (pasted elsewhere), link, one-click, command, import
+    how: str  # page, form (pasted elsewhere), link, one-click, command, desk, import
     page: str | None = None  # where the form stood
     wording: str | None = None  # the version of the words that were agreed to
     network: str | None = None  # /24 or /48 of the address

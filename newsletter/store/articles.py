@@ -70,6 +70,19 @@ def chosen(connection: Connection, ids: Iterable[int]) -> dict[int, Candidate]:
     return {row.id: _candidate(row) for row in connection.execute(query)}
 
 
+def titles(connection: Connection, ids: Iterable[int]) -> dict[int, str]:
+    """The titles of articles, as their sites give them now."""
+    query = select(articles.c.id, articles.c.title).where(articles.c.id.in_(list(ids)))
+    return {row.id: row.title for row in connection.execute(query)}
+
+
+def fresh(connection: Connection, since: datetime) -> dict[str, int]:
+    """How many articles were first seen since then, by the source that gives them."""
+    seen = articles.c.last_seen > since, articles.c.first_seen > since  # the first by its index
+    query = select(articles.c.source, func.count()).where(*seen).group_by(articles.c.source)
+    return {row[0]: row[1] for row in connection.execute(query)}
+
+
 def taken(connection: Connection, edition_id: int) -> dict[int, date]:
     """The articles picked for this edition that have gone out in another: which, and of what day."""
     used = _used_in(edition_id=edition_id).label("used_day")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from newsletter.model import AuditEntry, Who
 from newsletter.store.schema import audit
@@ -47,10 +47,35 @@ def of_subscriber(connection: Connection, subscriber_id: int) -> list[AuditEntry
     return [_entry(row) for row in connection.execute(query.order_by(audit.c.id.desc()))]
 
 
-def latest(connection: Connection, limit: int, *, before_id: int | None = None) -> list[AuditEntry]:
-    """A page of the whole log, the newest first."""
-    query = select(audit) if before_id is None else select(audit).where(audit.c.id < before_id)
-    return [_entry(row) for row in connection.execute(query.order_by(audit.c.id.desc()).limit(limit))]
+def latest(
+    connection: Connection,
+    limit: int,
+    *,
+    before_id: int | None = None,
+    edition_id: int | None = None,
+    without: Collection[str] = (),
+) -> list[AuditEntry]:
+    """A page of the whole log, or of one edition's, the newest first; without some acts."""
+    query = select(audit).order_by(audit.c.id.desc()).limit(limit)
+    if before_id is not None:
+        query = query.where(audit.c.id < before_id)
+    if edition_id is not None:
+        query = query.where(audit.c.edition_id == edition_id)
+    if without:
+        query = query.where(audit.c.act.notin_(without))
+    return [_entry(row) for row in connection.execute(query)]
+
+
+def by_id(connection: Connection, entry_id: int) -> AuditEntry | None:
+    row = connection.execute(select(audit).where(audit.c.id == entry_id)).one_or_none()
+    return _entry(row) if row else None
+
+
+def count(connection: Connection, act: str, who: Who, since: datetime) -> int:
+    """How often somebody has done that since then."""
+    by = audit.c.who == who.name if who.editor_id is None else audit.c.editor_id == who.editor_id
+    query = select(func.count()).where(audit.c.at > since, audit.c.act == act, by)
+    return connection.execute(query).scalar_one()
 
 
 def take_back(connection: Connection, entry_id: int, by: int) -> None:

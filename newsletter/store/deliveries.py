@@ -256,8 +256,11 @@ def reasons(connection: Connection, edition_id: int) -> list[tuple[int | None, s
     return [(row.code, row.reply or "") for row in connection.execute(query)]
 
 
-def of_subscriber(connection: Connection, subscriber_id: int) -> list[tuple[Delivery, Edition, str]]:
-    """A subscriber's whole story, the newest first: each delivery, its edition, and that edition's frozen template."""
+def of_subscriber(
+    connection: Connection, subscriber_id: int, *, before: int | None = None, limit: int | None = None
+) -> list[tuple[Delivery, Edition, str]]:
+    """A subscriber's whole story, the newest first: each delivery, its edition, and that edition's frozen template.
+    Or `limit` of them, from before the delivery of that id."""
     from newsletter.store.editions import _edition
 
     frozen = and_(wires.c.edition_id == editions.c.id, wires.c.variant == Variant.FULL)
@@ -267,9 +270,13 @@ def of_subscriber(connection: Connection, subscriber_id: int) -> list[tuple[Deli
         .outerjoin(wires, frozen)
         .where(deliveries.c.subscriber_id == subscriber_id, editions.c.status.in_(FROZEN))
         .order_by(deliveries.c.id.desc())
+        .limit(limit)
     )
-    rows = connection.execute(query).all()
-    found = {one.id: one for one in _all(connection, deliveries.c.subscriber_id == subscriber_id)}
+    rows = connection.execute(query if before is None else query.where(deliveries.c.id < before)).all()
+    here = deliveries.c.subscriber_id == subscriber_id
+    if rows:
+        here = and_(here, deliveries.c.id.between(rows[-1].delivery_id, rows[0].delivery_id))
+    found = {one.id: one for one in _all(connection, here)}
     return [(found[row.delivery_id], _edition(row), row.wire or "") for row in rows]
 
 

@@ -174,6 +174,12 @@ def named(connection: Connection, name: str) -> Edition | None:
     return found if found and found.name == name else None
 
 
+def names(connection: Connection, ids: Iterable[int]) -> dict[int, str]:
+    """The names of editions, by their ids."""
+    found = connection.execute(select(editions).where(editions.c.id.in_(list(ids))))
+    return {row.id: _edition(row).name for row in found}
+
+
 def choices_of(connection: Connection, edition_id: int) -> list[Choice]:
     """All articles considered: the picked ones in their places, then the others."""
     rows = connection.execute(select(choices).where(choices.c.edition_id == edition_id).order_by(choices.c.rank)).all()

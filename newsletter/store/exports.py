@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime
 from typing import NamedTuple
 
@@ -27,9 +26,9 @@ class Joined(NamedTuple):
     note: str | None  # the claim of consent, or the import's file
 
 
-def joined(connection: Connection, status: SubscriberStatus | None = None) -> Iterator[Joined]:
-    """Everybody but the forgotten, or those of them in one status, in the order in which they came; a thousand in
-    memory."""
+def joined(connection: Connection, status: SubscriberStatus | None = None, after: int = 0) -> list[Joined]:
+    """A thousand of everybody but the forgotten, or of those in one status, from behind that id on, in the order in
+    which they came; none where there are no more."""
     earlier = consents.alias()
     latest = select(earlier.c.id).where(earlier.c.subscriber_id == subscribers.c.id, earlier.c.act.in_(JOINED))
     last = latest.order_by(earlier.c.id.desc()).limit(1).correlate(subscribers).scalar_subquery()
@@ -37,16 +36,10 @@ def joined(connection: Connection, status: SubscriberStatus | None = None) -> It
         imports, imports.c.id == consents.c.import_id
     )
     acts = [consents.c.at, consents.c.act, consents.c.how, consents.c.page, consents.c.note, imports.c.file]
-    query = select(subscribers, *acts).select_from(tables).where(subscribers.c.address != "")
+    query = select(subscribers, *acts).select_from(tables).where(subscribers.c.address != "", subscribers.c.id > after)
     query = query.where(subscribers.c.status == status) if status else query
-    query = query.order_by(subscribers.c.id).limit(BATCH)
-    after = 0
-    while True:
-        rows = connection.execute(query.where(subscribers.c.id > after)).all()
-        for row in rows:
-            one = subscriber(row)
-            act = Act(row.act) if row.act else None
-            yield Joined(one, row.at, act, row.how, row.page, row.note or row.file)
-        if len(rows) < BATCH:
-            return
-        after = rows[-1].id
+    found = []
+    for row in connection.execute(query.order_by(subscribers.c.id).limit(BATCH)):
+        act = Act(row.act) if row.act else None
+        found.append(Joined(subscriber(row), row.at, act, row.how, row.page, row.note or row.file))
+    return found

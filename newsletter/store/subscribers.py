@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -56,6 +56,12 @@ def _one(connection: Connection, which: ColumnElement[bool], locked: bool) -> Su
     query = select(subscribers).where(which)
     row = connection.execute(query.with_for_update() if locked else query).one_or_none()
     return subscriber(row) if row else None
+
+
+def still_there(connection: Connection, ids: Iterable[int]) -> list[int]:
+    """Of these ids, those of people who are not forgotten."""
+    query = select(subscribers.c.id).where(subscribers.c.id.in_(list(ids)), subscribers.c.address != "")
+    return list(connection.scalars(query))
 
 
 def lock(connection: Connection, ids: Sequence[int]) -> None:

@@ -108,6 +108,7 @@ def how(words: Words, one: str) -> str:
         "link": say("by a link in a mail"),
         "one-click": say("by the mail program’s button"),
         "command": say("in the newsroom"),
+        "desk": say("at the desk"),
         "import": say("out of a file"),
     }
     return known.get(one, one)

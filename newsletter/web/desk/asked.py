@@ -1,0 +1,11 @@
+"""What stands in an address of the desk: read here, since anything may stand there."""
+
+from __future__ import annotations
+
+from flask import request
+
+
+def number(name: str) -> int | None:
+    """A number that a row of the database may have; None for all else."""
+    text = request.args.get(name, "")
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else None
