@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from newsletter.errors import BadData, NotSent
 from newsletter.model import DAILY, AuditEntry, Choice, Edition, EditionStatus, Who
 from newsletter.newsroom import Newsroom
-from newsletter.shaping import pin
+from newsletter.shaping import pin, set_subject
 from newsletter.store import articles, audit, editions, shapes
 from newsletter.store.database import read, write
 
@@ -53,14 +53,11 @@ def decide(
             _check_can_go(room, connection, edition)
         if not editions.move(connection, edition.id, DECISIONS[status], status, go_at=None):
             raise NotSent(f"the edition of {day} is {edition.status} already: it cannot be {status} any more")
+        if subject is not None:
+            set_subject(connection, room, who or room.here, edition, subject)
         patch = pin(connection, edition.id) if status is Status.APPROVED else {}
-        if subject is not None:
-            patch["subject"] = subject.strip() or None
         version = shapes.write(connection, edition.id, patch)
-        was: dict[str, Any] = {"status": edition.status}
-        now: dict[str, Any] = {"status": status}
-        if subject is not None:
-            was, now = was | {"subject": edition.subject}, now | {"subject": patch["subject"]}
+        was, now = {"status": edition.status}, {"status": status}
         told: dict[str, Any] = {"edition_id": edition.id, "version": version, "before": was, "after": now}
         audit.add(connection, who or room.here, status.value, room.clock(), **told)
         return editions.by_id(connection, edition.id)
@@ -93,6 +90,22 @@ def history(room: Newsroom, edition: Edition, since: int = -1) -> list[AuditEntr
     """What was done to an edition since it had that version, the newest first; all of it where none is named."""
     with read(room.engine) as connection:
         return audit.of_edition(connection, edition.id, after_version=since)
+
+
+def named(room: Newsroom, day: date | None, name: str | None) -> Edition:
+    """The edition of that name (`2026-11-23-extra`), or the day's own of that day; today's where neither is given.
+
+    Raises BadData where there is none, or where both are given.
+    """
+    if day and name:
+        raise BadData("say either which day or which edition, not both")
+    with read(room.engine) as connection:
+        wanted = name or (day or room.today()).isoformat()
+        found = editions.named(connection, wanted)
+    if found is None:
+        cure = "`newsletter edition build` makes one" if not name else "its name is like 2026-11-23 or 2026-11-23-extra"
+        raise BadData(f"there is no edition {f'of {wanted}' if not name else wanted!r} yet: {cure}")
+    return found
 
 
 def look(room: Newsroom, day: date | None) -> tuple[Edition, list[Choice]]:

@@ -13,6 +13,8 @@ STATIONS = {"collect", "pick", "render", "deliver"}
 EQUIPMENT = {"store", "fetch", "mail"}
 OPERATIONS = {
     "gather",
+    "picking",
+    "proof",
     "daily",
     "dispatch",
     "subscribe",
