@@ -45,7 +45,7 @@ def decide(
     with write(room.engine, rehearsal=dry_run) as connection:
         edition = editions.get(connection, day, slot)
         if edition is None and (status is Status.APPROVED or slot != DAILY):
-            raise BadData(f"there is no edition of {day} yet: `newsletter edition build` makes one")
+            raise BadData(_absent(day))
         if edition is None:
             edition = editions.keep_draft(connection, day, slot, room.clock(), [])
         edition = editions.lock(connection, edition.id)
@@ -93,19 +93,22 @@ def history(room: Newsroom, edition: Edition, since: int = -1) -> list[AuditEntr
 
 
 def named(room: Newsroom, day: date | None, name: str | None) -> Edition:
-    """The edition of that name (`2026-11-23-extra`), or the day's own of that day; today's where neither is given.
+    """The edition of that name; else the day's; else the latest of the daily ones up to today.
 
-    Raises BadData where there is none, or where both are given.
+    Raises BadData where there is none.
     """
-    if day and name:
-        raise BadData("say either which day or which edition, not both")
     with read(room.engine) as connection:
-        wanted = name or (day or room.today()).isoformat()
-        found = editions.named(connection, wanted)
+        if name:
+            found = editions.named(connection, name)
+        else:
+            found = editions.get(connection, day, DAILY) if day else editions.latest(connection, DAILY, room.today())
     if found is None:
-        cure = "`newsletter edition build` makes one" if not name else "its name is like 2026-11-23 or 2026-11-23-extra"
-        raise BadData(f"there is no edition {f'of {wanted}' if not name else wanted!r} yet: {cure}")
+        raise BadData(f"there is no edition {name}" if name else _absent(day))
     return found
+
+
+def _absent(day: date | None) -> str:
+    return f"there is no edition{f' of {day}' if day else ''} yet: `newsletter edition build` makes one"
 
 
 def look(room: Newsroom, day: date | None) -> tuple[Edition, list[Choice]]:
@@ -113,8 +116,6 @@ def look(room: Newsroom, day: date | None) -> tuple[Edition, list[Choice]]:
 
     Raises BadData where there is none.
     """
+    edition = named(room, day, None)
     with read(room.engine) as connection:
-        edition = editions.get(connection, day, DAILY) if day else editions.latest(connection, DAILY, room.today())
-        if edition is None:
-            raise BadData(f"there is no edition{f' of {day}' if day else ''} yet: `newsletter edition build` makes one")
         return edition, editions.choices_of(connection, edition.id)

@@ -13,7 +13,7 @@ from enum import StrEnum
 
 from newsletter import dispatch, shaping
 from newsletter.errors import TemplateError
-from newsletter.model import Choice, Edition, Rendered
+from newsletter.model import DAILY, Choice, Edition, Rendered
 from newsletter.newsroom import Newsroom
 from newsletter.render.clean import clean
 from newsletter.render.edition import LONGEST_PREHEADER, LONGEST_SUBJECT, stories, weight
@@ -107,7 +107,7 @@ class _Page:
 
     def of_articles(self) -> Iterator[Remark]:
         say = self.words.say
-        if not self.picked:
+        if not self.picked and (self.edition.slot == DAILY or not self.edition.note):
             yield Remark(Level.PROBLEM, say("It carries no article."))
         again = Counter(key for one in self.picked for key in _names(one))
         for one in self.picked:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from sqlalchemy import Connection
 
 from newsletter import picking
@@ -29,7 +31,7 @@ def pick_anew(
             raise BadData(f"the edition {edition.name} is made by hand: nothing is picked for it")
         end = picking.moment_of(room, edition.day)
         made = picking.choose(room, connection, edition.day, end, edition.id)
-        editions.consider(connection, edition.id, made)
+        editions.consider(connection, edition.id, [replace(one, picked=False, place=None) for one in made])
         rows.explain(connection, edition.id, {one.candidate.id: one.reason for one in made})
         order = [one.candidate.id for one in made if one.picked]
         sections = {one.candidate.id: one.section for one in made}

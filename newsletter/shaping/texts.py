@@ -38,8 +38,9 @@ def rewrite(
 ) -> Shaped:
     """Write something in the place of what the site gave: `wanted` may name title, summary, section and picture.
 
-    None, or what the site has itself, goes back to the site's. A picture is a mapping with url and alt; an empty one
-    is no picture. Raises Conflict where somebody else has written it meanwhile.
+    None, or what the site has itself, goes back to the site's. A picture is a mapping with url and alt: an empty one is
+    no picture, one without url describes the picture that is there. Raises Conflict where somebody else has written it
+    meanwhile.
     """
     given = {name: wanted[name] for name in shapes.TEXTS if name in wanted}
 
@@ -47,7 +48,8 @@ def rewrite(
         meanwhile = since(connection, edition_id, version)
         base = shapes.rewound(now, [entry.before for entry in meanwhile])
         sites = _sites(connection, article, base, now)
-        mine = {key(name, article): as_kept(name, value, sites) for name, value in given.items()}
+        described = _described(given, now.get(key("picture", article)), sites)
+        mine = {key(name, article): as_kept(name, value, sites) for name, value in described.items()}
         return _merged(connection, edition_id, base, now, mine, meanwhile)
 
     return do(room, who, edition_id, "rewrite", patch, version, article, dry_run=dry_run)
@@ -98,6 +100,20 @@ def _sites(connection: Connection, article: int, *shown: Shape) -> list[Article]
     """The article as the site gave it: as the editor saw it on the form, as it is kept now, and as the site has it."""
     kept = [articles.from_json(value) for shape in shown if (value := shape.get(key("kept", article)))]
     return [*kept, articles.chosen(connection, [article])[article].article]
+
+
+def _described(given: Mapping[str, Any], own: Mapping[str, Any] | None, sites: list[Article]) -> dict[str, Any]:
+    """What is to be written; a description alone with the address of the picture that it describes."""
+    picture = given.get("picture")
+    if not picture or "url" in picture:
+        return dict(given)
+    there = (
+        sites[-2 if len(sites) > 1 else -1].picture if own is None else None
+    )  # as it is kept, else as the site has it
+    url = there.url if there else (own or {}).get("url")
+    if url is None:
+        raise BadData("the article has no picture that could be described")
+    return {**given, "picture": {"url": url, "alt": picture.get("alt")}}
 
 
 def tried(
