@@ -189,7 +189,7 @@ def words(
     \b
     Example:
       newsletter edition words --subject "Le port rouvre ce matin"
-      newsletter edition words --note - < mot.txt
+      cat mot.txt | newsletter edition words --note -
     """
     from newsletter import shaping
 
