@@ -17,10 +17,10 @@ from sqlalchemy import Engine
 from cli import cli
 from newsletter import config, daily, edit, gather, shaping
 from newsletter.errors import BadData, NotSent
-from newsletter.model import AuditEntry, Choice, Edition, EditionStatus, Who
+from newsletter.model import Article, AuditEntry, Choice, Edition, EditionStatus, Who
 from newsletter.newsroom import Newsroom
 from newsletter.shaping import Conflict
-from newsletter.store import audit, editions, shapes
+from newsletter.store import articles, audit, editions, shapes
 from newsletter.store.database import read, write
 from tests.conftest import TOML, Clock
 from tests.site import Site, serving
@@ -163,6 +163,18 @@ def test_what_cannot_be_kept_is_refused(room: Newsroom, draft: Edition, wanted: 
     with pytest.raises(BadData):
         shaping.rewrite(room, AMA, draft.id, numbers(room, draft)[0], wanted)
     assert log(room, draft) == []
+
+
+def test_what_a_site_gives_may_be_left_in_a_form_however_long_it_is(
+    room: Newsroom, add_article: Add, folder: Path
+) -> None:
+    path = add_article("Le port rouvre " * 18, name="a", section="S" * 80)
+    path.write_text(path.read_text(encoding="utf-8").replace("Texte de", "Texte  long " * 300 + "de"), encoding="utf-8")
+    edition = daily.make_edition(room, DAY).edition
+    [one] = choices(room, edition)
+    article = one.candidate.article
+    form = {"title": f" {article.title}\r\n", "summary": article.summary, "section": one.section, "picture": None}
+    assert not shaping.rewrite(room, AMA, edition.id, one.candidate.id, form).changed
 
 
 def test_what_no_database_can_bear_is_left_out(room: Newsroom, draft: Edition) -> None:
@@ -611,6 +623,7 @@ def test_an_edition_is_shaped_from_the_command_line(run: Run) -> None:
     assert "there is no article 999" in run("drop", "999", code=65).stderr
     for wrong in (("move", ids[0]), ("move", ids[0], "--to", "1", "--before", ids[1]), ("rewrite", ids[0]), ("words",)):
         run(*wrong, code=2)
+    run("rewrite", ids[0], "--no-picture", "--alt", "Un quai", code=2)
     run("drop", ids[0], "--edition", "2020-01-01-extra", code=65)
     run("drop", ids[0], "--edition", "2020-01-01-extra", "--date", "2020-01-01", code=2)
 
@@ -627,3 +640,14 @@ def test_a_refresh_from_the_command_line(run: Run, folder: Path) -> None:
     assert found["withdrawn"] == [{"article": ids["Le marché bouge"], "answer": 410}]
     assert "Le port a rouvert" in [row[3] for row in rows(run("show"))]
     run("check", code=65)
+
+
+def test_an_answer_goes_with_the_address_that_gave_it(engine: Engine, clock: Clock) -> None:
+    article = Article("https://journal.example/?p=1", "https://journal.example/a/", "Le port", published=clock())
+    with write(engine) as connection:
+        articles.keep(connection, [article], "feed", clock(), first=True)
+        articles.answered(connection, {1: 404}, clock())
+        articles.keep(connection, [replace(article, title="Le port rouvre")], "feed", clock(), first=False)
+        assert articles.chosen(connection, [1])[1].answer == 404
+        articles.keep(connection, [replace(article, url="https://journal.example/b/")], "feed", clock(), first=False)
+        assert articles.chosen(connection, [1])[1].answer is None

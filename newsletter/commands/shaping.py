@@ -150,6 +150,8 @@ def rewrite(
 
     if not any(value is not None and value is not False for value in given.values()):
         raise click.UsageError("what shall be written? --title, --summary, --section, --picture, --alt, …")
+    if given["no_picture"] and (given["picture"] is not None or given["alt"] is not None):
+        raise click.UsageError("--no-picture: then neither --picture nor --alt")
     edition = _open(room, day, name)
     wanted = _wanted(**given)
     _told(shaping.rewrite(room, room.here, edition.id, article, wanted, dry_run=dry_run), dry_run)
@@ -305,6 +307,7 @@ def refresh(
         print_json(_figures(found))
     else:
         _print_refreshed(found)
+    found.gathered.check()
 
 
 def _figures(found: Refreshed) -> dict[str, Any]:

@@ -122,10 +122,10 @@ def refresh(
     with read(room.engine) as connection:
         before = editions.choices_of(connection, edition_id)
     answers = _ask(room, [one for one in before if one.picked])
-    with write(room.engine, rehearsal=dry_run) as connection:
-        edition = open_edition(connection, edition_id)
+    with write(room.engine, rehearsal=dry_run) as connection:  # articles first, then the edition: as a picking does
         gathered = Gathered(harvests, gather.keep(connection, harvests, room.clock()))
         articles.answered(connection, answers, room.clock())
+        edition = open_edition(connection, edition_id)
         fresh = picking.offer(room, connection, edition)
         wanted = set(_changed(connection, edition_id)) if take_all else set(take)
         taken = [one for one in sorted(wanted) if _done(connection, room, who, edition, "take", one)]

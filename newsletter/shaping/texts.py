@@ -19,7 +19,7 @@ from newsletter.shape import Patch, Shape, key
 from newsletter.shaping.act import Act, Conflict, Shaped, do, do_in, since
 from newsletter.store import articles, editions
 
-LONGEST = {"subject": 200, "preheader": 200, "note": 3000, "section": 60, "title": 300, "summary": 1500}  # characters
+LONGEST = {"subject": 200, "preheader": 200, "note": 3000, "section": 80, "title": 300, "summary": 1500}  # characters
 LONGEST_ALT, LONGEST_URL = 300, 2000
 MANY_LINES = ("note",)
 BLANKS = re.compile(r"[ \t]+")

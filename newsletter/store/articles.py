@@ -155,6 +155,8 @@ def _update(connection: Connection, known: Row[Any], article: Article, now: date
     _add_keys(connection, known.id, article)
     connection.execute(update(articles).where(articles.c.id == known.id).values(last_seen=now))
     values = _merged(known, _values(article))
+    if values["url"] != known.url:
+        values |= {"answer": None, "answered_at": None}  # that was another page's
     if all(getattr(known, name) == value for name, value in values.items()):
         return False
     carried = exists().where(
