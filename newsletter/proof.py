@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from newsletter import dispatch, shaping
+from newsletter.collect.recheck import GONE, SILENCE
 from newsletter.errors import TemplateError
 from newsletter.model import DAILY, Choice, Edition, Rendered
 from newsletter.newsroom import Newsroom
@@ -27,7 +28,6 @@ CLIPPING = 102_400  # bytes of HTML: what is beyond, Gmail hides behind a link, 
 NEARLY = 0.9  # of a limit: time to say so
 SEEN_SUBJECT = 46  # characters that a large phone shows
 LONG_NOTE = 600  # characters: more than a phone's first screen
-DEAD = (404, 410)
 
 
 class Level(StrEnum):
@@ -87,6 +87,7 @@ def remarks(room: Newsroom, edition: Edition, choices: Sequence[Choice], rendere
     page = _Page(room.words, edition, picked, stories(room.look, picked), rendered)
     found = [
         *page.of_articles(),
+        *page.of_renderings(),
         *page.of_words(),
         *page.of_weight(weight(room.config.newsletter, rendered.html)),
         *page.of_pictures(),
@@ -114,13 +115,18 @@ class _Page:
             number, title = one.candidate.id, self._title(one)
             if one.candidate.used_in and self.edition.corrects is None and not self.edition.frozen:
                 day = one.candidate.used_in
-                yield Remark(
-                    Level.PROBLEM,
-                    say("« {title} » went out in the edition of {day} already.", title=title, day=day),
-                    number,
-                )
+                said = say("« {title} » went out in the edition of {day} already.", title=title, day=day)
+                yield Remark(Level.PROBLEM, said, number)
             if any(again[key] > 1 for key in _names(one)):
                 yield Remark(Level.WARNING, say("« {title} » stands there twice.", title=title), number)
+            if not clean(one.article.title):
+                yield Remark(Level.PROBLEM, say("An article has no title: {url}", url=one.article.url), number)
+
+    def of_renderings(self) -> Iterator[Remark]:
+        """Of articles that the mail shows less of than they have."""
+        say = self.words.say
+        for one in self.picked:
+            number, title = one.candidate.id, self._title(one)
             if number in self.rendered.left_out:
                 said = say("« {title} » is left out: the mail would become too heavy.", title=title)
                 yield Remark(Level.WARNING, said, number)
@@ -136,8 +142,6 @@ class _Page:
                     most=LONGEST_TITLE,
                 )
                 yield Remark(Level.WARNING, said, number)
-            if not clean(one.article.title):
-                yield Remark(Level.PROBLEM, say("An article has no title: {url}", url=one.article.url), number)
 
     def of_words(self) -> Iterator[Remark]:
         say, edition = self.words.say, self.edition
@@ -212,10 +216,10 @@ class _Page:
             answer, number, title = one.candidate.answer, one.candidate.id, self._title(one)
             if story.url is None:
                 yield Remark(Level.PROBLEM, say("« {title} » has no address to link to.", title=title), number)
-            elif answer in DEAD:
+            elif answer in GONE:
                 said = say("« {title} » is gone: its page answers {status}.", title=title, status=answer)
                 yield Remark(Level.PROBLEM, said, number)
-            elif answer == 0:
+            elif answer == SILENCE:
                 yield Remark(Level.WARNING, say("The page of « {title} » did not answer.", title=title), number)
             elif answer and answer >= 500:
                 said = say("The page of « {title} » is out of order: it answers {status}.", title=title, status=answer)

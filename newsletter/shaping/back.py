@@ -16,6 +16,7 @@ from newsletter.store import shapes as rows
 from newsletter.store.database import read, write
 
 BACK = (UNDO, REDO)
+SEEN = ("order", *shapes.WORDS, *shapes.TEXTS)  # of what an act changes, what an editor sees
 
 
 def undoable(room: Newsroom, edition_id: int) -> AuditEntry | None:
@@ -80,7 +81,8 @@ def _check_nobody_else(connection: Connection, edition: Edition, who: Who, versi
     entries = since(connection, edition.id, version)
     others = [entry for entry in entries if entry.who != who and entry.act in SHAPING]
     if others:
-        raise Conflict(edition, sorted({name for entry in others for name in entry.after}), others)
+        told = {name for entry in others for name in entry.after if name.partition("/")[0] in SEEN}
+        raise Conflict(edition, sorted(told), others)
 
 
 def _reverse(connection: Connection, room: Newsroom, who: Who, edition: Edition, name: str, entry: AuditEntry) -> int:

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from newsletter import collect as collecting
 from newsletter import gather, monitor, picking
 from newsletter import shape as shapes
+from newsletter.collect.recheck import GONE
 from newsletter.gather import Gathered
 from newsletter.model import Article, Choice, Edition, Who
 from newsletter.newsroom import Newsroom
@@ -18,8 +19,6 @@ from newsletter.shaping.act import Act, Shaped, do, do_in, open_edition
 from newsletter.store import articles, audit, editions
 from newsletter.store import shapes as rows
 from newsletter.store.database import read, write
-
-GONE = (404, 410)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,24 +126,35 @@ def refresh(
         articles.answered(connection, answers, room.clock())
         edition = open_edition(connection, edition_id)
         fresh = picking.offer(room, connection, edition)
-        wanted = set(_changed(connection, edition_id)) if take_all else set(take)
-        taken = [one for one in sorted(wanted) if _done(connection, room, who, edition, "take", one)]
+        wanted = _changed(connection, edition_id) if take_all else dict.fromkeys(take)
+        taken = [one for one in wanted if _done(connection, room, who, edition, "take", one)]
         for one in leave:
             _done(connection, room, who, edition, "leave", one)
-        found = editions.choices_of(connection, edition_id)
-        refreshed = Refreshed(
-            editions.by_id(connection, edition_id),
-            tuple(changes(found)),
-            tuple(_followed(before, found)),
-            tuple(one for one in found if one.picked and one.candidate.answer in GONE),
-            tuple(one for one in found if one.candidate.id in fresh),
-            tuple(taken),
-            gathered,
-        )
-        _write_down(connection, room, who, refreshed)
+        found = _refreshed(connection, edition_id, before, fresh, taken, gathered)
+        _write_down(connection, room, who, found)
     if not dry_run:
         monitor.look(room)
-    return refreshed
+    return found
+
+
+def _refreshed(
+    connection: Connection,
+    edition_id: int,
+    before: Sequence[Choice],
+    fresh: Sequence[int],
+    taken: Sequence[int],
+    gathered: Gathered,
+) -> Refreshed:
+    found = editions.choices_of(connection, edition_id)
+    return Refreshed(
+        editions.by_id(connection, edition_id),
+        changes=tuple(changes(found)),
+        followed=tuple(_followed(before, found)),
+        withdrawn=tuple(one for one in found if one.picked and one.candidate.answer in GONE),
+        fresh=tuple(one for one in found if one.candidate.id in fresh),
+        taken=tuple(taken),
+        gathered=gathered,
+    )
 
 
 def ask_pages(room: Newsroom, choices: Sequence[Choice]) -> list[Choice]:
