@@ -9,15 +9,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime
 
 from sqlalchemy import Connection
 
-from newsletter import collect as collecting
-from newsletter import dispatch, instance, letters, monitor, post, progress, report, tidy
-from newsletter.config import PickTable, Source
+from newsletter import dispatch, gather, instance, letters, monitor, picking, post, progress, report, shaping, tidy
 from newsletter.dispatch import Watch
 from newsletter.errors import (
     AlreadyRunning,
@@ -25,88 +22,19 @@ from newsletter.errors import (
     DatabaseError,
     NewsletterError,
     NotSent,
-    Unavailable,
     Unfinished,
 )
-from newsletter.model import DAILY, Choice, Edition, EditionStatus, Harvest, Validators
+from newsletter.gather import Gathered
+from newsletter.model import DAILY, Choice, Edition, EditionStatus
 from newsletter.newsroom import Newsroom
-from newsletter.pick import pick, window
 from newsletter.report import Report
-from newsletter.store import articles, editions, sources, subscribers
-from newsletter.store.articles import Kept
+from newsletter.store import editions, subscribers
 from newsletter.store.database import read, sending_lock, write
 from newsletter.store.holder import sending_holder
 
 log = logging.getLogger(__name__)
 
 Status = EditionStatus
-
-
-# --- Collect --------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Gathered:
-    """What a collecting brought, source by source."""
-
-    harvests: list[Harvest]
-    kept: list[Kept]
-
-    @property
-    def remarks(self) -> tuple[str, ...]:
-        """A line for each source that could not be read, or had something to say."""
-        errors = [harvest.complaint for harvest in self.harvests if harvest.error]
-        notes = [f"{harvest.source}: {note}" for harvest in self.harvests for note in harvest.notes]
-        return (*errors, *notes)
-
-    def check(self) -> None:
-        """Raise Unavailable where every source failed. Nothing new is no failure."""
-        if all(harvest.error for harvest in self.harvests):
-            said = "; ".join(harvest.complaint for harvest in self.harvests)
-            raise Unavailable(f"all sources are down: {said}")
-
-
-def collect(room: Newsroom, *, dry_run: bool = False) -> Gathered:
-    """Ask every source, and keep what is new or changed. A bad source is told of in its harvest, no more.
-
-    Raises ConfigError where there is no source at all.
-    """
-    harvests = _ask_all(room)
-    with write(room.engine, rehearsal=dry_run) as connection:
-        gathered = Gathered(harvests, _keep(connection, harvests, room.clock()))
-    if not dry_run:
-        monitor.look(room)
-    return gathered
-
-
-def _ask_all(room: Newsroom) -> list[Harvest]:
-    """A few sources at a time; no transaction is open meanwhile."""
-    if not room.config.sources:
-        raise ConfigError(f"{room.config.path}: sources: there is none; add [[sources]] with kind and url")
-    with read(room.engine) as connection:
-        known = sources.records(connection)
-    rules = room.collect_rules
-    fetcher = room.fetcher
-
-    def ask(source: Source) -> Harvest:
-        record = known.get(source.key)
-        return collecting.collect(source, rules, fetcher, record.validators if record else Validators())
-
-    with ThreadPoolExecutor(max_workers=4, thread_name_prefix="source") as pool:
-        return list(pool.map(ask, room.config.sources))
-
-
-def _keep(connection: Connection, harvests: Iterable[Harvest], now: datetime) -> list[Kept]:
-    known = sources.records(connection)
-    kept = []
-    for harvest in harvests:
-        record = known.get(harvest.source)
-        first = record is None or record.first_collected_at is None
-        if harvest.unchanged:
-            articles.seen_again(connection, harvest.source, now)
-        kept.append(articles.keep(connection, harvest.articles, harvest.source, now, first=first))
-        sources.keep(connection, harvest, now)
-    return kept
 
 
 # --- Make the edition -----------------------------------------------------------------------------
@@ -117,17 +45,18 @@ def make_edition(room: Newsroom, day: date, *, subject: str | None = None, dry_r
 
     A draft is picked anew each time; an edition that an editor has decided on, or that is frozen, stays as it is.
     """
-    harvests = _ask_all(room)
+    harvests = gather.ask_all(room)
     with write(room.engine, rehearsal=dry_run) as connection:
-        gathered = Gathered(harvests, _keep(connection, harvests, room.clock()))
+        gathered = Gathered(harvests, gather.keep(connection, harvests, room.clock()))
         edition = editions.get(connection, day, DAILY)
+        if edition:
+            edition = editions.lock(connection, edition.id)  # an editor may be shaping it just now
         if edition is None or _may_be_picked(connection, edition):
             edition = _draft(room, connection, day, edition)
         elif not edition.frozen:
-            _offer_what_came_since(room, connection, edition)
+            picking.offer(room, connection, edition)
         if subject is not None and not edition.frozen:
-            editions.change(connection, edition.id, subject=subject.strip() or None)
-            edition = editions.by_id(connection, edition.id)
+            edition = shaping.set_subject(connection, room, room.here, edition, subject)
         return Made(edition, editions.choices_of(connection, edition.id), gathered)
 
 
@@ -136,22 +65,7 @@ def _may_be_picked(connection: Connection, edition: Edition) -> bool:
     picked."""
     if edition.status is Status.DRAFT:
         return not edition.shaped
-    return not edition.frozen and not editions.picked(connection, edition.id)
-
-
-def _offer_what_came_since(room: Newsroom, connection: Connection, edition: Edition) -> None:
-    """An editor's choice stays as it is: articles that came since are told below it, to be taken in by hand."""
-    rules, now = room.config.pick, room.clock()
-    span = window(now, rules.window_hours, _last_picking(connection, edition.day, rules))
-    considered = articles.candidates(
-        connection, since=span.start, seen_since=now, day=edition.day, edition_id=edition.id
-    )
-    reason = room.words.say("came after the choice was made")
-    found = [
-        replace(one, picked=False, place=None, reason=reason if one.picked else one.reason)
-        for one in pick(considered, span, rules, room.words)
-    ]
-    editions.consider(connection, edition.id, found)
+    return not (edition.frozen or edition.shaped or editions.picked(connection, edition.id))
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,27 +82,9 @@ class Made:
 
 
 def _draft(room: Newsroom, connection: Connection, day: date, known: Edition | None) -> Edition:
-    now = room.clock()
-    end = now if day == room.today() else room.config.due(day).astimezone(UTC)
-    rules = room.config.pick
-    span = window(end, rules.window_hours, _last_picking(connection, day, rules))
-    considered = articles.candidates(
-        connection, since=span.start, seen_since=now, day=day, edition_id=known.id if known else None
-    )
-    return editions.keep_draft(connection, day, DAILY, end, pick(considered, span, rules, room.words))
-
-
-def _last_picking(connection: Connection, day: date, rules: PickTable) -> datetime | None:
-    """From when on articles may still be waiting: since the last edition that went out.
-
-    Where none ever has, but some were made, since the first of them began to look: what was kept for tomorrow then
-    must not fall out of the window today.
-    """
-    last = editions.last_picking(connection, DAILY, day)
-    first = editions.first_picking(connection, DAILY, day)
-    if last is None and first is not None:
-        return first - timedelta(hours=rules.window_hours)
-    return last
+    end = picking.moment_of(room, day)
+    made = picking.choose(room, connection, day, end, known.id if known else None)
+    return editions.keep_draft(connection, day, DAILY, end, made)
 
 
 # --- Send it --------------------------------------------------------------------------------------
@@ -328,7 +224,7 @@ def _send_day(room: Newsroom, day: date, regardless: bool, watch: Watch) -> Repo
     if watch.stop.asked:
         raise Unfinished("stopped before the edition was begun; run `newsletter send` again")
     found = dispatch.send_edition(room, made.edition, made.choices, watch)
-    return replace(found, remarks=made.gathered.remarks + found.remarks)
+    return replace(found, remarks=made.gathered.remarks + found.remarks + shaping.not_taken(made.picked))
 
 
 def _rehearse(room: Newsroom, day: date, regardless: bool) -> Report:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from newsletter.errors import BadData, NotSent
 from newsletter.model import DAILY, AuditEntry, Choice, Edition, EditionStatus, Who
 from newsletter.newsroom import Newsroom
-from newsletter.shaping import pin
+from newsletter.shaping import pin, set_subject
 from newsletter.store import articles, audit, editions, shapes
 from newsletter.store.database import read, write
 
@@ -45,7 +45,7 @@ def decide(
     with write(room.engine, rehearsal=dry_run) as connection:
         edition = editions.get(connection, day, slot)
         if edition is None and (status is Status.APPROVED or slot != DAILY):
-            raise BadData(f"there is no edition of {day} yet: `newsletter edition build` makes one")
+            raise BadData(_absent(day))
         if edition is None:
             edition = editions.keep_draft(connection, day, slot, room.clock(), [])
         edition = editions.lock(connection, edition.id)
@@ -53,14 +53,11 @@ def decide(
             _check_can_go(room, connection, edition)
         if not editions.move(connection, edition.id, DECISIONS[status], status, go_at=None):
             raise NotSent(f"the edition of {day} is {edition.status} already: it cannot be {status} any more")
+        if subject is not None:
+            set_subject(connection, room, who or room.here, edition, subject)
         patch = pin(connection, edition.id) if status is Status.APPROVED else {}
-        if subject is not None:
-            patch["subject"] = subject.strip() or None
         version = shapes.write(connection, edition.id, patch)
-        was: dict[str, Any] = {"status": edition.status}
-        now: dict[str, Any] = {"status": status}
-        if subject is not None:
-            was, now = was | {"subject": edition.subject}, now | {"subject": patch["subject"]}
+        was, now = {"status": edition.status}, {"status": status}
         told: dict[str, Any] = {"edition_id": edition.id, "version": version, "before": was, "after": now}
         audit.add(connection, who or room.here, status.value, room.clock(), **told)
         return editions.by_id(connection, edition.id)
@@ -95,13 +92,30 @@ def history(room: Newsroom, edition: Edition, since: int = -1) -> list[AuditEntr
         return audit.of_edition(connection, edition.id, after_version=since)
 
 
+def named(room: Newsroom, day: date | None, name: str | None) -> Edition:
+    """The edition of that name; else the day's; else the latest of the daily ones up to today.
+
+    Raises BadData where there is none.
+    """
+    with read(room.engine) as connection:
+        if name:
+            found = editions.named(connection, name)
+        else:
+            found = editions.get(connection, day, DAILY) if day else editions.latest(connection, DAILY, room.today())
+    if found is None:
+        raise BadData(f"there is no edition {name}" if name else _absent(day))
+    return found
+
+
+def _absent(day: date | None) -> str:
+    return f"there is no edition{f' of {day}' if day else ''} yet: `newsletter edition build` makes one"
+
+
 def look(room: Newsroom, day: date | None) -> tuple[Edition, list[Choice]]:
     """The edition of a day, the latest where none is named, with every article considered for it.
 
     Raises BadData where there is none.
     """
+    edition = named(room, day, None)
     with read(room.engine) as connection:
-        edition = editions.get(connection, day, DAILY) if day else editions.latest(connection, DAILY, room.today())
-        if edition is None:
-            raise BadData(f"there is no edition{f' of {day}' if day else ''} yet: `newsletter edition build` makes one")
         return edition, editions.choices_of(connection, edition.id)

@@ -6,8 +6,10 @@ back:
     shaped                        whether editors have had a hand in it at all
     subject, preheader, note      an editor's words; absent where there are none
     order                         the ids of the articles picked, in their places: the first is the lead
+    picked_at                     the moment of the machine's choice, from which the next edition's window is counted
     section/12, title/12, summary/12, picture/12     of the article with that id, in the place of the site's
     kept/12                       the article as the site gave it when an editor decided on it
+    declined/12                   the digest of what its site has now, where an editor wants to keep what was
     by/12                         who took it in or out
 
 Values are as JSON has them; a key without a value is absent. What may not be in this room: the database, the clock.
@@ -15,6 +17,8 @@ Values are as JSON has them; a key without a value is absent. What may not be in
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -22,8 +26,9 @@ Shape = Mapping[str, Any]
 Patch = Mapping[str, Any]  # keys with their new values; None takes a key away
 
 WORDS = ("subject", "preheader", "note")
-OF_ARTICLES = ("section", "title", "summary", "picture", "kept", "by")
 TEXTS = ("section", "title", "summary", "picture")  # what is written of an article
+OF_ARTICLES = (*TEXTS, "kept", "declined", "by")
+SHOWN = ("title", "summary", "picture", "section", "authors", "url")  # what a mail shows of a site's article
 NO_PICTURE: dict[str, Any] = {}
 
 
@@ -43,6 +48,12 @@ def article_of(key: str) -> int | None:
     return int(number) if found else None
 
 
+def digest(article: Mapping[str, Any]) -> str:
+    """By what a site's version of an article, as a shape keeps it, is known again."""
+    text = json.dumps([article.get(name) for name in SHOWN], ensure_ascii=False)
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:32]
+
+
 # --- Acts: a shape → a patch ------------------------------------------------------------------------
 
 
@@ -54,6 +65,13 @@ def moved(shape: Shape, article: int, before: int | None) -> Patch:
     order.remove(article)
     order.insert(len(order) if before is None else order.index(before), article)
     return _changed(shape, {"order": order})
+
+
+def placed(shape: Shape, article: int, number: int) -> Patch:
+    """An article put in the place of that number, from 1; in the first or last where there is no such place."""
+    rest = [one for one in order_of(shape) if one != article]
+    place = min(max(number - 1, 0), len(rest))
+    return moved(shape, article, rest[place] if place < len(rest) else None)
 
 
 def led_by(shape: Shape, article: int, who: str) -> Patch:
@@ -79,7 +97,8 @@ def dropped(shape: Shape, article: int, who: str) -> Patch:
     if article not in order:
         return {}
     order.remove(article)
-    return _changed(shape, {"order": order, key("by", article): who, key("kept", article): None})
+    follows = {key("kept", article): None, key("declined", article): None}
+    return _changed(shape, {"order": order, key("by", article): who, **follows})
 
 
 def arranged(shape: Shape, order: Sequence[int]) -> Patch:
@@ -98,7 +117,23 @@ def pinned(shape: Shape, articles: Mapping[int, Any]) -> Patch:
 
 def taken_over(shape: Shape, article: int, value: Any) -> Patch:
     """What the site changed since is taken over."""
-    return _changed(shape, {key("kept", article): value}) if article in order_of(shape) else {}
+    if article not in order_of(shape):
+        return {}
+    return _changed(shape, {key("kept", article): value, key("declined", article): None})
+
+
+def declined(shape: Shape, article: int, value: Any) -> Patch:
+    """What the site changed since is not taken over, and not told of again: until it changes once more."""
+    if article not in order_of(shape) or shape.get(key("kept", article)) is None:
+        return {}
+    return _changed(shape, {key("declined", article): digest(value)})
+
+
+def begun_anew(shape: Shape, order: Sequence[int], sections: Mapping[int, str | None], picked_at: str) -> Patch:
+    """The machine's choice in the place of the editors'; only subject, preheader and note stay as they are."""
+    written = {name: None for name in shape if article_of(name) is not None}
+    given = {key("section", one): section for one, section in sections.items()}
+    return _changed(shape, {**written, **given, "order": list(order), "shaped": None, "picked_at": picked_at})
 
 
 # --- Two editors at once ----------------------------------------------------------------------------
@@ -128,6 +163,12 @@ def undone(shape: Shape, before: Mapping[str, Any], after: Mapping[str, Any]) ->
     if any(shape.get(name) != value for name, value in after.items()):
         return None
     return _changed(shape, dict(before))
+
+
+def still_pinned(shape: Shape, patch: Patch) -> Patch:
+    """A patch without what would let the articles picked follow their sites again: for an approved edition."""
+    picked = {key("kept", one) for one in order_of(applied(shape, patch))} | {"shaped"}
+    return {name: value for name, value in patch.items() if value is not None or name not in picked}
 
 
 def applied(shape: Shape, patch: Patch) -> dict[str, Any]:

@@ -274,7 +274,7 @@ def test_a_day_as_an_editor_types_it(ready: Run, folder: Path) -> None:
     built = figures(ready("edition", "build", "--json"))
     assert [one["title"] for one in built["articles"]] == ["Le lycée ferme", "Le port rouvre"]
     explained = figures(ready("edition", "explain", "--json"))
-    assert [set(one) for one in explained] == [{"title", "url", "picked", "place", "reason"}] * 2
+    assert [set(one) for one in explained] == [{"article", "title", "url", "picked", "place", "reason", "by"}] * 2
     assert [one["place"] for one in explained] == [1, 2]
     assert figures(ready("send", "--dry-run", "--json"))["status"] == "draft"
     sent = figures(ready("send", "--json"))

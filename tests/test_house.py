@@ -12,6 +12,9 @@ GROUND = {"model", "errors", "settings", "values", "tables", "config", "links", 
 STATIONS = {"collect", "pick", "render", "deliver"}
 EQUIPMENT = {"store", "fetch", "mail"}
 OPERATIONS = {
+    "gather",
+    "picking",
+    "proof",
     "daily",
     "dispatch",
     "subscribe",

@@ -26,7 +26,7 @@ from newsletter.collect.found import Found
 from newsletter.collect.jsonfeed import found_in_json, is_json_feed
 from newsletter.collect.make import Rules, articles_of, usable
 from newsletter.collect.posts import are_posts, found_in_posts
-from newsletter.collect.recheck import gone
+from newsletter.collect.recheck import Answer, answers, gone
 from newsletter.config import Source
 from newsletter.errors import SourceError
 from newsletter.model import Article, Harvest, Validators
@@ -34,7 +34,7 @@ from newsletter.model import Article, Harvest, Validators
 if TYPE_CHECKING:
     from newsletter.fetch import Fetcher
 
-__all__ = ["Rules", "collect", "gone", "read"]
+__all__ = ["Answer", "Rules", "answers", "collect", "gone", "read"]
 
 _PARAMETERS = re.compile(r"\?[^\s?]{60,}?(?=:\s|\s|$)")
 _FEED_ROOT = re.compile(r"<(?:\w+:)?(?:rss|feed|rdf|channel)\b", re.IGNORECASE)

@@ -1,4 +1,4 @@
-"""edition build, show, explain, approve, hold, cancel."""
+"""edition build, show, explain, approve, hold, cancel; with those of `shaping`."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from newsletter.commands import (
     say,
     with_newsroom,
 )
+from newsletter.commands.shaping import SHAPING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,6 +39,9 @@ def edition() -> None:
       newsletter edition hold --date 2026-11-23
     """
 
+
+for command in SHAPING:
+    edition.add_command(command)
 
 subject_option = click.option("--subject", help="In the place of the lead's title; empty: the lead's title again.")
 
@@ -95,15 +99,15 @@ def _show(found: Edition, picked: Sequence[Choice], as_json: bool) -> None:
         + (f": {found.remark}" if found.remark else "")
     )
     rows = [
-        (one.place, one.section, one.candidate.article.title, ", ".join(one.candidate.article.authors))
-        for one in picked
+        (one.place, one.candidate.id, one.section, one.article.title, ", ".join(one.article.authors)) for one in picked
     ]
-    print_table(("place", "section", "title", "authors"), rows)
+    print_table(("place", "article", "section", "title", "authors"), rows)
 
 
 def _figures(choice: Choice) -> dict[str, Any]:
-    article = choice.candidate.article
+    article = choice.article
     return {
+        "article": choice.candidate.id,
         "place": choice.place,
         "section": choice.section,
         "title": article.title,
@@ -131,11 +135,13 @@ def explain(room: Newsroom, day: date | None, as_json: bool) -> None:
         print_json(
             [
                 {
-                    "title": choice.candidate.article.title,
-                    "url": choice.candidate.article.url,
+                    "article": choice.candidate.id,
+                    "title": choice.article.title,
+                    "url": choice.article.url,
                     "picked": choice.picked,
                     "place": choice.place,
                     "reason": choice.reason,
+                    "by": choice.by,
                 }
                 for choice in choices
             ]
@@ -148,8 +154,8 @@ def print_choices(choices: Sequence[Choice]) -> None:
     """Every article considered, in or out, with its reason."""
     if not choices:
         say("no article was considered: the sources gave none")
-    rows = [(one.place or "–", one.section, one.candidate.article.title, one.reason) for one in choices]
-    print_table(("place", "section", "title", "reason"), rows)
+    rows = [(one.place or "–", one.candidate.id, one.section, one.article.title, one.reason, one.by) for one in choices]
+    print_table(("place", "article", "section", "title", "reason", "by"), rows)
 
 
 @edition.command()

@@ -77,3 +77,5 @@ class Candidate:
     archived: bool = False  # undated, and there already when its source was first read
     used_in: str | None = None  # the edition (its name) that carries it already
     source: str = ""
+    answer: int | None = None  # the HTTP status of its page when it was last looked up; 0: none came
+    answered_at: datetime | None = None

@@ -67,4 +67,8 @@ class AuditEntry:
     version: int | None = None  # the edition's, after it
     before: Mapping[str, Any] = field(default_factory=dict)
     after: Mapping[str, Any] = field(default_factory=dict)
-    undone: bool = False  # by a later act
+    undone_by: int | None = None  # the later act that took it back
+
+    @property
+    def undone(self) -> bool:
+        return self.undone_by is not None

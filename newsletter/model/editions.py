@@ -38,6 +38,7 @@ class Choice:
     kept: Article | None = None  # as the site gave it when an editor decided on it; None where it follows the site
     edits: Edits = Edits()
     by: str | None = None  # the editor who took it in or out, where one did
+    declined: str | None = None  # the digest of what its site has now, where an editor keeps what was
 
     @property
     def article(self) -> Article:

@@ -159,7 +159,11 @@ class _Page:
         return address if address.casefold().startswith(title.casefold()) else ", ".join(filter(None, (title, address)))
 
     def weight(self, html: str) -> int:
-        """Bytes as a reader gets them, the personal values at their longest."""
-        link = len(self.paper.public_url) + LINK_ROOM
-        room = {Slot.ADDRESS: ADDRESS_ROOM, Slot.UNSUBSCRIBE: link, Slot.PREFERENCES: link}
-        return len(html.encode()) + sum(html.count(slot.marker) * size for slot, size in room.items())
+        return weight(self.paper, html)
+
+
+def weight(paper: NewsletterTable, html: str) -> int:
+    """Bytes of a page as a reader gets it, the personal values at their longest."""
+    link = len(paper.public_url) + LINK_ROOM
+    room = {Slot.ADDRESS: ADDRESS_ROOM, Slot.UNSUBSCRIBE: link, Slot.PREFERENCES: link}
+    return len(html.encode()) + sum(html.count(slot.marker) * size for slot, size in room.items())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
@@ -62,6 +62,13 @@ def candidates(
     query = select(articles, used.label("used_day")).where(considered)
     rows = connection.execute(query.order_by(articles.c.published.desc(), articles.c.id.desc()))
     return [_candidate(row) for row in rows]
+
+
+def answered(connection: Connection, answers: Mapping[int, int], now: datetime) -> None:
+    """What the articles' pages answered just now, by id: the HTTP status, 0 where none came."""
+    for article_id, status in answers.items():
+        query = update(articles).where(articles.c.id == article_id)
+        connection.execute(query.values(answer=status, answered_at=now))
 
 
 def chosen(connection: Connection, ids: Iterable[int]) -> dict[int, Candidate]:
@@ -161,6 +168,8 @@ def _update(connection: Connection, known: Row[Any], article: Article, now: date
     _add_keys(connection, known.id, article)
     connection.execute(update(articles).where(articles.c.id == known.id).values(last_seen=now))
     values = _merged(known, _values(article))
+    if values["url"] != known.url:
+        values |= {"answer": None, "answered_at": None}  # that was another page's
     if all(getattr(known, name) == value for name, value in values.items()):
         return False
     carried = exists().where(
@@ -258,4 +267,6 @@ def _candidate(row: Row[Any]) -> Candidate:
         archived=row.archived,
         used_in=row.used_day.isoformat() if row.used_day else None,
         source=row.source,
+        answer=row.answer,
+        answered_at=row.answered_at,
     )

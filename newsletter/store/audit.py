@@ -83,6 +83,11 @@ def take_back(connection: Connection, entry_id: int, by: int) -> None:
     connection.execute(update(audit).where(audit.c.id == entry_id).values(undone_by=by))
 
 
+def restore(connection: Connection, undoing: int) -> None:
+    """What that act undid stands again."""
+    connection.execute(update(audit).where(audit.c.undone_by == undoing).values(undone_by=None))
+
+
 def purge(connection: Connection, before: datetime, limit: int) -> int:
     """Delete entries from before that moment; returns how many, at most `limit`."""
     old = select(audit.c.id).where(audit.c.at < before).limit(limit).scalar_subquery()
@@ -105,5 +110,5 @@ def _entry(row: Row[Any]) -> AuditEntry:
         version=row.version,
         before=json.loads(row.before),
         after=json.loads(row.after),
-        undone=row.undone_by is not None,
+        undone_by=row.undone_by,
     )

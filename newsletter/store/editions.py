@@ -194,6 +194,7 @@ def choices_of(connection: Connection, edition_id: int) -> list[Choice]:
             kept=articles.from_json(json.loads(row.kept)) if row.kept else None,
             edits=_edits(row),
             by=row.by,
+            declined=row.declined,
         )
         for row in sorted(rows, key=lambda row: (not row.picked, row.place or 0, row.rank))
     ]
@@ -212,6 +213,7 @@ def picked(connection: Connection, edition_id: int) -> int:
 
 def leave_out(connection: Connection, edition_id: int, reasons: Mapping[int, str]) -> None:
     """Take articles out of the choice, each by its id and with the reason why. The places run from 1 again."""
+    lock(connection, edition_id)  # an editor may be shaping it just now
     here = choices.c.edition_id == edition_id
     for article_id, reason in reasons.items():
         one = here, choices.c.article_id == article_id

@@ -181,6 +181,7 @@ choices = Table(
     Column("title", Text),  # an editor's, and so the next two
     Column("summary", Text),
     Column("picture", Text),  # JSON object; {} for none
+    Column("declined", String(32)),  # the digest of what its site has now, which an editor does not want
     Column("by", Text),  # who took it in or out
     Index(None, "article_id"),
 )

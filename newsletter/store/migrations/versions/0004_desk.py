@@ -32,6 +32,7 @@ def _add_columns() -> None:
     op.add_column("editions", sa.Column("corrects", Id))
     for name in ("kept", "title", "summary", "picture", "by"):
         op.add_column("choices", sa.Column(name, sa.Text()))
+    op.add_column("choices", sa.Column("declined", sa.String(32)))
 
 
 def _make_tables() -> None:

@@ -1,0 +1,135 @@
+"""How an act is done: in one transaction, as a patch of the edition's shape, written down with what was there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection
+
+from newsletter import shape as shapes
+from newsletter.errors import BadData, NotSent
+from newsletter.model import AuditEntry, Edition, EditionStatus, Who
+from newsletter.newsroom import Newsroom
+from newsletter.shape import Patch, Shape
+from newsletter.store import articles, audit, editions
+from newsletter.store import shapes as rows
+from newsletter.store.database import write
+
+Status = EditionStatus
+
+UNDO, REDO = "undo", "redo"
+SHAPING = frozenset(
+    ["move", "arrange", "lead", "add", "drop", "words", "rewrite", "take", "leave", "pick_anew", UNDO, REDO]
+)  # the acts that can be taken back, and done again
+
+Act = Callable[[Connection, Shape], Patch]
+
+
+class Conflict(BadData):
+    """Somebody else has changed the same since: nothing was changed. `keys` says what, `meanwhile` who did it."""
+
+    def __init__(self, edition: Edition, keys: Sequence[str], meanwhile: Sequence[AuditEntry]) -> None:
+        who = ", ".join(dict.fromkeys(entry.who.name for entry in meanwhile)) or "somebody"
+        super().__init__(f"{', '.join(keys)}: changed meanwhile by {who}; look again, and say it once more")
+        self.edition = edition
+        self.keys = list(keys)
+        self.meanwhile = list(meanwhile)
+
+
+@dataclass(frozen=True, slots=True)
+class Shaped:
+    """What came of an act: the edition after it, and what others did since the version that it was made from, the
+    newest first. One's own acts, made in another window it may be, are no news."""
+
+    edition: Edition
+    changed: bool
+    meanwhile: tuple[AuditEntry, ...] = ()
+
+
+def do(
+    room: Newsroom,
+    who: Who,
+    edition_id: int,
+    name: str,
+    act: Act,
+    version: int | None = None,
+    article: int | None = None,
+    *,
+    dry_run: bool = False,
+    pins: bool = True,
+) -> Shaped:
+    """Do it, and write it down. Raises NotSent where the edition is frozen, BadData for an article that is none."""
+    with write(room.engine, rehearsal=dry_run) as connection:
+        edition = open_edition(connection, edition_id)
+        return do_in(connection, room, who, edition, name, act, version, article, pins=pins)
+
+
+def do_in(
+    connection: Connection,
+    room: Newsroom,
+    who: Who,
+    edition: Edition,
+    name: str,
+    act: Act,
+    version: int | None = None,
+    article: int | None = None,
+    *,
+    pins: bool = True,
+) -> Shaped:
+    """The same in a transaction that is open already, which holds the edition's row.
+
+    `pins`: every article picked is kept from now on as its site gives it. Without, the choice stays the machine's.
+    """
+    if article is not None and not articles.chosen(connection, [article]):
+        raise BadData(f"there is no article {article}; `newsletter edition explain` shows their numbers")
+    now = rows.read(connection, edition.id)
+    patch = act(connection, now)
+    others = tuple(entry for entry in since(connection, edition.id, version) if entry.who != who)
+    if not patch:
+        return Shaped(edition, False, others)
+    if pins or edition.status is Status.APPROVED:
+        patch = _with_pins(connection, now, patch)
+    keep(connection, room, who, edition, name, patch, article)
+    return Shaped(editions.by_id(connection, edition.id), True, others)
+
+
+def _with_pins(connection: Connection, now: Shape, patch: Patch) -> Patch:
+    """What is written of an edition before anything was picked for it leaves the picking to the machine."""
+    after = shapes.applied(now, patch)
+    order = shapes.order_of(after)
+    if order or "order" in patch:
+        patch = {**patch, **shapes.pinned(after, rows.as_kept(connection, order))}
+    return {name: value for name, value in patch.items() if now.get(name) != value}
+
+
+def pin(connection: Connection, edition_id: int) -> Patch:
+    """What keeps every article picked as it is now: for who decides on the edition as it stands."""
+    now = rows.read(connection, edition_id)
+    return shapes.pinned(now, rows.as_kept(connection, shapes.order_of(now)))
+
+
+def keep(
+    connection: Connection, room: Newsroom, who: Who, edition: Edition, name: str, patch: Patch, article: int | None
+) -> int:
+    """Write a patch, and the act with what was there before; returns the act's number."""
+    was = shapes.before(rows.read(connection, edition.id), patch)
+    version = rows.write(connection, edition.id, patch, reason=room.words.say("taken in by hand"))
+    told: dict[str, Any] = {"edition_id": edition.id, "article_id": article, "version": version}
+    return audit.add(connection, who, name, room.clock(), **told, before=was, after=patch)
+
+
+def open_edition(connection: Connection, edition_id: int) -> Edition:
+    """The edition, which nobody else changes before our transaction has ended. Raises NotSent where it is too late."""
+    edition = editions.lock(connection, edition_id)
+    if edition.frozen:
+        raise NotSent(f"the edition {edition.name} is {edition.status} already: it cannot be changed any more")
+    if edition.status is Status.CANCELLED:
+        raise NotSent(f"the edition {edition.name} is cancelled: approve it, or hold it, before you change it")
+    return edition
+
+
+def since(connection: Connection, edition_id: int, version: int | None) -> list[AuditEntry]:
+    """What was done since that version, the newest first; nothing where none is named."""
+    return [] if version is None else audit.of_edition(connection, edition_id, after_version=version)
