@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from urllib.parse import urlsplit
 
-from newsletter import daily, trial
+from newsletter import gather, trial
 from newsletter.config import Source
 from newsletter.errors import BadData
 from newsletter.model import AuditEntry, Harvest, Who
@@ -54,7 +54,7 @@ def collect(room: Newsroom, *, who: Who) -> int:
     with write(room.engine) as connection:
         if not notes.take_turn(connection, COLLECTED, room.clock(), BETWEEN):
             raise TooOften("the sources have been asked a moment ago")
-    gathered = daily.collect(room)
+    gathered = gather.collect(room)
     came = {
         harvest.source: {"articles": len(harvest.articles), "new": kept.new, "changed": kept.changed}
         | {"unchanged": harvest.unchanged, "failed": bool(harvest.error)}
