@@ -138,7 +138,8 @@ def ask_for_link(room: Newsroom, address: str, network: str | None, *, language:
     """Mail a link to log in by to that address, if its owner works here; `after` is the page of the desk they wanted.
 
     Whoever asks learns nothing: a stranger's address, and one above its cap, cost the same statements and a commit
-    that has something to write. Raises BadData for what is no address.
+    that has something to write. The post is not stirred, and finds the letter within a second: at work on it at once,
+    it would make an editor wait a little longer for the answer. Raises BadData for what is no address.
     """
     found, now, network = normalise(address), room.clock(), network or ""
     with write(room.engine) as connection:
@@ -155,7 +156,6 @@ def ask_for_link(room: Newsroom, address: str, network: str | None, *, language:
             letters.add(connection, LetterKind.LOG_IN, known.address, language=language, now=now, details=details)
         else:
             notes.put(connection, NOBODYS, now.isoformat())
-    room.stirred.set()
 
 
 def _may_ask(connection: Connection, known: Editor | None, network: str, now: datetime) -> bool:
@@ -172,16 +172,16 @@ def _may_ask(connection: Connection, known: Editor | None, network: str, now: da
 
 def invite(room: Newsroom, editor: Editor, *, who: Who, language: str, dry_run: bool = False) -> bool:
     """Mail an editor a link to log in by, good for a day, since an owner wants it; False where they were written to
-    often enough in this hour."""
+    often enough in this hour. Raises BadData for who does not work here."""
     now = room.clock()
     with write(room.engine, rehearsal=dry_run) as connection:
         notes.one_at_a_time(connection, COUNTING)
-        if editors.asked(connection, now - HOUR, editor_id=editor.id) >= LINKS_AN_HOUR:
+        known = _known(connection, editor.address)
+        if editors.asked(connection, now - HOUR, editor_id=known.id) >= LINKS_AN_HOUR:
             return False
-        number = editors.issue(connection, editor.id, now + INVITED_WITHIN, now)
-        details = {"ticket": str(number), "role": editor.role.value}
-        letters.add(connection, LetterKind.INVITED, editor.address, language=language, now=now, details=details)
-        audit.add(connection, who, "editor_invited", now, after={"address": editor.address})
+        details = {"ticket": str(editors.issue(connection, known.id, now + INVITED_WITHIN, now))}
+        letters.add(connection, LetterKind.INVITED, known.address, language=language, now=now, details=details)
+        audit.add(connection, who, "editor_invited", now, after={"address": known.address})
     room.stirred.set()
     return True
 

@@ -220,6 +220,7 @@ def test_strangers_and_editors_cost_the_same_work(both: Newsroom) -> None:
 
     first = ask("afi")
     assert first.count("INSERT") == 2
+    assert not both.stirred.is_set()  # nor does a letter that is written at once slow the answer down
     for _ in range(editors.LINKS_AN_HOUR_BY_NETWORK):  # until editors are over their cap, and the network is
         assert ask("stranger") == ask("afi") == first
 
