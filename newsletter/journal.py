@@ -78,6 +78,13 @@ def _articles_of(entries: list[AuditEntry]) -> set[int]:
     return found
 
 
+def line_of(room: Newsroom, entry: AuditEntry, words: Words) -> str:
+    """One act in a line: who, and what they did."""
+    with read(room.engine) as connection:
+        titles = articles.titles(connection, _articles_of([entry]))
+    return f"{name_of(entry, words)} {told(entry, words, titles)}"
+
+
 # --- In words ---------------------------------------------------------------------------------------
 
 
@@ -115,17 +122,26 @@ def _of_shaping(entry: AuditEntry, words: Words, titles: Mapping[int, str]) -> d
         "words": say("wrote {what} of the edition", what=what),
         "rewrite": rewritten if back else say("wrote {what} of {title}", what=what, title=title),
         "take": say("took over what the site has changed of {title}", title=title),
+        "leave": say("left {title} as it was, whatever the site has changed", title=title),
         "pick_anew": say("had the choice made anew"),
+        "refresh": say("looked what the sites have changed"),
         "undo": say("took the act before back"),
+        "redo": say("did what was taken back once more"),
     }
 
 
 def _of_deciding(entry: AuditEntry, words: Words, titles: Mapping[int, str]) -> dict[str, str]:
-    say = words.say
+    say, day = words.say, plain(str(entry.after.get("corrects") or ""))
     return {
         "approved": say("approved the edition"),
         "held": say("held the edition back"),
         "cancelled": say("cancelled the edition"),
+        "send_now": say("sent the edition off at once"),
+        "take_back": say("took the sending back, in time"),
+        "stop": say("stopped the sending"),
+        "resume": say("let the sending go on"),
+        "make_extra": say("began an extra edition"),
+        "make_correction": say("began a correction of the edition of {day}", day=day),
     }
 
 
@@ -162,6 +178,7 @@ def _of_editors(entry: AuditEntry, words: Words, titles: Mapping[int, str]) -> d
         "editor_added": say("let {address} work at the desk, {role}", address=address, role=role),
         "editor_role": say("let {address} go on at the desk {role}", address=address, role=role),
         "editor_removed": say("took {address} off the desk", address=address),
+        "editor_invited": say("had a link to the desk mailed to {address}", address=address),
         "link_printed": say("had a link to the desk printed for {address}", address=address),
         "logged_in": say("came to the desk"),
         "logged_out": say("left the desk"),
@@ -258,10 +275,10 @@ def _status(status: str, words: Words) -> str:
     return {
         "draft": say("draft"),
         "approved": say("approved"),
-        "held": say("held"),
-        "sending": say("on its way"),
-        "sent": say("sent"),
-        "stopped": say("stopped"),
+        "held": say("held back"),
+        "sending": say("being sent"),
+        "sent": say("sent out"),
+        "stopped": say("given up"),
         "cancelled": say("cancelled"),
         of.PENDING: say("not confirmed"),
         of.ACTIVE: say("on the list"),

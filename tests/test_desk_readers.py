@@ -202,7 +202,7 @@ def test_a_reader_s_page_tells_all_that_is_kept(room: Newsroom, clock: Clock, ad
     assert "a désinscrit un lecteur" in page
     assert "/unsubscribe" not in page, "they have left already"
     english = desk.get(f"/readers/{known.id}", language="en").text
-    assert "accepted by the relay" in english
+    assert "taken on by the relay" in english
     assert "delivered" not in english
 
 

@@ -178,8 +178,8 @@ def _state(state: DeliveryState, words: Words) -> str:
     """What became of a mail, as the ledger has it."""
     say, of = words.say, DeliveryState
     known = {
-        of.ACCEPTED: say("accepted by the relay"),
-        of.REJECTED: say("refused by the relay"),
+        of.ACCEPTED: say("taken on by the relay"),
+        of.REJECTED: say("turned down by the relay"),
         of.DEFERRED: say("put off by the relay"),
         of.UNCERTAIN: say("in doubt"),
         of.SKIPPED: say("left out: they had left"),
