@@ -53,6 +53,7 @@ class Proof:
     remarks: tuple[Remark, ...]  # problems first
     weight: int  # bytes of its HTML
     pictures: int  # bytes of the pictures it shows, assumed where not known
+    rendered: Rendered | None = None  # none where the templates are broken
 
     @property
     def sound(self) -> bool:
@@ -78,7 +79,7 @@ def proof(room: Newsroom, edition: Edition, choices: Sequence[Choice], rendered:
         return Proof(edition, (Remark(Level.PROBLEM, str(error)),), 0, 0)
     found = tuple(remarks(room, edition, choices, rendered))
     pictures = sum(one.picture.size for one in with_few_pictures(stories(room.look, picked)) if one.picture)
-    return Proof(edition, found, weight(room.config.newsletter, rendered.html), pictures)
+    return Proof(edition, found, weight(room.config.newsletter, rendered.html), pictures, rendered)
 
 
 def remarks(room: Newsroom, edition: Edition, choices: Sequence[Choice], rendered: Rendered) -> list[Remark]:

@@ -74,8 +74,12 @@ def test_what_the_machine_did_is_told(desk: Desk, made: Edition, ready: Newsroom
 def test_sources_that_are_down_are_told(desk: Desk, folder: Path) -> None:
     (folder / "articles").rename(folder / "elsewhere")
     answer = desk.post("/make", day="2026-11-23")
-    assert answer.status_code in (303, 502)
-    assert everything(desk.room)["editions"] == [] or answer.status_code == 303
+    assert answer.status_code == 502
+    assert "Aucune réponse" in answer.text
+    assert "all sources are down" in answer.text
+    assert "Pas encore d’article" in desk.text("/")  # nothing to be shaped, and a way on
+    (folder / "elsewhere").rename(folder / "articles")
+    assert "1 nouveau" in desk.act("/edition/2026-11-23/refresh") or "Le port rouvre" in desk.text("/")
 
 
 # --- Acts -------------------------------------------------------------------------------------------
@@ -99,6 +103,36 @@ def test_the_buttons_of_the_list(desk: Desk, made: Edition, ready: Newsroom) -> 
     for _ in range(6):
         desk.act(f"/edition/{made.name}/undo")
     assert titles(ready, made) == list(TITLES)
+    desk.act(f"/edition/{made.name}/redo")
+    assert titles(ready, made)[0] == TITLES[1]
+    assert "Choisi de nouveau" in desk.act(f"/edition/{made.name}/again")
+    assert titles(ready, made) == list(TITLES)
+
+
+def test_what_the_site_changed_is_taken_over_or_left(
+    desk: Desk, made: Edition, ready: Newsroom, add_article: Add
+) -> None:
+    first, second, *_ = picked(ready, made)
+    desk.act(f"/edition/{made.name}/order", do=f"down/{first.candidate.id}")
+    add_article("Le port rouvre demain", section="Société", name="n0")
+    add_article("Les taxis roulent", hours=2, section="Société", name="n1")
+    add_article("Dernière minute", hours=0, section="Société")
+    shown = text_of(desk.act(f"/edition/{made.name}/refresh"))
+    assert "2 articles ont changé et 1 nouveau" in shown
+    assert "Le site a changé : le titre et le résumé. Le port rouvre demain" in shown.replace("\u00a0", " ")
+    assert titles(ready, made)[1] == "Le port rouvre"
+    desk.act(f"/edition/{made.name}/order", do=f"take/{first.candidate.id}")
+    desk.act(f"/edition/{made.name}/order", do=f"leave/{second.candidate.id}")
+    assert titles(ready, made)[:2] == ["Les taxis en grève", "Le port rouvre demain"]
+    assert "Le site a changé" not in desk.text("/")
+    assert "Dernière minute" in desk.text("/")
+
+
+def test_what_is_to_mind_is_told(desk: Desk, made: Edition, ready: Newsroom) -> None:
+    desk.act(f"/edition/{made.name}/words", subject="Un objet bien trop long " * 4, preheader="", note="")
+    shown = text_of(desk.text("/"))
+    assert "À surveiller" in shown
+    assert "La lettre pèse" in shown
 
 
 @pytest.mark.parametrize("do", ["", "up", "up/", "up/x", "explode/1", "drop/-1"])

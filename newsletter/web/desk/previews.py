@@ -12,6 +12,7 @@ from newsletter.errors import NewsletterError
 from newsletter.model import Choice, Edition
 from newsletter.web.desk.access import go, me, page
 from newsletter.web.desk.today import the_edition, tried_article, tried_words
+from newsletter.web.desk.trouble import trouble
 from newsletter.web.paper import room, words
 
 blueprint = Blueprint("previews", __name__)
@@ -106,10 +107,11 @@ def test(name: str) -> Response:
     try:
         results = preview.mail_test(room(), found, choices, [me().address])
     except NewsletterError as error:
-        return page("preview.html", 502, edition=found, **_bare(), problem=str(error))
+        return page("preview.html", 502, edition=found, **_bare(), **trouble(error))
     refused = preview.refused(results)
     if refused:
-        return page("preview.html", 502, edition=found, **_bare(), problem=refused[0][1].reply)
+        said = words().say("The relay did not take it.")
+        return page("preview.html", 502, edition=found, **_bare(), problem=said, details=refused[0][1].reply)
     return go(f"/edition/{name}/preview", done="tested")
 
 

@@ -9,15 +9,17 @@ from typing import Any
 
 from flask import Blueprint, Response, abort, request
 
-from newsletter import daily, edit, preview, shaping
+from newsletter import daily, edit, preview, proof, shaping
 from newsletter.errors import BadData, NewsletterError
 from newsletter.model import AuditEntry, Choice, Edition, Picture
 from newsletter.shaping import Conflict, Shaped
 from newsletter.web.desk.access import go, page, who
+from newsletter.web.desk.trouble import trouble
 from newsletter.web.paper import room, words
 
 blueprint = Blueprint("today", __name__)
 
+FOUND = ("changed", "gone", "fresh")  # of a look at the sites
 LEFT_OUT = 30  # of those left out, shown at once: the rest on demand
 
 
@@ -64,11 +66,20 @@ def view(edition: Edition, choices: list[Choice]) -> dict[str, Any]:
         "others": others if everything else others[:LEFT_OUT],
         "more_others": 0 if everything else max(len(others) - LEFT_OUT, 0),
         "changes": {one.choice.candidate.id: one for one in shaping.changes(choices)},
-        "usual": _usual(edition, choices),
+        "proof": proof.proof(room(), edition, choices) if picked and not edition.frozen else None,
+        "limit": proof.CLIPPING,
         "undoable": shaping.undoable(room(), edition.id),
+        "redoable": shaping.redoable(room(), edition.id),
         "meanwhile": _meanwhile(edition),
         "done": request.args.get("done", ""),
+        "found": {name: _number(name) for name in FOUND},
     }
+
+
+def _number(name: str) -> int:
+    """A figure of what the last act found."""
+    text = request.args.get(name, "")
+    return int(text) if text.isdecimal() and len(text) < 5 else 0
 
 
 def _meanwhile(edition: Edition) -> list[AuditEntry]:
@@ -89,8 +100,9 @@ def make() -> Response:
     day = _day(request.form.get("day", "")) or room().today()
     try:
         made = daily.make_edition(room(), day)
+        made.gathered.check()
     except NewsletterError as error:
-        return page("none-yet.html", 502, day=day, due=room().config.due(day), problem=str(error))
+        return page("none-yet.html", 502, day=day, due=room().config.due(day), **trouble(error))
     return go(f"/edition/{made.edition.name}", done="made")
 
 
@@ -125,6 +137,7 @@ ACTS: dict[str, tuple[Callable[[int, int], Shaped], str]] = {
     "lead": (lambda edition_id, article: shaping.lead(room(), who(), edition_id, article, _version()), "lead"),
     "drop": (lambda edition_id, article: shaping.drop(room(), who(), edition_id, article, _version()), "dropped"),
     "add": (lambda edition_id, article: shaping.add(room(), who(), edition_id, article, _version()), "added"),
+    "leave": (lambda edition_id, article: shaping.leave(room(), who(), edition_id, article, _version()), "left"),
     "take": (lambda edition_id, article: shaping.take(room(), who(), edition_id, article, _version()), "taken"),
 }
 
@@ -135,6 +148,32 @@ def undo(name: str) -> Response:
     return _done(found, "undone", lambda: shaping.undo(room(), who(), found.id, _version()))
 
 
+@blueprint.post("/edition/<name>/redo")
+def redo(name: str) -> Response:
+    found = the_edition(name)
+    return _done(found, "redone", lambda: shaping.redo(room(), who(), found.id, _version()))
+
+
+@blueprint.post("/edition/<name>/again")
+def pick_anew(name: str) -> Response:
+    """The machine's choice in the place of the editors': undone like any act."""
+    found = the_edition(name)
+    return _done(found, "picked", lambda: shaping.pick_anew(room(), who(), found.id, _version()))
+
+
+@blueprint.post("/edition/<name>/refresh")
+def refresh(name: str) -> Response:
+    """Ask the sites what has changed since; what is found stands beside each article."""
+    found = the_edition(name)
+    try:
+        seen = shaping.refresh(room(), who(), found.id)
+        seen.gathered.check()
+    except NewsletterError as error:
+        return show(found, 502, **trouble(error))
+    counts = {"changed": len(seen.changes) + len(seen.followed), "gone": len(seen.withdrawn), "fresh": len(seen.fresh)}
+    return go(f"/edition/{name}", done="refreshed", **{one: str(count) for one, count in counts.items() if count})
+
+
 def _done(edition: Edition, said: str, act: Callable[[], Shaped], anchor: str = "") -> Response:
     """Do it, and show the edition again: what was done, and what others did meanwhile."""
     try:
@@ -142,7 +181,7 @@ def _done(edition: Edition, said: str, act: Callable[[], Shaped], anchor: str = 
     except Conflict as error:
         return show(edition, 409, disputed=error)
     except NewsletterError as error:
-        return show(edition, 409, problem=str(error))
+        return show(edition, 409, **trouble(error))
     since = str(_version()) if shaped.meanwhile else ""
     return go(f"/edition/{edition.name}", done=said if shaped.changed else "nothing", since=since, anchor=anchor)
 
@@ -178,7 +217,7 @@ def words_written(name: str) -> Response:
     except Conflict as error:
         return _words_page(the_edition(name), wanted, 409, disputed=error)
     except NewsletterError as error:
-        return _words_page(found, wanted, 400, problem=str(error))
+        return _words_page(found, wanted, 400, **trouble(error))
     return _written(found, shaped)
 
 
@@ -215,7 +254,7 @@ def article_written(name: str, number: int) -> Response:
     except Conflict as error:
         return _article_page(the_edition(name), _choice(found, number), values, 409, disputed=error)
     except NewsletterError as error:
-        return _article_page(found, choice, values, 400, problem=str(error))
+        return _article_page(found, choice, values, 400, **trouble(error))
     return _written(found, shaped, f"a{number}")
 
 

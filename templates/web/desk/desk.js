@@ -23,7 +23,7 @@ async function send(form, button) {
   form.setAttribute("aria-busy", "true");
   let answer;
   try {
-    answer = await fetch(form.action, { method: "POST", body: fields });
+    answer = await fetch(button?.getAttribute("formaction") || form.action, { method: "POST", body: fields });
   } catch {
     form.removeAttribute("aria-busy");
     return form.submit(); // the line is bad: let the browser try, and tell
