@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import json
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import html5lib
 import pytest
@@ -17,7 +18,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, insert, update
 
 from cli import cli
-from newsletter import daily, exports, readers, subscribe
+from newsletter import config, daily, exports, readers, subscribe
 from newsletter.deliver import Stop
 from newsletter.dispatch import Watch
 from newsletter.model import Origin, Role, Subscriber, SubscriberStatus
@@ -27,9 +28,12 @@ from newsletter.store import exports as lists
 from newsletter.store.database import read, write
 from newsletter.store.schema import deliveries
 from newsletter.store.schema import subscribers as table
+from newsletter.web import create_app
+from newsletter.web.desk.access import COOKIE
 from tests.at_desk import AtDesk, location
-from tests.browser import AMA, everything, reader
-from tests.conftest import Clock
+from tests.browser import AMA, chromium, everything, free_place, reader, serving
+from tests.conftest import TOML, Clock
+from tests.test_web_look import violations
 
 Status = SubscriberStatus
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
@@ -430,10 +434,11 @@ def test_the_command_line_is_in_the_audit_log_too(folder: Path, make_room: Calla
     run("add", AMA, "--consent", "papier")
     run("export")
     run("remove", AMA, "--dry-run")
-    run("remove", AMA)
+    run("remove", AMA, "--note", "appel")
     room = make_room()
     put(room, subscribe.find(room, AMA), Status.UNREACHABLE)
     run("revive", AMA, "--consent", "appel")
+    run("show", AMA, "--everything")
     run("forget", AMA, "--yes")
     me = room.here.name
     assert acts(room) == [
@@ -441,6 +446,7 @@ def test_the_command_line_is_in_the_audit_log_too(folder: Path, make_room: Calla
         ("readers_exported", me, None),
         ("reader_unsubscribed", me, 1),
         ("reader_revived", me, 1),
+        ("reader_handed_out", me, 1),
         ("reader_forgotten", me, 1),
     ]
 
@@ -450,6 +456,76 @@ def test_what_readers_do_is_no_act_of_an_editor(room: Newsroom) -> None:
     subscribe.leave(room, known, Origin("link"))
     subscribe.forget(room, known, Origin("link"))
     assert [one[0] for one in acts(room)] == ["reader_added"]
+
+
+# --- In a browser -----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Any]]:
+    """Pages of a desk with readers of each standing, for somebody logged in: `opened(dark=True)`."""
+    folder, clock = tmp_path_factory.mktemp("desk"), Clock()
+    (folder / "articles").mkdir()
+    (folder / "articles" / "port.md").write_text("---\ntitle: Le port\ndate: 2026-11-23T05:00Z\n---\n\nOuvert.\n")
+    place, public = free_place()
+    toml = TOML.replace("https://lettre.journal.example", public)
+    (folder / "newsletter.toml").write_text(toml, encoding="utf-8")
+    room = Newsroom(config.load(folder / "newsletter.toml", {}), clock=clock, sleep=lambda seconds: None)
+    for i in range(readers.AT_ONCE + 1):
+        reader(room, f"lecteur{i}.dont-le-nom-est-bien-long@courrier-des-lecteurs.example")
+    daily.send(room, room.today(), watch=Watch(Stop(clock)))
+    put(
+        room,
+        subscribe.find(room, "lecteur1.dont-le-nom-est-bien-long@courrier-des-lecteurs.example"),
+        Status.COMPLAINED,
+    )
+    desk = AtDesk(room)
+    desk.post("/sources/collect")
+    with chromium() as open_page, serving(create_app(room), place):
+
+        def open_desk(**how: Any) -> Any:
+            page = open_page(**how)
+            page.context.add_cookies([{"name": COOKIE, "value": desk.cookie, "url": f"{public}/desk"}])
+            page.set_default_timeout(60_000)
+            return page, f"{public}/desk"
+
+        yield open_desk
+    room.engine.dispose()
+
+
+LOOKED_AT = ["/readers", "/readers?q=nobody", "/readers/1", "/readers/1/unsubscribe", "/readers/2/revive"]
+LOOKED_AT += ["/readers/1/forget", "/sources?entry=56", "/journal", "/journal?edition=x"]
+SMALL = """[...document.querySelectorAll('main button, main a.button, main a.reach, main summary, main select,'
+  + 'main input:not([type=hidden])')].filter(e => e.offsetHeight && e.getBoundingClientRect().height < 43.9)
+  .map(e => e.outerHTML.slice(0, 100))"""
+
+
+@pytest.mark.parametrize(
+    ("width", "dark", "locale"), [(360, False, "fr-FR"), (360, True, "en-GB"), (1280, True, "fr-FR")]
+)
+def test_every_page_can_be_read_and_reached(opened: Callable[..., Any], width: int, dark: bool, locale: str) -> None:
+    page, desk = opened(width=width, dark=dark, locale=locale)
+    wrong: dict[str, list[str]] = {}
+    for path in LOOKED_AT:
+        page.goto(desk + path)
+        found = violations(page) + page.evaluate(SMALL)
+        if page.evaluate("document.documentElement.scrollWidth") > width:
+            found.append("wider than the screen")
+        if found:
+            wrong[path] = found
+    assert not wrong
+
+
+def test_a_reader_is_forgotten_by_keyboard_and_without_a_script(opened: Callable[..., Any]) -> None:
+    page, desk = opened(width=360, javascript=False)
+    page.goto(f"{desk}/readers/9/forget")
+    for said in ("Ce qui disparaît", "pour de bon"):
+        assert said in page.inner_text("main")
+        page.focus("main form button")
+        with page.expect_navigation():
+            page.keyboard.press("Enter")
+    assert "est effacé" in page.inner_text("main")
+    assert page.goto(f"{desk}/readers/9").status == 404
 
 
 # --- Hostile texts ----------------------------------------------------------------------------------

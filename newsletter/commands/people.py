@@ -65,9 +65,10 @@ def add(room: Newsroom, addresses: tuple[str, ...], consent: str | None, dry_run
 
 @subscribers.command()
 @click.argument("address")
+@click.option("--note", metavar="TEXT", help="Why, or how they asked; kept with it.")
 @dry_run_option
 @with_newsroom
-def remove(room: Newsroom, address: str, dry_run: bool) -> None:
+def remove(room: Newsroom, address: str, note: str | None, dry_run: bool) -> None:
     """Unsubscribe an address; what it was sent stays in the ledger.
 
     \b
@@ -76,7 +77,7 @@ def remove(room: Newsroom, address: str, dry_run: bool) -> None:
     """
     from newsletter import subscribe
 
-    before = subscribe.remove(room, address, dry_run=dry_run)
+    before = subscribe.remove(room, address, note=note, dry_run=dry_run)
     if before.status in (SubscriberStatus.ACTIVE, SubscriberStatus.PENDING):
         say(f"{before.address}: {'would be ' if dry_run else ''}unsubscribed")
     else:
@@ -105,18 +106,23 @@ def list_(room: Newsroom, status: str | None, as_json: bool) -> None:
 
 @subscribers.command()
 @click.argument("address")
+@click.option("--everything", is_flag=True, help="All that is kept of them, as JSON: what a reader may ask for.")
 @json_option
 @with_newsroom
-def show(room: Newsroom, address: str, as_json: bool) -> None:
+def show(room: Newsroom, address: str, everything: bool, as_json: bool) -> None:
     """Show one subscriber; `newsletter trace` tells what they were sent.
 
     \b
     Example:
       newsletter subscribers show afi@lecteurs.example
+      newsletter subscribers show afi@lecteurs.example --everything
     """
-    from newsletter import subscribe
+    from newsletter import readers, subscribe
 
     one = subscribe.find(room, address)
+    if everything:
+        print_json(readers.hand_out(room, one, who=room.here))
+        return
     figures = _figures(one) | {"name": one.name, "variant": one.variant.value, "paused_until": iso(one.paused_until)}
     acts = [_act(act) for act in subscribe.history(room, one)]
     if as_json:
