@@ -11,7 +11,7 @@ import html5lib
 import pytest
 from sqlalchemy import Engine, select, update
 
-from newsletter import daily, sourcing
+from newsletter import gather, sourcing
 from newsletter.fetch import Fetcher
 from newsletter.model import Article, Harvest, Role
 from newsletter.newsroom import Newsroom
@@ -77,7 +77,7 @@ def test_each_source_says_what_it_gave(desk: AtDesk, add_article: Callable[..., 
 
 def test_a_source_that_fails_says_since_when(desk: AtDesk, clock: Clock, folder: Path) -> None:
     (folder / "articles").rmdir()
-    daily.collect(desk.room)
+    gather.collect(desk.room)
     clock.move(hours=3)
     path = location(desk.post("/sources/collect"))
     page = desk.get(path).text
@@ -205,7 +205,7 @@ def test_the_lines_to_paste_say_the_address(url: str) -> None:
 
 
 def test_hostile_texts_of_sources_stay_texts(desk: AtDesk, folder: Path) -> None:  # F05
-    daily.collect(desk.room)
+    gather.collect(desk.room)
     with write(desk.room.engine) as connection:
         connection.execute(update(table).values(error=HOSTILE, note=f"{HOSTILE}\n{HOSTILE}"))
     page = desk.get("/sources").text
