@@ -9,15 +9,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 
 from sqlalchemy import Connection
 
-from newsletter import collect as collecting
-from newsletter import dispatch, instance, letters, monitor, post, progress, report, tidy
-from newsletter.config import PickTable, Source
+from newsletter import dispatch, gather, instance, letters, monitor, post, progress, report, tidy
+from newsletter.config import PickTable
 from newsletter.dispatch import Watch
 from newsletter.errors import (
     AlreadyRunning,
@@ -25,88 +23,20 @@ from newsletter.errors import (
     DatabaseError,
     NewsletterError,
     NotSent,
-    Unavailable,
     Unfinished,
 )
-from newsletter.model import DAILY, Choice, Edition, EditionStatus, Harvest, Validators
+from newsletter.gather import Gathered
+from newsletter.model import DAILY, Choice, Edition, EditionStatus
 from newsletter.newsroom import Newsroom
 from newsletter.pick import pick, window
 from newsletter.report import Report
-from newsletter.store import articles, editions, sources, subscribers
-from newsletter.store.articles import Kept
+from newsletter.store import articles, editions, subscribers
 from newsletter.store.database import read, sending_lock, write
 from newsletter.store.holder import sending_holder
 
 log = logging.getLogger(__name__)
 
 Status = EditionStatus
-
-
-# --- Collect --------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Gathered:
-    """What a collecting brought, source by source."""
-
-    harvests: list[Harvest]
-    kept: list[Kept]
-
-    @property
-    def remarks(self) -> tuple[str, ...]:
-        """A line for each source that could not be read, or had something to say."""
-        errors = [harvest.complaint for harvest in self.harvests if harvest.error]
-        notes = [f"{harvest.source}: {note}" for harvest in self.harvests for note in harvest.notes]
-        return (*errors, *notes)
-
-    def check(self) -> None:
-        """Raise Unavailable where every source failed. Nothing new is no failure."""
-        if all(harvest.error for harvest in self.harvests):
-            said = "; ".join(harvest.complaint for harvest in self.harvests)
-            raise Unavailable(f"all sources are down: {said}")
-
-
-def collect(room: Newsroom, *, dry_run: bool = False) -> Gathered:
-    """Ask every source, and keep what is new or changed. A bad source is told of in its harvest, no more.
-
-    Raises ConfigError where there is no source at all.
-    """
-    harvests = _ask_all(room)
-    with write(room.engine, rehearsal=dry_run) as connection:
-        gathered = Gathered(harvests, _keep(connection, harvests, room.clock()))
-    if not dry_run:
-        monitor.look(room)
-    return gathered
-
-
-def _ask_all(room: Newsroom) -> list[Harvest]:
-    """A few sources at a time; no transaction is open meanwhile."""
-    if not room.config.sources:
-        raise ConfigError(f"{room.config.path}: sources: there is none; add [[sources]] with kind and url")
-    with read(room.engine) as connection:
-        known = sources.records(connection)
-    rules = room.collect_rules
-    fetcher = room.fetcher
-
-    def ask(source: Source) -> Harvest:
-        record = known.get(source.key)
-        return collecting.collect(source, rules, fetcher, record.validators if record else Validators())
-
-    with ThreadPoolExecutor(max_workers=4, thread_name_prefix="source") as pool:
-        return list(pool.map(ask, room.config.sources))
-
-
-def _keep(connection: Connection, harvests: Iterable[Harvest], now: datetime) -> list[Kept]:
-    known = sources.records(connection)
-    kept = []
-    for harvest in harvests:
-        record = known.get(harvest.source)
-        first = record is None or record.first_collected_at is None
-        if harvest.unchanged:
-            articles.seen_again(connection, harvest.source, now)
-        kept.append(articles.keep(connection, harvest.articles, harvest.source, now, first=first))
-        sources.keep(connection, harvest, now)
-    return kept
 
 
 # --- Make the edition -----------------------------------------------------------------------------
@@ -117,9 +47,9 @@ def make_edition(room: Newsroom, day: date, *, subject: str | None = None, dry_r
 
     A draft is picked anew each time; an edition that an editor has decided on, or that is frozen, stays as it is.
     """
-    harvests = _ask_all(room)
+    harvests = gather.ask_all(room)
     with write(room.engine, rehearsal=dry_run) as connection:
-        gathered = Gathered(harvests, _keep(connection, harvests, room.clock()))
+        gathered = Gathered(harvests, gather.keep(connection, harvests, room.clock()))
         edition = editions.get(connection, day, DAILY)
         if edition is None or _may_be_picked(connection, edition):
             edition = _draft(room, connection, day, edition)

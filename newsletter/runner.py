@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable
 from datetime import date, timedelta
 
-from newsletter import daily, dispatch, instance, monitor, post, tidy
+from newsletter import daily, dispatch, gather, instance, monitor, post, tidy
 from newsletter.deliver import Stop
 from newsletter.dispatch import Watch
 from newsletter.errors import NewsletterError, Unavailable, Unfinished
@@ -87,7 +87,7 @@ def do_what_is_due(room: Newsroom, stop: Stop) -> None:
     if room.config.schedule.by != "runner":
         return
     if _take_turn(room, "runner collected", HOUR):
-        daily.collect(room)
+        gather.collect(room)
     day = room.today()
     due = room.clock() >= room.config.due(day) and not _is_done(room, day)
     if due and _take_turn(room, f"runner sent {day}", AGAIN):

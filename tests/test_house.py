@@ -12,6 +12,7 @@ GROUND = {"model", "errors", "settings", "values", "tables", "config", "links", 
 STATIONS = {"collect", "pick", "render", "deliver"}
 EQUIPMENT = {"store", "fetch", "mail"}
 OPERATIONS = {
+    "gather",
     "daily",
     "dispatch",
     "subscribe",

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from newsletter import daily, edit, monitor, post, preferences, report, runner, subscribe, tidy
+from newsletter import daily, edit, gather, monitor, post, preferences, report, runner, subscribe, tidy
 from newsletter.deliver import Stop
 from newsletter.dispatch import Watch
 from newsletter.errors import ConfigError
@@ -200,7 +200,7 @@ def test_the_hour_must_come_after_the_edition_is_due(make_room: MakeRoom) -> Non
 def carriers() -> list[Callable[[Newsroom], object]]:
     """Whoever cron or a service calls."""
     return [
-        daily.collect,
+        gather.collect,
         tidy.tidy,
         lambda room: runner.send_letters(room, Stop(room.clock)),
     ]
@@ -232,7 +232,7 @@ def test_a_send_that_comes_to_nothing_looks_too(expecting: Newsroom, clock: Cloc
 
 def test_a_rehearsal_writes_to_nobody(expecting: Newsroom, clock: Clock) -> None:
     clock.move(hours=3)
-    daily.collect(expecting, dry_run=True)
+    gather.collect(expecting, dry_run=True)
     tidy.tidy(expecting, dry_run=True)
     send(expecting, dry_run=True)
     assert post.send_waiting(expecting) == 0
@@ -246,7 +246,7 @@ def test_a_send_that_fails_says_so_and_at_the_hour_once_more(expecting: Newsroom
     send(expecting)
     assert len(notices(expecting)) == 1
     clock.move(hours=2)
-    daily.collect(expecting)
+    gather.collect(expecting)
     [text] = [text for text in notices(expecting) if "La dernière exécution" in text]
     assert "edition.txt" in text
 
@@ -276,7 +276,7 @@ def test_nobody_is_told_where_it_is_as_it_should_be(
 ) -> None:
     done(expecting)
     clock.move(hours=2)
-    daily.collect(expecting)
+    gather.collect(expecting)
     assert notices(expecting) == []
     assert monitor.complaints(expecting) == []
 
@@ -326,13 +326,13 @@ def test_an_hour_late_in_the_day_is_looked_at_after_midnight(
     room = make_room(NEWSLETTER_SCHEDULE_EXPECTED_BY="23:30")
     subscribe.add(room, ["ama@lecteurs.example"], "test")
     clock.now = datetime(2026, 11, 23, 0, 5, tzinfo=UTC)
-    daily.collect(room)
+    gather.collect(room)
     assert notices(room) == []  # nothing was missed on the day before it was set up
     clock.now = datetime(2026, 11, 23, 6, 30, tzinfo=UTC)
     add_article("Le port rouvre")
     sent(room)
     clock.now = datetime(2026, 11, 25, 0, 5, tzinfo=UTC)
-    daily.collect(room)
+    gather.collect(room)
     [text] = notices(room)
     assert "24 novembre" in text
 
@@ -349,7 +349,7 @@ def test_a_copy_expects_nothing(expecting: Newsroom, clock: Clock, folder: Path)
     sent(expecting)
     (folder / ".newsletter-instance").unlink()
     clock.move(days=1, hours=3)
-    daily.collect(expecting)
+    gather.collect(expecting)
     assert notices(expecting) == []
 
 

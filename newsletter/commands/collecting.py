@@ -48,9 +48,9 @@ def collect(ctx: click.Context, dry_run: bool, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True)
 @with_newsroom
 def _collect(room: Newsroom, dry_run: bool, as_json: bool) -> None:
-    from newsletter import daily
+    from newsletter import gather
 
-    gathered = daily.collect(room, dry_run=dry_run)
+    gathered = gather.collect(room, dry_run=dry_run)
     rows: list[dict[str, Any]] = [
         {
             "source": harvest.source,
