@@ -6,7 +6,7 @@ the notice to the editors, is all that the program ever writes to one person.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parseaddr
@@ -142,14 +142,16 @@ def _link(room: Newsroom, purpose: Purpose, subject: int | None, at: datetime | 
 # --- To the editors --------------------------------------------------------------------------------
 
 
-def tell_editors(room: Newsroom, found: Report) -> int:
-    """Tell each editor once a day and reason that the edition did not go out as it should; returns how many are told.
+def tell_editors(room: Newsroom, found: Report, *, also: Sequence[str] = ()) -> int:
+    """Tell each editor once a day and reason that the edition did not go out as it should, and `also` these addresses;
+    returns how many are told.
 
     The letters wait for whoever sends them next.
     """
     day = found.day or room.today()
     note = f"told {day} {found.status} {type(found.problem).__name__}"
-    editors, words, paper = room.config.newsletter.editors, room.words, room.config.newsletter
+    words, paper = room.words, room.config.newsletter
+    editors = list(dict.fromkeys([parseaddr(one)[1] for one in paper.editors] + list(also)))
     if not editors:
         return 0
     subject = words.say("{name}: no edition on {day}", name=paper.name, day=words.full_date(day))
@@ -157,14 +159,15 @@ def tell_editors(room: Newsroom, found: Report) -> int:
         subject = words.say("{name}: the edition of {day} is not finished", name=paper.name, day=words.full_date(day))
     elif found.status == "overdue":
         subject = words.say("{name}: the edition of {day} is overdue", name=paper.name, day=words.full_date(day))
+    elif found.status == "held":
+        subject = words.say("{name}: the edition of {day} is held", name=paper.name, day=words.full_date(day))
     text = room.look.text("email/notice.txt", paper=paper, day=day, report=found, subject=subject)
     with write(room.engine) as connection:
         if notes.wait_for(connection, note):
             return 0
         notes.put(connection, note, room.clock().isoformat())
         details = {"subject": subject, "text": text}
-        for editor in editors:
-            address = parseaddr(editor)[1]
+        for address in editors:
             values: dict[str, Any] = {"language": words.language, "now": room.clock(), "details": details}
             letters.add(connection, LetterKind.NOTICE, address, **values)
     return len(editors)
