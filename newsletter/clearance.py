@@ -13,6 +13,12 @@ from newsletter.report import Report
 Status = EditionStatus
 
 
+def of_day(room: Newsroom, day: date, edition: Edition | None, *, regardless: bool) -> Report | None:
+    """The report of a day on which there is nothing to be done, or not now; `regardless` does not mind the schedule."""
+    found = decided(room, day.isoformat(), edition)
+    return found if found or regardless else _out_of_time(room, day)
+
+
 def decided(room: Newsroom, name: str, edition: Edition | None) -> Report | None:
     """The report of an edition about which there is nothing left to do, or about which an editor has said no."""
     if edition and edition.frozen:
@@ -35,7 +41,7 @@ def unapproved(room: Newsroom, edition: Edition) -> Report | None:
     return report.of_named(room, edition.name, status=Status.DRAFT.value, said=said, problem=NotSent(said))
 
 
-def out_of_time(room: Newsroom, day: date) -> Report | None:
+def _out_of_time(room: Newsroom, day: date) -> Report | None:
     """The report of a day on which none is sent: it is late, or no day of the schedule."""
     if room.clock() > room.config.too_late(day):
         said = (

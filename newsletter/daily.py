@@ -328,9 +328,7 @@ def _send_day(room: Newsroom, day: date, regardless: bool, watch: Watch) -> Repo
         edition = editions.get(connection, day, DAILY)
     if edition and edition.status is Status.APPROVED and edition.go_at:
         return _send_chosen(room, edition, watch)
-    decided = clearance.decided(room, day.isoformat(), edition) or (
-        None if regardless else clearance.out_of_time(room, day)
-    )
+    decided = clearance.of_day(room, day, edition, regardless=regardless)
     if decided:
         return decided
     made = _make(room, day)
@@ -353,9 +351,7 @@ def _rehearse(room: Newsroom, day: date, regardless: bool) -> Report:
         audience = subscribers.readers(connection, room.clock())
     if edition and edition.status is Status.SENDING:
         return report.of_day(room, day, said=f"would go on with the edition of {day}, which is not finished")
-    decided = clearance.decided(room, day.isoformat(), edition) or (
-        None if regardless else clearance.out_of_time(room, day)
-    )
+    decided = clearance.of_day(room, day, edition, regardless=regardless)
     if decided:
         return decided
     made = make_edition(room, day, dry_run=True)

@@ -63,8 +63,8 @@ def decide(
     `subject` goes before the lead's title, also in a later picking; empty, the lead's title it is again. `seen` is what
     they had before them (see `sight`), `origin` the statuses out of which alone, `remark` why.
 
-    Raises BadData where there is nothing to approve, Changed where it is not any more what they saw, NotSent where it is
-    too late for the decision.
+    Raises BadData where there is nothing to approve, Changed where it is not any more what they saw, NotSent where it
+    is too late for the decision.
     """
     with write(room.engine, rehearsal=dry_run) as connection:
         edition = editions.get(connection, day, slot)

@@ -1,4 +1,4 @@
-"""Editions that an editor sends at a moment of their own, whatever the schedule says: there is a minute to take it back.
+"""Editions that an editor sends at a moment of their own, whatever the schedule says; a minute is left to undo it.
 
 Whoever lives sends them: a runner, or the next `newsletter send`, which waits for one that is about to go.
 """

@@ -57,10 +57,8 @@ def _undecided(room: Newsroom, day: date) -> Edition | None:
 
 def _nobody_came(room: Newsroom, day: date) -> str:
     words, by = room.words, room.config.decided_by(day)
-    time = words.time(by) if by else ""
-    return words.say(
-        "Nobody decided on the edition of {day} by {time}: it is held.", day=words.full_date(day), time=time
-    )
+    told = {"day": words.full_date(day), "time": words.time(by) if by else ""}
+    return words.say("Nobody decided on the edition of {day} by {time}: it is held.", **told)
 
 
 def _deciders(room: Newsroom) -> list[str]:

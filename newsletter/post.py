@@ -37,6 +37,7 @@ PATIENCE = {
     LetterKind.NEW_ADDRESS: NEW_ADDRESS_WITHIN,
     LetterKind.LOG_IN: LOG_IN_WITHIN,
     LetterKind.NOTICE: timedelta(hours=36),
+    LetterKind.DRAFT: timedelta(hours=12),
 }
 USUAL_PATIENCE = timedelta(days=3)
 SLICE = 1.0  # seconds between two questions for a turn: a stop is heard meanwhile

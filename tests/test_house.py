@@ -13,6 +13,11 @@ STATIONS = {"collect", "pick", "render", "deliver"}
 EQUIPMENT = {"store", "fetch", "mail"}
 OPERATIONS = {
     "gather",
+    "clearance",
+    "going",
+    "hour",
+    "pauses",
+    "draft",
     "daily",
     "dispatch",
     "subscribe",

@@ -112,6 +112,7 @@ class LetterKind(StrEnum):
     ADDRESS_CHANGED = "address_changed"  # to the old one: it has been changed
     NOTICE = "notice"  # to an editor: the day's edition did not go out
     LOG_IN = "log_in"  # to an editor: a link to the desk, good for 15 minutes
+    DRAFT = "draft"  # to an editor: the day's draft, with links to decide on it
 
 
 @dataclass(frozen=True, slots=True)

@@ -135,6 +135,7 @@ def kind(words: Words, one: LetterKind) -> str:
         LetterKind.ADDRESS_CHANGED: say("the address was changed"),
         LetterKind.NOTICE: say("a notice to the editors"),
         LetterKind.LOG_IN: say("a link to the desk"),
+        LetterKind.DRAFT: say("the day’s draft"),
     }[one]
 
 
