@@ -199,6 +199,13 @@ def resume_sending(room: Newsroom, edition_id: int, who: Who, *, dry_run: bool =
         return editions.by_id(connection, edition.id)
 
 
+def stopped(room: Newsroom, edition: Edition) -> AuditEntry | None:
+    """Who has stopped it, and when; None where it is not stopped."""
+    with read(room.engine) as connection:
+        entries = audit.of_edition(connection, edition.id)
+    return next((entry for entry in entries if entry.act == STOP), None) if edition.paused_at else None
+
+
 def _on_its_way(connection: Connection, edition_id: int) -> Edition:
     edition = editions.lock(connection, edition_id)
     if edition.status is not Status.SENDING:

@@ -6,10 +6,9 @@ from datetime import date
 
 from newsletter import edit, instance, letters, report
 from newsletter.errors import NotSent
-from newsletter.mail.addresses import normalise
-from newsletter.model import DAILY, Edition, EditionStatus, Role, Who
+from newsletter.model import DAILY, Edition, EditionStatus, Who
 from newsletter.newsroom import Newsroom
-from newsletter.store import editions, editors
+from newsletter.store import editions
 from newsletter.store.database import read
 
 SCHEDULE = Who("the schedule")
@@ -37,7 +36,7 @@ def decide_when_due(room: Newsroom, day: date) -> Edition | None:
         return None
     if said:
         problem = NotSent(f"{said} {room.words.say('To let it go all the same, approve it at the desk.')}")
-        letters.tell_editors(room, report.of_day(room, day, problem=problem), also=_deciders(room))
+        letters.tell_editors(room, report.of_day(room, day, problem=problem))
         room.stirred.set()
     return edition
 
@@ -59,9 +58,3 @@ def _nobody_came(room: Newsroom, day: date) -> str:
     words, by = room.words, room.config.decided_by(day)
     told = {"day": words.full_date(day), "time": words.time(by) if by else ""}
     return words.say("Nobody decided on the edition of {day} by {time}: it is held.", **told)
-
-
-def _deciders(room: Newsroom) -> list[str]:
-    """Who at the desk may let it go."""
-    with read(room.engine) as connection:
-        return [normalise(one.address).text for one in editors.listed(connection) if one.role.may(Role.EDITOR)]

@@ -7,7 +7,7 @@ the notice to the editors, is all that the program ever writes to one person.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from email.utils import parseaddr
@@ -201,16 +201,14 @@ def _link(room: Newsroom, purpose: Purpose, subject: int | None, at: datetime | 
 # --- To the editors --------------------------------------------------------------------------------
 
 
-def tell_editors(room: Newsroom, found: Report, *, also: Sequence[str] = ()) -> int:
-    """Tell each editor once a day and reason that the edition did not go out as it should, and `also` these addresses;
-    returns how many are told.
+def tell_editors(room: Newsroom, found: Report) -> int:
+    """Tell each editor once a day and reason that the edition did not go out as it should; returns how many are told.
 
     The letters wait for whoever sends them next.
     """
     day = found.day or room.today()
     note = f"told {day} {found.status} {type(found.problem).__name__}"
-    words, paper = room.words, room.config.newsletter
-    editors = list(dict.fromkeys([parseaddr(one)[1] for one in paper.editors] + list(also)))
+    editors, words, paper = room.config.newsletter.editors, room.words, room.config.newsletter
     if not editors:
         return 0
     subject = words.say("{name}: no edition on {day}", name=paper.name, day=words.full_date(day))
@@ -226,7 +224,8 @@ def tell_editors(room: Newsroom, found: Report, *, also: Sequence[str] = ()) -> 
             return 0
         notes.put(connection, note, room.clock().isoformat())
         details = {"subject": subject, "text": text}
-        for address in editors:
+        for editor in editors:
+            address = parseaddr(editor)[1]
             values: dict[str, Any] = {"language": words.language, "now": room.clock(), "details": details}
             letters.add(connection, LetterKind.NOTICE, address, **values)
     return len(editors)
