@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,7 +17,21 @@ from click.testing import CliRunner
 from sqlalchemy import Engine
 
 from cli import cli
-from newsletter import config, daily, draft, edit, editors, going, hour, instance, pauses, progress, runner, subscribe
+from newsletter import (
+    config,
+    daily,
+    draft,
+    edit,
+    editors,
+    going,
+    hour,
+    instance,
+    pauses,
+    progress,
+    report,
+    runner,
+    subscribe,
+)
 from newsletter.deliver import Stop
 from newsletter.dispatch import Watch
 from newsletter.errors import BadData, NotSent, Paused, Unfinished
@@ -28,6 +44,7 @@ from newsletter.store.database import read, sending_lock, write
 from tests.conftest import TOML, Clock, TickingClock
 from tests.fakes import FakeMailer
 
+ROOT = Path(__file__).parent.parent
 DAY = date(2026, 11, 23)
 Status = EditionStatus
 AMA = Who("Ama")
@@ -726,6 +743,73 @@ def test_who_goes_on_waits_for_the_run_that_is_still_leaving(running: Newsroom, 
     assert todays(running).status is Status.SENDING
     runner.send_called(running, Stop(clock))  # and not a minute later
     assert todays(running).status is Status.SENT
+
+
+def test_all_of_it_on_both_databases(
+    open_room: Callable[..., Newsroom], engine: Engine, stories: None, clock: Clock
+) -> None:
+    room = open_room(delivery="connections = 1\nclaim_size = 20")
+    room.__dict__["engine"] = engine
+    readers(room, 100)
+    editors.add(room, "ama@journal.example", Role.OWNER, who=room.here)
+    assert draft.mail(room, DAY).told == ("ama@journal.example",)
+    assert draft.mail(room, DAY).told == ()
+    found = draft.opened(room, link(room, "ama"))
+    assert found is not None
+    seen = edit.sight(found.edition, found.choices)
+    edit.send_now(room, found.edition.id, AMA, seen=seen)
+    assert edit.take_back(room, found.edition.id, AMA).status is Status.DRAFT
+    edit.send_now(room, found.edition.id, AMA)
+    clock.move(seconds=60)
+    room.__dict__["mailer"] = FakeMailer(meanwhile=lambda message: time.sleep(0.02) or _stop_once(room))  # type: ignore[func-returns-value]
+    runner.send_called(room, Stop(clock))
+    assert progress.look(room, "2026-11-23").paused
+    assert progress.look(room, "2026-11-23").remaining > 0
+    edit.resume_sending(room, found.edition.id, AMA)
+    room.__dict__["mailer"] = FakeMailer()
+    runner.send_called(room, Stop(clock))
+    assert todays(room).status is Status.SENT
+
+
+def test_processes_hear_of_it_and_one_that_is_killed_costs_nobody_the_mail(
+    open_room: Callable[..., Newsroom], add_article: Add, clock: Clock, folder: Path
+) -> None:
+    """Two real runs: one that is stopped by an editor in another process, one that is killed while it sends."""
+    clock.now = datetime.now(UTC)
+    room = open_room(delivery='rate = "20/second"')
+    readers(room, 120)
+    add_article("Le port rouvre", hours=1)
+    name = room.today().isoformat()
+    command = [sys.executable, str(ROOT / "cli.py"), "--config", str(folder / "newsletter.toml"), "send", "--now"]
+
+    def run_until(count: int) -> subprocess.Popen[bytes]:
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        deadline = time.monotonic() + 60
+        while report.of_named(room, name).accepted < count and time.monotonic() < deadline:
+            time.sleep(0.05)
+        return process
+
+    process = run_until(5)
+    edit.stop_sending(room, edit.named(room, name)[0].id, AMA)
+    _, said = process.communicate(timeout=30)
+    assert (process.returncode, b"stopped by Ama" in said) == (75, True)
+    taken = report.of_named(room, name).accepted
+    assert taken < 120
+    assert subprocess.run(command, capture_output=True, check=False, timeout=60).returncode == 75
+    assert report.of_named(room, name).accepted == taken
+
+    edit.resume_sending(room, edit.named(room, name)[0].id, AMA)
+    process = run_until(taken + 5)
+    process.kill()
+    process.communicate(timeout=30)
+    edit.stop_sending(room, edit.named(room, name)[0].id, AMA)
+    assert subprocess.run(command, capture_output=True, check=False, timeout=60).returncode == 75
+
+    edit.resume_sending(room, edit.named(room, name)[0].id, AMA)
+    done = subprocess.run(command, capture_output=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+    to = [file for file in (folder / "outbox" / "new").iterdir() if b"List-Id" in file.read_bytes()]
+    assert len(to) == 120
 
 
 def test_only_what_is_on_its_way_can_be_stopped(ready: Newsroom) -> None:

@@ -25,14 +25,18 @@ OPEN = (Status.DRAFT, Status.APPROVED, Status.HELD)
 
 def decision_values(edition: Edition, choices: list[Choice] | None = None) -> dict[str, Any]:
     """All that desk/decide.html needs, for whichever page includes it."""
-    now, config = room().clock(), room().config
     choices = edit.named(room(), edition.name)[1] if choices is None else choices
-    carries = sum(choice.picked for choice in choices)
     readers = progress.readers(room())
+    forecast = progress.forecast(room(), Report(edition.name, edition.status, pending=readers))
+    return _standing_values(edition, choices) | {"readers": readers, "forecast": forecast}
+
+
+def _standing_values(edition: Edition, choices: list[Choice]) -> dict[str, Any]:
+    """How it stands, without a count of the readers: a million takes its time, and pages ask again and again."""
+    now, config = room().clock(), room().config
+    carries = sum(choice.picked for choice in choices)
     return {
         "edition": edition,
-        "readers": readers,
-        "forecast": progress.forecast(room(), Report(edition.name, edition.status, pending=readers)),
         "runner": report.runner_lives(room()),
         "now": now,
         "standing": standing(words(), config, edition, now, carries=carries),
@@ -109,7 +113,7 @@ def _act(name: str, act: Callable[[], object], then: str, done: str = "") -> Res
         return page("decide-changed.html", 409, **decision_values(edition, choices), **more, clock=_clock)
     except (NotSent, BadData):
         edition, choices = _the(name)
-        return page("decide-refused.html", 409, **decision_values(edition, choices))
+        return page("decide-refused.html", 409, **_standing_values(edition, choices))
     return go(then, done=done)
 
 
@@ -123,7 +127,7 @@ def look_on(name: str) -> Response:
     seen = progress.look(room(), name)
     found = seen.report
     ended = found.accepted + found.rejected + found.uncertain + found.skipped
-    values = decision_values(edition, choices) | {
+    values = _standing_values(edition, choices) | {
         "progress": seen,
         "report": found,
         "ended": ended,
