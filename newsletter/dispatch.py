@@ -224,7 +224,7 @@ def _conclude(room: Newsroom, edition: Edition, ending: Ending, too_late: int) -
         problem = NotSent(f"the edition of {edition.day} came too late: {said}")
     with write(room.engine) as connection:
         if ending.end is End.DONE:
-            values: dict[str, Any] = {"ended_at": room.clock(), "remark": None}
+            values: dict[str, Any] = {"ended_at": room.clock(), "remark": None, "paused_at": None}
             editions.move(connection, edition.id, [Status.SENDING], Status.SENT, **values)
         elif problem and not isinstance(problem, Paused):
             editions.change(connection, edition.id, remark=str(problem))

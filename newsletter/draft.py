@@ -79,7 +79,8 @@ def mail(room: Newsroom, day: date, *, again: bool = False, dry_run: bool = Fals
             return Drafted(made, ())
         if not dry_run:  # then there is no edition that a link could be about
             _write_to(room, connection, team, edition, facts)
-        notes.put(connection, _turn(day), room.clock().isoformat())
+        if team:  # who is added a moment later is written to as well
+            notes.put(connection, _turn(day), room.clock().isoformat())
     room.stirred.set()
     return Drafted(made, tuple(one.address for one in team))
 

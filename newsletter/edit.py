@@ -25,6 +25,7 @@ DECISIONS = {
     Status.HELD: (Status.DRAFT, Status.APPROVED, Status.HELD),
     Status.CANCELLED: (Status.DRAFT, Status.APPROVED, Status.HELD, Status.CANCELLED),
 }
+OPEN = (Status.DRAFT, Status.APPROVED, Status.HELD)  # what may be sent now; who cancelled it approves it first
 UNDO_WITHIN = timedelta(seconds=60)  # in which what is sent now can be taken back
 SEND_NOW, TAKE_BACK, STOP, RESUME = "send_now", "take_back", "stop", "resume"  # as the audit log names them
 
@@ -125,7 +126,7 @@ def _check_seen(connection: Connection, edition: Edition, seen: str, who: Who | 
     known = int(version) if version.isdecimal() and len(version) < 10 else 0
     since = audit.of_edition(connection, edition.id, after_version=known)
     meanwhile = [entry for entry in since if entry.who != who]
-    if meanwhile or (now != seen and not since):
+    if meanwhile or ("-" in seen and now != seen and not since):
         raise Changed(edition, meanwhile)
 
 
@@ -142,8 +143,8 @@ def send_now(room: Newsroom, edition_id: int, who: Who, *, seen: str = "") -> Ed
         _check_seen(connection, edition, seen, who)
         _check_can_go(room, connection, edition)
         values: dict[str, Any] = {"go_at": now + UNDO_WITHIN, "remark": None}
-        if not editions.move(connection, edition.id, DECISIONS[Status.APPROVED], Status.APPROVED, **values):
-            raise NotSent(f"the edition {edition.name} is {edition.status} already")
+        if not editions.move(connection, edition.id, OPEN, Status.APPROVED, **values):
+            raise NotSent(f"the edition {edition.name} is {edition.status}: it cannot be sent")
         known, patch = shapes.read(connection, edition.id), pin(connection, edition.id)
         version = shapes.write(connection, edition.id, patch)
         was = shape.before(known, patch) | {"status": edition.status}
@@ -203,7 +204,8 @@ def stopped(room: Newsroom, edition: Edition) -> AuditEntry | None:
     """Who has stopped it, and when; None where it is not stopped."""
     with read(room.engine) as connection:
         entries = audit.of_edition(connection, edition.id)
-    return next((entry for entry in entries if entry.act == STOP), None) if edition.paused_at else None
+    is_stopped = edition.paused_at and edition.status is Status.SENDING
+    return next((entry for entry in entries if entry.act == STOP), None) if is_stopped else None
 
 
 def _on_its_way(connection: Connection, edition_id: int) -> Edition:

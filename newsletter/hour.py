@@ -45,7 +45,11 @@ def _undecided(room: Newsroom, day: date) -> Edition | None:
     """The day's draft, where it stood at the hour and carries anything. One that was made after the hour is no reason:
     it goes, or waits, as if there were none."""
     by = room.config.decided_by(day)
-    if by is None or room.clock() < by or day.weekday() not in room.config.schedule.days:
+    if (
+        by is None
+        or day.weekday() not in room.config.schedule.days
+        or not by <= room.clock() <= room.config.too_late(day)
+    ):
         return None
     with read(room.engine) as connection:
         edition = editions.get(connection, day, DAILY)

@@ -51,6 +51,7 @@ class Progress:
         return {
             "sending": self.holder is not None,
             "stopped": self.holder is not None and self.holder.stopped,
+            "paused": self.paused,
             "speed": round(self.speed, 1),
             "remaining": self.remaining,
             "ends_at": self.ends_at,

@@ -11,13 +11,14 @@ import threading
 from collections.abc import Callable
 from datetime import date, timedelta
 
-from newsletter import daily, dispatch, draft, gather, going, hour, instance, monitor, post, report, tidy
+from newsletter import daily, dispatch, draft, gather, going, hour, instance, monitor, post, tidy
 from newsletter.deliver import Stop
 from newsletter.dispatch import Watch
 from newsletter.errors import NewsletterError, Unavailable, Unfinished
+from newsletter.model import DAILY
 from newsletter.newsroom import Newsroom
 from newsletter.report import ALIVE, Report
-from newsletter.store import notes
+from newsletter.store import editions, notes
 from newsletter.store.database import read, write
 from newsletter.store.holder import sending_holder
 
@@ -138,7 +139,9 @@ def _watch(room: Newsroom, stop: Stop) -> Watch:
 
 
 def _status(room: Newsroom, day: date) -> str:
-    return report.of_day(room, day).status
+    with read(room.engine) as connection:
+        edition = editions.get(connection, day, DAILY)
+    return edition.status.value if edition else "none"
 
 
 def _is_done(room: Newsroom, day: date) -> bool:

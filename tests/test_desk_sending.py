@@ -172,6 +172,12 @@ def test_it_goes_in_a_minute_and_can_be_taken_back(desk: Desk, clock: Clock) -> 
     assert "data-ended" in page
 
 
+def test_what_is_cancelled_is_not_sent_by_one_press(desk: Desk) -> None:
+    edit.decide(desk.room, DAY, Status.CANCELLED, who=KODJO)
+    assert post(desk, "send", sure="yes").status_code == 409
+    assert (todays(desk.room).status, todays(desk.room).go_at) == (Status.CANCELLED, None)
+
+
 # --- While it goes ----------------------------------------------------------------------------------
 
 

@@ -299,6 +299,19 @@ def test_the_hours_hold_around_midnight_and_where_clocks_change(
     assert edition.started_at == room.config.due(day).astimezone(UTC)
 
 
+def test_a_day_that_is_over_is_not_decided_on_any_more(
+    open_room: Callable[..., Newsroom], stories: None, clock: Clock
+) -> None:
+    room = open_room('decide_by = "06:15"', 'approval = "required"')
+    clock.now = at(6, 0)
+    daily.make_edition(room, DAY)
+    clock.now = at(12, 31)
+    runner.keep_hours(room)
+    assert todays(room).status is Status.DRAFT
+    clock.move(days=1)
+    assert hour.decide_when_due(room, DAY) is None
+
+
 # --- The draft letter -------------------------------------------------------------------------------
 
 
@@ -372,6 +385,19 @@ def test_the_letter_says_what_there_is_to_know(desk: Newsroom, name: str) -> Non
     assert "/desk/draft/" in text
     assert ("do=approve" in text) == (name == "ama")
     assert "lecteurs.example" not in text
+
+
+def test_who_joins_the_desk_a_moment_later_is_written_to_as_well(
+    open_room: Callable[..., Newsroom], stories: None, clock: Clock
+) -> None:
+    room = open_room('draft_at = "05:30"')
+    clock.now = at(5, 30)
+    due(room)
+    assert todays(room).status is Status.DRAFT  # the draft is made all the same
+    editors.add(room, "ama@journal.example", Role.OWNER, who=room.here)
+    clock.move(minutes=10)
+    due(room)
+    assert len(waiting(room, LetterKind.DRAFT)) == 1
 
 
 def test_nothing_picked_is_said(open_room: Callable[..., Newsroom], clock: Clock) -> None:
@@ -689,6 +715,14 @@ def test_the_runs_own_stop_is_not_asked(running: Newsroom) -> None:
     found = send(running, stop=stop)
     assert isinstance(found.problem, Paused)
     assert not stop.asked
+
+
+def test_a_stop_that_comes_with_the_last_message_leaves_nothing_behind(running: Newsroom) -> None:
+    readers(running, 1)
+    running.__dict__["mailer"] = FakeMailer(meanwhile=lambda message: _stop_once(running))
+    assert send(running).status == "sent"
+    ended = todays(running)
+    assert (ended.status, ended.paused_at, edit.stopped(running, ended)) == (Status.SENT, None, None)
 
 
 def test_a_later_edition_is_not_kept_waiting(running: Newsroom, clock: Clock, add_article: Add) -> None:

@@ -20,8 +20,6 @@ blueprint = Blueprint("sending", __name__)
 
 Status = EditionStatus
 
-OPEN = (Status.DRAFT, Status.APPROVED, Status.HELD)
-
 
 def decision_values(edition: Edition, choices: list[Choice] | None = None) -> dict[str, Any]:
     """All that desk/decide.html needs, for whichever page includes it."""
@@ -68,7 +66,7 @@ def hold(name: str) -> Response:
 def cancel(name: str) -> Response:
     """Asked twice: what it means is said before."""
     edition, choices = _the(name)
-    if request.form.get("sure") == "yes" or edition.status not in OPEN:
+    if request.form.get("sure") == "yes" or edition.status not in edit.OPEN:
         return _decide(name, Status.CANCELLED)
     return page("decide-cancel.html", **decision_values(edition, choices))
 
@@ -78,7 +76,7 @@ def cancel(name: str) -> Response:
 def send(name: str) -> Response:
     """Asked twice: to how many it goes, and by when it is done, is said before."""
     edition, choices = _the(name)
-    if request.form.get("sure") == "yes" or edition.status not in OPEN:
+    if request.form.get("sure") == "yes" or edition.status not in edit.OPEN:
         seen = request.form.get("version", "")
         return _act(name, lambda: edit.send_now(room(), edition.id, who(), seen=seen), f"/edition/{name}/progress")
     return page("send.html", **decision_values(edition, choices))
