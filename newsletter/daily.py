@@ -159,16 +159,17 @@ def send(room: Newsroom, day: date, *, regardless: bool = False, dry_run: bool =
     return found
 
 
-def send_named(room: Newsroom, name: str, *, watch: Watch) -> Report:
+def send_named(room: Newsroom, name: str, *, watch: Watch, patient: bool = True) -> Report:
     """The edition of that name, of whatever slot, as it stands: what an editor sends now, or goes on with.
 
-    Neither the schedule's days nor its hours matter, and nothing is picked anew. Raises BadData where there is none,
-    ConfigError and DatabaseError.
+    Neither the schedule's days nor its hours matter, and nothing is picked anew. Without `patient`, what the relay puts
+    off is left for a later call: the day's edition must not wait for an extra's last mailbox. Raises BadData where
+    there is none, ConfigError and DatabaseError.
     """
     edition, _ = edit.named(room, name)
     watch = _foretelling(room, watch)
-    found = _sent(room, name, lambda: _send_named_locked(room, edition, watch), watch)
-    if edition.slot == DAILY:
+    found = _sent(room, name, lambda: _send_named_locked(room, edition, watch, patient), watch)
+    if edition.slot == DAILY and (found.status != Status.SENDING or found.problem):
         monitor.conclude(room, edition.day, found, stopped=watch.stop.asked)
     return found
 
@@ -244,7 +245,8 @@ def _tell(room: Newsroom, found: Report, watch: Watch) -> None:
 def _send_locked(room: Newsroom, day: date, regardless: bool, watch: Watch) -> Report:
     """Earlier editions first; yet what the relay has put off of them does not keep the day's edition waiting."""
     with sending_lock(room.engine) as still_ours:
-        watch = replace(watch, still_ours=still_ours)
+        calls = going.Calls(room, day.isoformat())
+        watch = replace(watch, still_ours=still_ours, called=calls.waits)
         instance.check(room)
         instance.renew(room)
         with read(room.engine) as connection:
@@ -262,11 +264,14 @@ def _send_locked(room: Newsroom, day: date, regardless: bool, watch: Watch) -> R
         except NewsletterError as error:
             found = _failed(room, day.isoformat(), error)
         both = list(zip(others, earlier, strict=True))
-        waiting = [edition for edition, one in both if one.status == Status.SENDING and not one.problem]
-        ended = [one for _, one in both if one.status != Status.SENDING or one.problem]
+        while _waits(found) and not watch.stop.asked:
+            both += _send_called(room, calls, watch)
+            found = dispatch.deliver_edition(room, edit.named(room, day.isoformat())[0], watch)
         if found.status != Status.SENDING or isinstance(found.problem, Paused):
-            ended += _finish(room, waiting, watch, patient=True)
-            ended += _send_called(room, day, watch)
+            both += _send_called(room, calls, watch)
+        ended = [one for _, one in both if not _waits(one)]
+        if found.status != Status.SENDING or isinstance(found.problem, Paused):
+            ended += _finish(room, [edition for edition, one in both if _waits(one)], watch, patient=True)
         stopped = next((one.problem for one in ended if _cannot_go_on(one)), None)
         return replace(found, earlier=tuple(ended), problem=found.problem or stopped)
 
@@ -283,24 +288,27 @@ def _finish(room: Newsroom, unfinished: Iterable[Edition], watch: Watch, *, pati
     return reports
 
 
+def _waits(found: Report) -> bool:
+    """Begun, and well: only what the relay has put off is left."""
+    return found.status == Status.SENDING and found.problem is None
+
+
 def _cannot_go_on(found: Report) -> bool:
     """The relay is down, or the run was stopped: not where an editor has stopped that edition alone."""
     return isinstance(found.problem, Unfinished) and not isinstance(found.problem, Paused)
 
 
-def _send_called(room: Newsroom, day: date, watch: Watch) -> list[Report]:
-    """What editors sent beside the day's edition, and no runner has taken up."""
+def _send_called(room: Newsroom, calls: going.Calls, watch: Watch) -> list[tuple[Edition, Report]]:
+    """What editors sent beside the day's edition; what the relay puts off of it is left for the end."""
     found = []
-    for edition in going.called(room):
-        if watch.stop.asked or edition.status is not Status.APPROVED or edition.name == day.isoformat():
-            continue
-        one = _whatever_comes(room, edition.name, partial(_send_chosen, room, edition, watch))
+    for edition in calls.take():
+        one = _whatever_comes(room, edition.name, partial(_send_chosen, room, edition, watch, patient=False))
         _tell(room, one, watch)
-        found.append(one)
+        found.append((edition, one))
     return found
 
 
-def _send_named_locked(room: Newsroom, edition: Edition, watch: Watch) -> Report:
+def _send_named_locked(room: Newsroom, edition: Edition, watch: Watch, patient: bool) -> Report:
     with sending_lock(room.engine) as still_ours:
         watch = replace(watch, still_ours=still_ours)
         instance.check(room)
@@ -308,18 +316,18 @@ def _send_named_locked(room: Newsroom, edition: Edition, watch: Watch) -> Report
         with read(room.engine) as connection:
             edition = editions.by_id(connection, edition.id)
         if edition.status is Status.SENDING:
-            return dispatch.deliver_edition(room, edition, watch)
+            return dispatch.deliver_edition(room, edition, watch, patient=patient)
         decided = clearance.decided(room, edition.name, edition) or clearance.unapproved(room, edition)
-        return decided or _send_chosen(room, edition, watch)
+        return decided or _send_chosen(room, edition, watch, patient=patient)
 
 
-def _send_chosen(room: Newsroom, edition: Edition, watch: Watch) -> Report:
+def _send_chosen(room: Newsroom, edition: Edition, watch: Watch, *, patient: bool = True) -> Report:
     """An edition as it stands, at the moment that an editor has named, where one has."""
     if edition.go_at:
         edition = going.wait(room, edition, watch.stop)
     with read(room.engine) as connection:
         choices = editions.choices_of(connection, edition.id)
-    return dispatch.send_edition(room, edition, choices, watch)
+    return dispatch.send_edition(room, edition, choices, watch, patient=patient)
 
 
 def _send_day(room: Newsroom, day: date, regardless: bool, watch: Watch) -> Report:
@@ -351,7 +359,8 @@ def _rehearse(room: Newsroom, day: date, regardless: bool) -> Report:
         audience = subscribers.readers(connection, room.clock())
     if edition and edition.status is Status.SENDING:
         return report.of_day(room, day, said=f"would go on with the edition of {day}, which is not finished")
-    decided = clearance.of_day(room, day, edition, regardless=regardless)
+    called = edition is not None and edition.go_at is not None
+    decided = clearance.of_day(room, day, edition, regardless=regardless or called)
     if decided:
         return decided
     made = make_edition(room, day, dry_run=True)

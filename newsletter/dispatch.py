@@ -38,11 +38,14 @@ class Watch:
 
     stop: Stop
     still_ours: Callable[[], None] = lambda: None  # see store.database.sending_lock
+    called: Callable[[], bool] = lambda: False  # an editor sends another edition: one that only waits makes way for it
     begun: Callable[[Report], None] = field(default=lambda report: None)
     ended: Callable[[Delivery, DeliveryState], None] = field(default=lambda delivery, state: None)
 
 
-def send_edition(room: Newsroom, edition: Edition, choices: Sequence[Choice], watch: Watch) -> Report:
+def send_edition(
+    room: Newsroom, edition: Edition, choices: Sequence[Choice], watch: Watch, *, patient: bool = True
+) -> Report:
     """Render it once, deliver it to each active subscriber. Only for who holds the sending lock."""
     picked = _drop_taken(room, edition, _drop_gone(room, edition, choices))
     if not picked:
@@ -54,7 +57,7 @@ def send_edition(room: Newsroom, edition: Edition, choices: Sequence[Choice], wa
             return report.of_edition(connection, edition, said="nobody to send to: there is no active subscriber")
     room.mailer, room.sealer  # noqa: B018  a way out or a key that cannot be used is told before anything is frozen
     _freeze(room, edition, rendered)
-    return deliver_edition(room, edition, watch)
+    return deliver_edition(room, edition, watch, patient=patient)
 
 
 def render_edition(room: Newsroom, edition: Edition, choices: Sequence[Choice]) -> Rendered:
@@ -156,7 +159,8 @@ def deliver_edition(room: Newsroom, edition: Edition, watch: Watch, *, patient: 
     """Send what is unsent of a frozen edition, and end it when every delivery has ended.
 
     Without `patient`, what the relay has put off is not waited for: the edition may stay `sending`, without a problem.
-    Only for who holds the sending lock. One that an editor has stopped is left alone, or left on its way.
+    So it may where another is called meanwhile (`watch.called`). Only for who holds the sending lock. One that an
+    editor has stopped is left alone, or left on its way.
     """
     with read(room.engine) as connection:
         edition = editions.by_id(connection, edition.id)
@@ -210,6 +214,7 @@ def _run(room: Newsroom, edition: Edition, watch: Watch, *, since: datetime, pat
         stop=watch.stop,
         still_ours=watch.still_ours,
         patient=patient,
+        make_way=watch.called,
         ended=watch.ended,
         ledger=Ledger(room.engine, edition.id, room.clock, room.journals, repeats=table.on_uncertain == "resend"),
     )

@@ -26,6 +26,27 @@ def called(room: Newsroom) -> list[Edition]:
         return editions.called(connection, now - TAKEN_UP_WITHIN, now)
 
 
+class Calls:
+    """What editors send beside the edition that a run is busy with: each is taken up once by that run."""
+
+    def __init__(self, room: Newsroom, busy_with: str) -> None:
+        self._room = room
+        self._heard = {busy_with}
+
+    def waits(self) -> bool:
+        """Whether there is one that was not taken up yet."""
+        return bool(self._fresh())
+
+    def take(self) -> list[Edition]:
+        found = self._fresh()
+        self._heard |= {one.name for one in found}
+        return found
+
+    def _fresh(self) -> list[Edition]:
+        found = called(self._room)
+        return [one for one in found if one.status is EditionStatus.APPROVED and one.name not in self._heard]
+
+
 def wait(room: Newsroom, edition: Edition, stop: Stop) -> Edition:
     """The edition when its moment has come. For at most a minute, and not longer than whoever sends may stay.
 

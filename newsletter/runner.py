@@ -111,12 +111,13 @@ def do_what_is_due(room: Newsroom, stop: Stop) -> None:
 
 
 def send_called(room: Newsroom, stop: Stop) -> None:
-    """What editors send, or go on with, at a moment of their own. While another run is sending, it waits."""
+    """What editors send, or go on with, at a moment of their own; what the relay puts off, a minute later again. While
+    another run is sending, it waits."""
     for edition in going.called(room):
         if sending_holder(room.engine) or stop.asked:
             return
         if _take_turn(room, f"runner called {edition.name} {edition.go_at}", SOON):
-            found = daily.send_named(room, edition.name, watch=_watch(room, stop))
+            found = daily.send_named(room, edition.name, watch=_watch(room, stop), patient=False)
             log.info("edition %s: %s", found.edition, found.said)
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -30,19 +31,20 @@ from newsletter import (
     progress,
     report,
     runner,
+    shaping,
     subscribe,
 )
 from newsletter.deliver import Stop
 from newsletter.dispatch import Watch
 from newsletter.errors import BadData, NotSent, Paused, Unfinished
 from newsletter.links import Purpose
-from newsletter.model import Edition, EditionStatus, Letter, LetterKind, Role, Who
+from newsletter.model import Edition, EditionStatus, Letter, LetterKind, Message, Role, Who
 from newsletter.newsroom import Newsroom
 from newsletter.report import Report
 from newsletter.store import audit, editions, letters
 from newsletter.store.database import read, sending_lock, write
 from tests.conftest import TOML, Clock, TickingClock
-from tests.fakes import FakeMailer
+from tests.fakes import FakeLines, FakeMailer
 
 ROOT = Path(__file__).parent.parent
 DAY = date(2026, 11, 23)
@@ -590,6 +592,49 @@ def test_cron_takes_up_what_was_sent_by_hand_beside_the_days(ready: Newsroom, cl
     assert edit.named(ready, extra.name)[0].status is Status.SENT
 
 
+def test_an_edition_that_only_waits_makes_way_for_what_an_editor_sends(ready: Newsroom, clock: Clock) -> None:
+    """A mailbox of the day's edition says "not now" for hours: a correction must not wait for it."""
+    clock.now = at(6, 30)
+    extra = _extra(ready)
+    for one in edit.named(ready, extra.name)[1]:
+        shaping.drop(ready, AMA, todays(ready).id, one.candidate.id)
+
+    def pass_by(seconds: float) -> None:
+        clock.move(minutes=1)
+
+    order: list[str] = []
+
+    def meanwhile(message: Message) -> None:
+        order.append(message.name)
+        if len(order) == 3:
+            edit.send_now(ready, extra.id, AMA)
+
+    mailer = FakeMailer({"r1": ["later"] * 4, "r2": ["ok", "later"]}, meanwhile=meanwhile)
+    mailer.lines = lambda count: _Hasty(mailer, count, pass_by)  # type: ignore[method-assign]
+    ready.__dict__["mailer"] = mailer
+    found = send(ready)
+    assert (found.status, [one.edition for one in found.earlier]) == ("sent", [extra.name])
+    assert edit.named(ready, extra.name)[0].status is Status.SENT
+    began, ended = edit.named(ready, extra.name)[0].started_at, todays(ready).ended_at
+    assert began is not None
+    assert ended is not None
+    assert began < ended
+    assert len(mailer.received) == 3
+    assert {len(copies) for copies in mailer.received.values()} == {2}
+
+
+def test_a_runner_does_not_wait_for_an_extras_last_mailbox(ready: Newsroom, clock: Clock) -> None:
+    extra = _extra(ready)
+    ready.__dict__["mailer"] = FakeMailer({"r1": ["later"]})
+    edit.send_now(ready, extra.id, AMA)
+    clock.move(seconds=60)
+    runner.send_called(ready, Stop(clock))
+    assert edit.named(ready, extra.name)[0].status is Status.SENDING
+    clock.move(minutes=1)
+    runner.send_called(ready, Stop(clock))
+    assert edit.named(ready, extra.name)[0].status is Status.SENT
+
+
 def test_a_named_edition_is_sent_as_it_stands(ready: Newsroom) -> None:
     found = daily.send_named(ready, "2026-11-23", watch=Watch(Stop(ready.clock)))
     assert (found.status, found.accepted) == ("sent", 3)
@@ -920,6 +965,25 @@ def test_the_command_line_can_do_it_too(
     assert "stopped by" in run("status", "--strict", code=75)
     assert "goes on" in run("edition", "resume")
     run("edition", "resume", "--edition", name, "--date", name, code=2)
+
+
+class _Hasty(FakeLines):
+    """Lines whose waiting passes in no time, on a clock of ours."""
+
+    def __init__(self, mailer: FakeMailer, count: int, pass_by: Callable[[float], None]) -> None:
+        super().__init__(mailer, count)
+        self._hasty, self._pass_by = mailer, pass_by
+
+    def run(self, supply: Any) -> None:
+        while True:
+            while (offer := supply.take()) is not None:
+                outcome = self._hasty.answer(offer.message, lambda offer=offer: supply.note([offer]))
+                supply.ended(offer, outcome)
+                supply.note([])
+            pause = supply.rest()
+            if pause is None:
+                return
+            self._pass_by(pause)
 
 
 # --- Small helpers ----------------------------------------------------------------------------------

@@ -62,6 +62,7 @@ class Run:
     sealer: Sealer | None = None  # signs each message
     still_ours: Callable[[], None] = lambda: None  # raises where the sending lock is lost: nothing more may begin
     patient: bool = True  # wait for what the relay has put off
+    make_way: Callable[[], bool] = lambda: False  # asked while it only waits: whether something else is to go meanwhile
     chance: Callable[[], float] = random.random
     glance: float = 0.5  # seconds between two looks at the stop, while there is nothing to do
     ended: Callable[[Delivery, DeliveryState], None] = field(default=lambda delivery, state: None)
