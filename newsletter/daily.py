@@ -11,17 +11,34 @@ import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from functools import partial
 
 from sqlalchemy import Connection
 
-from newsletter import dispatch, gather, instance, letters, monitor, picking, post, progress, report, shaping, tidy
+from newsletter import (
+    clearance,
+    dispatch,
+    edit,
+    gather,
+    going,
+    hour,
+    instance,
+    letters,
+    monitor,
+    picking,
+    post,
+    progress,
+    report,
+    shaping,
+    tidy,
+)
 from newsletter.dispatch import Watch
 from newsletter.errors import (
     AlreadyRunning,
     ConfigError,
     DatabaseError,
     NewsletterError,
-    NotSent,
+    Paused,
     Unfinished,
 )
 from newsletter.gather import Gathered
@@ -97,15 +114,12 @@ def send(room: Newsroom, day: date, *, regardless: bool = False, dry_run: bool =
     report's `problem`, and the editors are told. Raises ConfigError and DatabaseError.
     """
     started = room.clock()
+    name = day.isoformat()
     if dry_run:
-        return _timed(room, started, _whatever_comes(room, day, lambda: _rehearse(room, day, regardless)))
+        return _timed(room, started, _whatever_comes(room, name, lambda: _rehearse(room, day, regardless)))
     watch = _foretelling(room, watch)
     try:
-        found = _whatever_comes(room, day, lambda: _send_after_letters(room, day, regardless, watch))
-        found = _timed(room, started, found)
-        if found.status != "already_running":
-            _tell(room, found, watch)
-            _tidy_up(room, watch)
+        found = _sent(room, name, lambda: _send_locked(room, day, regardless, watch), watch)
     except Exception:
         monitor.ping(room, well=False)
         raise
@@ -113,18 +127,48 @@ def send(room: Newsroom, day: date, *, regardless: bool = False, dry_run: bool =
     return found
 
 
-def _whatever_comes(room: Newsroom, day: date, work: Callable[[], Report]) -> Report:
+def send_named(room: Newsroom, name: str, *, watch: Watch, patient: bool = True) -> Report:
+    """The edition of that name, of whatever slot, as it stands: what an editor sends now, or goes on with.
+
+    Neither the schedule's days nor its hours matter, and nothing is picked anew. Without `patient`, what the relay puts
+    off is left for a later call: the day's edition must not wait for an extra's last mailbox. Raises BadData where
+    there is none, ConfigError and DatabaseError.
+    """
+    edition = edit.named(room, None, name)
+    watch = _foretelling(room, watch)
+    found = _sent(room, name, lambda: _send_named_locked(room, edition, watch, patient), watch)
+    if edition.slot == DAILY and (found.status != Status.SENDING or found.problem):
+        monitor.conclude(room, edition.day, found, stopped=watch.stop.asked)
+    return found
+
+
+def _sent(room: Newsroom, name: str, work: Callable[[], Report], watch: Watch) -> Report:
+    """Letters ahead, then the work; after it the editors are told of what is wrong, and the house is tidied."""
+    started = room.clock()
+
+    def after_letters() -> Report:
+        with post.ahead(room, lambda: watch.stop.asked):
+            return work()
+
+    found = _timed(room, started, _whatever_comes(room, name, after_letters))
+    if found.status != "already_running":
+        _tell(room, found, watch)
+        _tidy_up(room, watch)
+    return found
+
+
+def _whatever_comes(room: Newsroom, name: str, work: Callable[[], Report]) -> Report:
     """The report of what came of it, also where that was an error; of the configuration's, there is none."""
     try:
         return work()
     except AlreadyRunning as error:
         holder = sending_holder(room.engine)
         said = f"another run is sending: {holder.stopped_and_why}" if holder and holder.stopped else str(error)
-        return report.of_day(room, day, status="already_running", said=said)
+        return report.of_named(room, name, status="already_running", said=said)
     except ConfigError:
         raise
     except NewsletterError as error:
-        return _failed(room, day, error)
+        return _failed(room, name, error)
 
 
 def _timed(room: Newsroom, started: datetime, found: Report) -> Report:
@@ -140,11 +184,6 @@ def _foretelling(room: Newsroom, watch: Watch) -> Watch:
     return replace(watch, begun=begun)
 
 
-def _send_after_letters(room: Newsroom, day: date, regardless: bool, watch: Watch) -> Report:
-    with post.ahead(room, lambda: watch.stop.asked):
-        return _send_locked(room, day, regardless, watch)
-
-
 def _tidy_up(room: Newsroom, watch: Watch) -> None:
     post.try_to_send(room, lambda: watch.stop.asked)
     try:
@@ -153,16 +192,16 @@ def _tidy_up(room: Newsroom, watch: Watch) -> None:
         log.warning("not tidied: %s", error)
 
 
-def _failed(room: Newsroom, day: date, error: NewsletterError) -> Report:
-    """The report of a day whose edition did not come about. For all we know there is something new."""
-    found = report.of_day(room, day, said=str(error), problem=error)
+def _failed(room: Newsroom, name: str, error: NewsletterError) -> Report:
+    """The report of an edition that did not come about. For all we know there is something new."""
+    found = report.of_named(room, name, said=str(error), problem=error)
     return replace(found, status=Status.DRAFT.value) if found.status == "nothing_new" else found
 
 
 def _tell(room: Newsroom, found: Report, watch: Watch) -> None:
     """Tell the editors of what is wrong, unless they have decided it themselves, or somebody has stopped the run."""
     decided = found.status in (Status.HELD, Status.CANCELLED)
-    stopped = isinstance(found.problem, Unfinished) and watch.stop.asked
+    stopped = isinstance(found.problem, Paused) or (isinstance(found.problem, Unfinished) and watch.stop.asked)
     if found.problem is None or decided or stopped:
         return
     try:
@@ -174,29 +213,34 @@ def _tell(room: Newsroom, found: Report, watch: Watch) -> None:
 def _send_locked(room: Newsroom, day: date, regardless: bool, watch: Watch) -> Report:
     """Earlier editions first; yet what the relay has put off of them does not keep the day's edition waiting."""
     with sending_lock(room.engine) as still_ours:
-        watch = replace(watch, still_ours=still_ours)
+        calls = going.Calls(room, day.isoformat())
+        watch = replace(watch, still_ours=still_ours, called=calls.waits)
         instance.check(room)
         instance.renew(room)
         with read(room.engine) as connection:
             unfinished = editions.sending(connection)
         own = next((edition for edition in unfinished if (edition.day, edition.slot) == (day, DAILY)), None)
-        others = [edition for edition in unfinished if edition is not own]
+        others = [edition for edition in unfinished if edition is not own and not edition.paused_at]
         dispatch.deliver_to_newcomers(room, watch)
         earlier = _finish(room, others, watch, patient=False)
-        if earlier and isinstance(earlier[-1].problem, Unfinished):
+        if earlier and _cannot_go_on(earlier[-1]):
             return earlier[-1]  # the relay is down, or we were stopped: so it would go with the day's own
         try:
             found = dispatch.deliver_edition(room, own, watch) if own else _send_day(room, day, regardless, watch)
         except (ConfigError, DatabaseError):
             raise
         except NewsletterError as error:
-            found = _failed(room, day, error)
+            found = _failed(room, day.isoformat(), error)
         both = list(zip(others, earlier, strict=True))
-        waiting = [edition for edition, one in both if one.status == Status.SENDING and not one.problem]
-        ended = [one for _, one in both if one.status != Status.SENDING or one.problem]
-        if found.status != Status.SENDING:
-            ended += _finish(room, waiting, watch, patient=True)
-        stopped = next((one.problem for one in ended if isinstance(one.problem, Unfinished)), None)
+        while _waits(found) and not watch.stop.asked:
+            both += _send_called(room, calls, watch)
+            found = dispatch.deliver_edition(room, edit.named(room, day, None), watch)
+        if found.status != Status.SENDING or isinstance(found.problem, Paused):
+            both += _send_called(room, calls, watch)
+        ended = [one for _, one in both if not _waits(one)]
+        if found.status != Status.SENDING or isinstance(found.problem, Paused):
+            ended += _finish(room, [edition for edition, one in both if _waits(one)], watch, patient=True)
+        stopped = next((one.problem for one in ended if _cannot_go_on(one)), None)
         return replace(found, earlier=tuple(ended), problem=found.problem or stopped)
 
 
@@ -206,21 +250,69 @@ def _finish(room: Newsroom, unfinished: Iterable[Edition], watch: Watch, *, pati
     for edition in unfinished:
         found = dispatch.deliver_edition(room, edition, watch, patient=patient)
         reports.append(found)
-        if isinstance(found.problem, Unfinished):
+        if _cannot_go_on(found):
             break
         _tell(room, found, watch)
     return reports
 
 
+def _waits(found: Report) -> bool:
+    """Begun, and well: only what the relay has put off is left."""
+    return found.status == Status.SENDING and found.problem is None
+
+
+def _cannot_go_on(found: Report) -> bool:
+    """The relay is down, or the run was stopped: not where an editor has stopped that edition alone."""
+    return isinstance(found.problem, Unfinished) and not isinstance(found.problem, Paused)
+
+
+def _send_called(room: Newsroom, calls: going.Calls, watch: Watch) -> list[tuple[Edition, Report]]:
+    """What editors sent beside the day's edition; what the relay puts off of it is left for the end."""
+    found = []
+    for edition in calls.take():
+        one = _whatever_comes(room, edition.name, partial(_send_chosen, room, edition, watch, patient=False))
+        _tell(room, one, watch)
+        found.append((edition, one))
+    return found
+
+
+def _send_named_locked(room: Newsroom, edition: Edition, watch: Watch, patient: bool) -> Report:
+    with sending_lock(room.engine) as still_ours:
+        watch = replace(watch, still_ours=still_ours)
+        instance.check(room)
+        instance.renew(room)
+        with read(room.engine) as connection:
+            edition = editions.by_id(connection, edition.id)
+        if edition.status is Status.SENDING:
+            return dispatch.deliver_edition(room, edition, watch, patient=patient)
+        decided = clearance.decided(room, edition.name, edition) or clearance.unapproved(room, edition)
+        return decided or _send_chosen(room, edition, watch, patient=patient)
+
+
+def _send_chosen(room: Newsroom, edition: Edition, watch: Watch, *, patient: bool = True) -> Report:
+    """An edition as it stands, at the moment that an editor has named, where one has."""
+    if edition.go_at:
+        edition = going.wait(room, edition, watch.stop)
+    with read(room.engine) as connection:
+        choices = editions.choices_of(connection, edition.id)
+    return dispatch.send_edition(room, edition, choices, watch, patient=patient)
+
+
 def _send_day(room: Newsroom, day: date, regardless: bool, watch: Watch) -> Report:
+    hour.decide_when_due(room, day)  # where no runner lives, this is the first look after that hour
     with read(room.engine) as connection:
         edition = editions.get(connection, day, DAILY)
-    decided = _decided(room, day, edition, regardless)
+    if edition and edition.status is Status.APPROVED and edition.go_at:
+        return _send_chosen(room, edition, watch)
+    decided = clearance.of_day(room, day, edition, regardless=regardless)
     if decided:
         return decided
     made = _make(room, day)
     if not made.picked:
         return _nothing_new(room, made)
+    waits = clearance.unapproved(room, made.edition)
+    if waits:
+        return replace(waits, remarks=made.gathered.remarks)
     if watch.stop.asked:
         raise Unfinished("stopped before the edition was begun; run `newsletter send` again")
     found = dispatch.send_edition(room, made.edition, made.choices, watch)
@@ -235,41 +327,23 @@ def _rehearse(room: Newsroom, day: date, regardless: bool) -> Report:
         audience = subscribers.readers(connection, room.clock())
     if edition and edition.status is Status.SENDING:
         return report.of_day(room, day, said=f"would go on with the edition of {day}, which is not finished")
-    decided = _decided(room, day, edition, regardless)
+    called = edition is not None and edition.go_at is not None
+    decided = clearance.of_day(room, day, edition, regardless=regardless or called)
     if decided:
         return decided
     made = make_edition(room, day, dry_run=True)
     made.gathered.check()
     if not made.picked:
         return Report(made.edition.name, "nothing_new", said=_nothing_said(made))
+    waits = clearance.unapproved(room, made.edition)
+    if waits:
+        return waits
     rendered = dispatch.render_edition(room, made.edition, made.choices)
     dispatch.wire_of(room, made.edition, rendered)  # what could not be mailed is told now, and a way out that is none
     room.mailer  # noqa: B018
     said = f"would send « {rendered.subject} » to {audience} subscribers"
     found = Report(made.edition.name, made.edition.status, len(made.picked), audience, pending=audience)
     return replace(found, pending=0, said=said, forecast=progress.forecast(room, found))
-
-
-def _decided(room: Newsroom, day: date, edition: Edition | None, regardless: bool) -> Report | None:
-    """The report of an edition about which there is nothing left to do, or nothing to be done now."""
-    if edition and edition.frozen:
-        said = f"the edition of {day} was already {'stopped' if edition.status is Status.STOPPED else 'sent'}"
-        return report.of_day(room, day, said=said, already=True)
-    if edition and edition.status in (Status.HELD, Status.CANCELLED):
-        said = f"the edition of {day} is {edition.status}: `newsletter edition approve` lets it go"
-        return report.of_day(room, day, said=said, problem=NotSent(said))
-    if regardless:
-        return None
-    if room.clock() > room.config.too_late(day):
-        said = (
-            f"too late: the edition of {day} was due at {room.config.schedule.send_at:%H:%M}, and"
-            f" {room.config.schedule.max_lateness_hours:g} hours are over; `newsletter send --now` sends all the same"
-        )
-        return report.of_day(room, day, status="late", said=said, problem=NotSent(said))
-    if day.weekday() not in room.config.schedule.days:
-        said = f"no edition on {day:%A}s (schedule.days = {room.config.schedule.days})"
-        return report.of_day(room, day, status="nothing_new", said=said)
-    return None
 
 
 def _make(room: Newsroom, day: date) -> Made:

@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from newsletter import collect as collecting
-from newsletter import report
+from newsletter import pauses, report
 from newsletter.deliver import Ending, Ledger, Run, Stop, deliver, recover
 from newsletter.deliver.judge import End, is_about_address
-from newsletter.errors import AlreadyRunning, NewsletterError, NotSent, Unavailable, Unfinished
+from newsletter.errors import AlreadyRunning, NewsletterError, NotSent, Paused, Unavailable, Unfinished
 from newsletter.mail.message import WireTemplate, freeze
 from newsletter.model import (
     Choice,
@@ -38,23 +38,26 @@ class Watch:
 
     stop: Stop
     still_ours: Callable[[], None] = lambda: None  # see store.database.sending_lock
+    called: Callable[[], bool] = lambda: False  # an editor sends another edition: one that only waits makes way for it
     begun: Callable[[Report], None] = field(default=lambda report: None)
     ended: Callable[[Delivery, DeliveryState], None] = field(default=lambda delivery, state: None)
 
 
-def send_edition(room: Newsroom, edition: Edition, choices: Sequence[Choice], watch: Watch) -> Report:
+def send_edition(
+    room: Newsroom, edition: Edition, choices: Sequence[Choice], watch: Watch, *, patient: bool = True
+) -> Report:
     """Render it once, deliver it to each active subscriber. Only for who holds the sending lock."""
     picked = _drop_taken(room, edition, _drop_gone(room, edition, choices))
     if not picked:
         said = "every article picked is gone from its site, or went out in another edition"
-        return report.of_day(room, edition.day, status="nothing_new", said=said)
+        return report.of_named(room, edition.name, status="nothing_new", said=said)
     rendered = render_edition(room, edition, picked)
     with read(room.engine) as connection:
         if not subscribers.readers(connection, room.clock()):
             return report.of_edition(connection, edition, said="nobody to send to: there is no active subscriber")
     room.mailer, room.sealer  # noqa: B018  a way out or a key that cannot be used is told before anything is frozen
     _freeze(room, edition, rendered)
-    return deliver_edition(room, edition, watch)
+    return deliver_edition(room, edition, watch, patient=patient)
 
 
 def render_edition(room: Newsroom, edition: Edition, choices: Sequence[Choice]) -> Rendered:
@@ -156,14 +159,20 @@ def deliver_edition(room: Newsroom, edition: Edition, watch: Watch, *, patient: 
     """Send what is unsent of a frozen edition, and end it when every delivery has ended.
 
     Without `patient`, what the relay has put off is not waited for: the edition may stay `sending`, without a problem.
-    Only for who holds the sending lock.
+    So it may where another is called meanwhile (`watch.called`). Only for who holds the sending lock. One that an
+    editor has stopped is left alone, or left on its way.
     """
     with read(room.engine) as connection:
         edition = editions.by_id(connection, edition.id)
+        if edition.paused_at:
+            return report.of_edition(connection, edition, problem=_paused(edition))
         watch.begun(report.of_edition(connection, edition))
-    run = _run(room, edition, watch, since=edition.started_at or room.clock(), patient=patient)
-    found = recover(run)
-    return replace(_conclude(room, edition, deliver(run), found.too_late), remarks=found.remarks)
+        since = (edition.started_at or room.clock()) + pauses.length(connection, edition)
+    with pauses.heeded(room, edition, watch.stop) as stop:
+        run = _run(room, edition, replace(watch, stop=stop), since=since, patient=patient)
+        found = recover(run)
+        ending = deliver(run)
+    return replace(_conclude(room, edition, ending, found.too_late), remarks=found.remarks)
 
 
 def deliver_to_newcomers(room: Newsroom, watch: Watch) -> None:
@@ -205,6 +214,7 @@ def _run(room: Newsroom, edition: Edition, watch: Watch, *, since: datetime, pat
         stop=watch.stop,
         still_ours=watch.still_ours,
         patient=patient,
+        make_way=watch.called,
         ended=watch.ended,
         ledger=Ledger(room.engine, edition.id, room.clock, room.journals, repeats=table.on_uncertain == "resend"),
     )
@@ -212,16 +222,16 @@ def _run(room: Newsroom, edition: Edition, watch: Watch, *, since: datetime, pat
 
 def _conclude(room: Newsroom, edition: Edition, ending: Ending, too_late: int) -> Report:
     """Write down how the run ended; the edition is sent when every delivery has ended."""
-    problem = _problem(room, ending)
+    problem = _problem(room, ending, edition)
     if problem is None and too_late:
         hours, nobody = room.config.delivery.retry_for_hours, f"{too_late} of {edition.audience} subscribers"
         said = f"{nobody} did not get it within {hours:g} hours, and will not any more"
         problem = NotSent(f"the edition of {edition.day} came too late: {said}")
     with write(room.engine) as connection:
         if ending.end is End.DONE:
-            values: dict[str, Any] = {"ended_at": room.clock(), "remark": None}
+            values: dict[str, Any] = {"ended_at": room.clock(), "remark": None, "paused_at": None}
             editions.move(connection, edition.id, [Status.SENDING], Status.SENT, **values)
-        elif problem:
+        elif problem and not isinstance(problem, Paused):
             editions.change(connection, edition.id, remark=str(problem))
         edition = editions.by_id(connection, edition.id)
         found = report.of_edition(connection, edition, problem=problem)
@@ -232,7 +242,11 @@ def _conclude(room: Newsroom, edition: Edition, ending: Ending, too_late: int) -
     return replace(found, said=said, problem=problem)
 
 
-def _problem(room: Newsroom, ending: Ending) -> NewsletterError | None:
+def _problem(room: Newsroom, ending: Ending, edition: Edition) -> NewsletterError | None:
+    with read(room.engine) as connection:
+        edition = editions.by_id(connection, edition.id)
+    if edition.paused_at and ending.end is not End.DONE:
+        return _paused(edition)
     via, reply = room.config.delivery.via, f": {ending.reply}" if ending.reply else ""
     match ending.end:
         case End.STOPPED:
@@ -243,6 +257,10 @@ def _problem(room: Newsroom, ending: Ending) -> NewsletterError | None:
             return Unavailable(f"the relay {via} refuses everything{reply}")
         case End.DONE | End.WAITING:
             return None
+
+
+def _paused(edition: Edition) -> Paused:
+    return Paused(f"the edition of {edition.name} is {edition.remark}")
 
 
 def _refused_by_all(found: Report, reasons: Sequence[tuple[int | None, str]]) -> bool:

@@ -1,12 +1,15 @@
-"""What editors decide about an edition: approve, hold, cancel."""
+"""What editors decide about an edition: approve, hold, cancel, send now, stop, go on."""
 
 from __future__ import annotations
 
-from datetime import date
+import zlib
+from collections.abc import Sequence
+from datetime import date, timedelta
 from typing import Any
 
 from sqlalchemy import Connection
 
+from newsletter import pauses, shape
 from newsletter.errors import BadData, NotSent
 from newsletter.model import DAILY, AuditEntry, Choice, Edition, EditionStatus, Who
 from newsletter.newsroom import Newsroom
@@ -22,6 +25,23 @@ DECISIONS = {
     Status.HELD: (Status.DRAFT, Status.APPROVED, Status.HELD),
     Status.CANCELLED: (Status.DRAFT, Status.APPROVED, Status.HELD, Status.CANCELLED),
 }
+OPEN = (Status.DRAFT, Status.APPROVED, Status.HELD)  # what may be sent now; who cancelled it approves it first
+UNDO_WITHIN = timedelta(seconds=60)  # in which what is sent now can be taken back
+SEND_NOW, TAKE_BACK, STOP, RESUME = "send_now", "take_back", "stop", "resume"  # as the audit log names them
+
+
+class Changed(BadData):
+    """What an editor decides on is not any more what they saw. `meanwhile` says who did it; nobody, where the machine
+    picked anew."""
+
+    def __init__(self, edition: Edition, meanwhile: Sequence[AuditEntry]) -> None:
+        who = ", ".join(dict.fromkeys(entry.who.name for entry in meanwhile)) or "a new picking"
+        super().__init__(f"the edition {edition.name} was changed meanwhile by {who}; look again")
+        self.edition = edition
+        self.meanwhile = tuple(meanwhile)
+
+
+# --- Whether it goes --------------------------------------------------------------------------------
 
 
 def decide(
@@ -32,15 +52,20 @@ def decide(
     who: Who | None = None,
     slot: str = DAILY,
     subject: str | None = None,
+    seen: str = "",
+    origin: Sequence[EditionStatus] = (),
+    remark: str | None = None,
     dry_run: bool = False,
 ) -> Edition:
     """Approve, hold or cancel an edition, as `who` does (by default, whoever is at the command line). One of the day
     that does not exist yet can be held or cancelled beforehand.
 
     What is approved is kept as it stands: what its sites change after that is taken over by hand (`shaping.take`).
-    `subject` goes before the lead's title, also in a later picking; empty, the lead's title it is again.
+    `subject` goes before the lead's title, also in a later picking; empty, the lead's title it is again. `seen` is what
+    they had before them (see `sight`), `origin` the statuses out of which alone, `remark` why.
 
-    Raises BadData where there is nothing to approve, NotSent where it is too late for the decision.
+    Raises BadData where there is nothing to approve, Changed where it is not any more what they saw, NotSent where it
+    is too late for the decision.
     """
     with write(room.engine, rehearsal=dry_run) as connection:
         edition = editions.get(connection, day, slot)
@@ -50,8 +75,10 @@ def decide(
             edition = editions.keep_draft(connection, day, slot, room.clock(), [])
         edition = editions.lock(connection, edition.id)
         if status is Status.APPROVED:
+            _check_seen(connection, edition, seen, who)
             _check_can_go(room, connection, edition)
-        if not editions.move(connection, edition.id, DECISIONS[status], status, go_at=None):
+        values: dict[str, Any] = {"go_at": None, "remark": remark}
+        if not editions.move(connection, edition.id, origin or DECISIONS[status], status, **values):
             raise NotSent(f"the edition of {day} is {edition.status} already: it cannot be {status} any more")
         if subject is not None:
             set_subject(connection, room, who or room.here, edition, subject)
@@ -109,6 +136,125 @@ def named(room: Newsroom, day: date | None, name: str | None) -> Edition:
 
 def _absent(day: date | None) -> str:
     return f"there is no edition{f' of {day}' if day else ''} yet: `newsletter edition build` makes one"
+
+
+# --- What they saw ----------------------------------------------------------------------------------
+
+
+def sight(edition: Edition, choices: Sequence[Choice]) -> str:
+    """What an editor has before them, in a few letters: a decision that carries it is about that, and nothing newer."""
+    return _sight(edition, [choice.candidate.id for choice in choices if choice.picked])
+
+
+def _sight(edition: Edition, order: Sequence[int]) -> str:
+    return f"{edition.version}-{zlib.crc32(repr([*order]).encode()):08x}"
+
+
+def _check_seen(connection: Connection, edition: Edition, seen: str, who: Who | None) -> None:
+    """Raise Changed where it is another edition than was seen. What editors changed themselves they know of; the
+    machine's new picking raises no version, and shows by its articles."""
+    if not seen or edition.frozen:
+        return
+    now = _sight(edition, shape.order_of(shapes.read(connection, edition.id)))
+    version = seen.partition("-")[0]
+    known = int(version) if version.isdecimal() and len(version) < 10 else 0
+    since = audit.of_edition(connection, edition.id, after_version=known)
+    meanwhile = [entry for entry in since if entry.who != who]
+    if meanwhile or ("-" in seen and now != seen and not since):
+        raise Changed(edition, meanwhile)
+
+
+# --- Now --------------------------------------------------------------------------------------------
+
+
+def send_now(room: Newsroom, edition_id: int, who: Who, *, seen: str = "") -> Edition:
+    """Approve an edition as it stands, and send it in a minute, whatever the schedule says: whoever lives does it (see
+    `going`). Twice is once. Raises as `decide` does."""
+    with write(room.engine) as connection:
+        edition, now = editions.lock(connection, edition_id), room.clock()
+        if edition.status is Status.APPROVED and edition.go_at and edition.go_at > now:
+            return edition
+        _check_seen(connection, edition, seen, who)
+        _check_can_go(room, connection, edition)
+        values: dict[str, Any] = {"go_at": now + UNDO_WITHIN, "remark": None}
+        if not editions.move(connection, edition.id, OPEN, Status.APPROVED, **values):
+            raise NotSent(f"the edition {edition.name} is {edition.status}: it cannot be sent")
+        known, patch = shapes.read(connection, edition.id), pin(connection, edition.id)
+        version = shapes.write(connection, edition.id, patch)
+        was = shape.before(known, patch) | {"status": edition.status}
+        told: dict[str, Any] = {"edition_id": edition.id, "version": version}
+        told |= {"before": was, "after": dict(patch) | {"status": Status.APPROVED}}
+        audit.add(connection, who, SEND_NOW, now, **told)
+        return editions.by_id(connection, edition.id)
+
+
+def take_back(room: Newsroom, edition_id: int, who: Who) -> Edition:
+    """Put an edition that is about to go back to what it was. Raises NotSent where its sending has begun."""
+    with write(room.engine) as connection:
+        edition = editions.lock(connection, edition_id)
+        entries = [one for one in audit.of_edition(connection, edition.id) if one.act == SEND_NOW and not one.undone]
+        if edition.status is not Status.APPROVED or edition.go_at is None or not entries:
+            raise NotSent(f"the edition {edition.name} is {edition.status}: there is nothing to take back")
+        last = entries[0]
+        before, after = (
+            {name: value for name, value in values.items() if name != "status"} for values in (last.before, last.after)
+        )
+        patch = shape.undone(shapes.read(connection, edition.id), before, after) or {}  # shaped since, it stays so
+        status = EditionStatus(last.before["status"])
+        editions.move(connection, edition.id, [Status.APPROVED], status, go_at=None)
+        told: dict[str, Any] = {"edition_id": edition.id, "version": shapes.write(connection, edition.id, patch)}
+        told |= {"before": {"status": edition.status}, "after": {"status": status}}
+        audit.take_back(connection, last.id, audit.add(connection, who, TAKE_BACK, room.clock(), **told))
+        return editions.by_id(connection, edition.id)
+
+
+# --- On its way -------------------------------------------------------------------------------------
+
+
+def stop_sending(room: Newsroom, edition_id: int, who: Who, *, dry_run: bool = False) -> Edition:
+    """Begin no more messages of an edition on its way: whoever sends it hears of it within a second, and nobody goes on
+    before `resume_sending`. Twice is once. Raises NotSent where it is not being sent."""
+    with write(room.engine, rehearsal=dry_run) as connection:
+        edition, now = _on_its_way(connection, edition_id), room.clock()
+        if edition.paused_at is None:
+            remark = f"stopped by {who.name}; `newsletter edition resume` goes on"
+            editions.change(connection, edition.id, paused_at=now, go_at=None, remark=remark)
+            _note(room, connection, edition, who, STOP)
+        return editions.by_id(connection, edition.id)
+
+
+def resume_sending(room: Newsroom, edition_id: int, who: Who, *, dry_run: bool = False) -> Edition:
+    """Go on with a stopped edition: a runner does at once, else the next `newsletter send`. Twice is once."""
+    with write(room.engine, rehearsal=dry_run) as connection:
+        edition, now = _on_its_way(connection, edition_id), room.clock()
+        if edition.paused_at is not None:
+            pauses.add(connection, edition, now)
+            editions.change(connection, edition.id, paused_at=None, go_at=now, remark=None)
+            _note(room, connection, edition, who, RESUME)
+        return editions.by_id(connection, edition.id)
+
+
+def stopped(room: Newsroom, edition: Edition) -> AuditEntry | None:
+    """Who has stopped it, and when; None where it is not stopped."""
+    with read(room.engine) as connection:
+        entries = audit.of_edition(connection, edition.id)
+    is_stopped = edition.paused_at and edition.status is Status.SENDING
+    return next((entry for entry in entries if entry.act == STOP), None) if is_stopped else None
+
+
+def _on_its_way(connection: Connection, edition_id: int) -> Edition:
+    edition = editions.lock(connection, edition_id)
+    if edition.status is not Status.SENDING:
+        raise NotSent(f"the edition {edition.name} is not being sent: it is {edition.status}")
+    return edition
+
+
+def _note(room: Newsroom, connection: Connection, edition: Edition, who: Who, act: str) -> None:
+    version = shapes.raise_version(connection, edition.id)
+    audit.add(connection, who, act, room.clock(), edition_id=edition.id, version=version)
+
+
+# --- To look at -------------------------------------------------------------------------------------
 
 
 def look(room: Newsroom, day: date | None) -> tuple[Edition, list[Choice]]:

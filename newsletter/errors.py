@@ -11,6 +11,7 @@ NewsletterError
 ├── NotSent              by decision: held, too late, not adopted
 ├── AlreadyRunning       another run is sending
 └── Unfinished           stopped before the end: run again
+    └── Paused           by an editor, on its way or a moment before: it waits for their word
 """
 
 from __future__ import annotations
@@ -66,3 +67,7 @@ class AlreadyRunning(NewsletterError):
 
 class Unfinished(NewsletterError):
     """Stopped before the end; running again goes on where it stopped."""
+
+
+class Paused(Unfinished):
+    """An editor has stopped it: it goes on when they say so, and not by another run."""

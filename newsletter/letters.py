@@ -6,9 +6,10 @@ the notice to the editors, is all that the program ever writes to one person.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
 from email.utils import parseaddr
 from typing import Any
 from urllib.parse import urlencode
@@ -26,17 +27,21 @@ from newsletter.preferences import OWN_WITHIN
 from newsletter.report import Report
 from newsletter.store import editors, letters, notes
 from newsletter.store.database import write
+from newsletter.words import Words
 
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """What a letter says; email/letter.mjml and letter.txt set it. `link` is a button, with `label` on it."""
+    """What a letter says; email/letter.mjml and letter.txt set it, unless `template` names others. `link` is a button,
+    with `label` on it."""
 
     subject: str
     before: tuple[str, ...]
     link: str = ""
     label: str = ""
     after: tuple[str, ...] = ()
+    template: str = "letter"
+    more: Mapping[str, Any] = field(default_factory=dict)  # what another template than letter.* needs besides
 
 
 # --- What each of them says ------------------------------------------------------------------------
@@ -152,6 +157,59 @@ def _ticket_link(room: Newsroom, one: Letter) -> str:
     return f"{link}?{urlencode({'after': after}, safe='/')}" if after else link
 
 
+def _draft(room: Newsroom, one: Letter) -> Note:
+    words, facts = room.words_in(one.language), json.loads(one.details["facts"])
+    say, name = words.say, room.config.newsletter.name
+    day = words.full_date(date.fromisoformat(facts["day"]))
+    link = room.signer.link(room.config.desk_url, Purpose.DRAFT, int(one.details["ticket"]), one.created_at)
+    subject = say("{name}: the draft of {day}", name=name, day=day)
+    if not facts["stories"]:
+        subject = say("{name}: nothing for {day} yet", name=name, day=day)
+    return Note(
+        subject=subject,
+        before=_what_comes(words, facts, day),
+        link=f"{link}?seen={facts['seen']}",
+        after=(
+            say("These links are yours alone: do not pass this letter on. They are good until the edition is out, for"
+                " 24 hours at most."),
+        ),
+        template="draft",
+        more={"facts": facts, "goes_at": _time(words, facts["goes_at"]), "may_decide": bool(one.details["may_decide"])},
+    )  # fmt: skip
+
+
+def _what_comes(words: Words, facts: Mapping[str, Any], day: str) -> tuple[str, ...]:
+    """What the draft is, until when it can be decided on, and what happens if nobody does."""
+    say, at, by = words.say, _time(words, facts["goes_at"]), _time(words, facts["decide_by"])
+    if not facts["stories"]:
+        considered = words.count("{n} article was looked at.", "{n} articles were looked at.", facts["considered"])
+        first = say("Nothing was picked for the edition of {day} so far.", day=day)
+        return (f"{first} {considered}", say("If nothing new comes by {time}, no edition goes out.", time=at))
+    readers = words.count("{n} reader", "{n} readers", facts["readers"])
+    first = say(
+        "Here is the draft of the edition of {day}, for {readers}, at {time}.", day=day, readers=readers, time=at
+    )
+    if facts["status"] == "approved":
+        return (first, say("It is approved already."))
+    if facts["status"] == "held":
+        return (first, say("It is held: it does not go before somebody approves it."))
+    if facts["approval"] == "required" and by:
+        return (first, say("Somebody has to approve it. If nobody has by {time}, it is held.", time=by))
+    if facts["approval"] == "required":
+        until = _time(words, facts["until"])
+        return (
+            first,
+            say("It does not go before somebody has approved it; until {time} that can be done.", time=until),
+        )
+    if by:
+        return (first, say("If nobody decides by {by}, it goes at {time} as it stands then.", by=by, time=at))
+    return (first, say("If nobody decides, it goes at {time}, with what is new by then.", time=at))
+
+
+def _time(words: Words, moment: str | None) -> str:
+    return words.time(datetime.fromisoformat(moment)) if moment else ""
+
+
 NOTES: dict[LetterKind, Callable[[Newsroom, Letter], Note]] = {
     LetterKind.CONFIRM: _confirm,
     LetterKind.KNOWN: _known,
@@ -160,6 +218,7 @@ NOTES: dict[LetterKind, Callable[[Newsroom, Letter], Note]] = {
     LetterKind.ADDRESS_CHANGED: _address_changed,
     LetterKind.LOG_IN: _log_in,
     LetterKind.INVITED: _invited,
+    LetterKind.DRAFT: _draft,
 }
 
 
@@ -199,6 +258,8 @@ def _notice_subject(room: Newsroom, found: Report) -> str:
         return words.say("{name}: the edition of {day} is not finished", name=name, day=day)
     if found.status == "overdue":
         return words.say("{name}: the edition of {day} is overdue", name=name, day=day)
+    if found.status == "held":
+        return words.say("{name}: the edition of {day} is held", name=name, day=day)
     return words.say("{name}: no edition on {day}", name=name, day=day)
 
 
@@ -233,7 +294,7 @@ def message(room: Newsroom, one: Letter) -> Message:
     note = NOTES[one.kind](room, one)
     look = room.look_in(one.language)
     contact = parseaddr(paper.reply_to or paper.sender)[1]
-    said: dict[str, Any] = {"note": note, "title": paper.title, "contact": contact}
-    text = look.text("email/letter.txt", **said).strip("\n") + "\n"
-    html = look.html("email/letter.mjml", **said)
+    said: dict[str, Any] = {"note": note, "title": paper.title, "contact": contact, **note.more}
+    text = look.text(f"email/{note.template}.txt", **said).strip("\n") + "\n"
+    html = look.html(f"email/{note.template}.mjml", **said)
     return room.seal(letter(paper, subject=note.subject, text=text, html=html, **values))

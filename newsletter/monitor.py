@@ -14,7 +14,7 @@ from urllib.parse import urlsplit, urlunsplit
 from sqlalchemy import Connection
 
 from newsletter import instance, letters, post, progress, report
-from newsletter.errors import NewsletterError, NotSent, Unfinished
+from newsletter.errors import NewsletterError, NotSent, Paused, Unfinished
 from newsletter.model import DAILY, EditionStatus
 from newsletter.newsroom import Newsroom
 from newsletter.report import SEEN_WITHIN, Report
@@ -50,7 +50,7 @@ def _is_well(found: Report, *, stopped: bool) -> bool | None:
     """None where it is not for this run to say: another is sending, or it was stopped and a next one goes on."""
     if found.status == "already_running" or (stopped and isinstance(found.problem, Unfinished)):
         return None
-    return found.problem is None or found.status in (Status.HELD, Status.CANCELLED)
+    return found.problem is None or found.status in (Status.HELD, Status.CANCELLED) or isinstance(found.problem, Paused)
 
 
 # --- A monitoring service --------------------------------------------------------------------------
@@ -148,11 +148,14 @@ def _expected(room: Newsroom) -> Iterator[tuple[date, datetime]]:
 
 
 def _why_missing(room: Newsroom, day: date, words: Words) -> str | None:
-    """None where readers have it, where nothing was new, or where an editor has decided that it does not go out."""
+    """None where readers have it, where nothing was new, or where an editor has decided that it does not go out, or
+    has stopped it."""
     with read(room.engine) as connection:
         edition = editions.get(connection, day, DAILY)
         found = report.of_edition(connection, edition) if edition else None
         outcome = _outcome(connection, day)
+    if edition and edition.paused_at:
+        return None
     if found and edition and edition.frozen:
         return _why_not_sent(room, found, words)
     if found and found.status in (Status.HELD, Status.CANCELLED):
@@ -204,6 +207,9 @@ def complaints(room: Newsroom) -> list[str]:
     seen = progress.look(room)
     if seen.holder and seen.holder.stopped:
         found.append(seen.holder.stopped_and_why)
+    elif seen.paused:
+        left = f"{seen.remaining} of {seen.report.audience} left"
+        found.append(f"the edition of {seen.report.edition} is {seen.report.said} ({left})")
     elif seen.running and not seen.attended:
         said = f"the edition of {seen.report.edition} is not finished ({seen.remaining} of {seen.report.audience} left)"
         found.append(f"{said}, and nobody is sending: run `newsletter send` again")

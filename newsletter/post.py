@@ -38,6 +38,7 @@ PATIENCE = {
     LetterKind.LOG_IN: LOG_IN_WITHIN,
     LetterKind.INVITED: INVITED_WITHIN,
     LetterKind.NOTICE: timedelta(hours=36),
+    LetterKind.DRAFT: timedelta(hours=12),
 }
 USUAL_PATIENCE = timedelta(days=3)
 SLICE = 1.0  # seconds between two questions for a turn: a stop is heard meanwhile

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from sqlalchemy import Connection
+
 from newsletter import report
-from newsletter.model import DAILY
+from newsletter.model import DAILY, Edition, EditionStatus
 from newsletter.newsroom import Newsroom
 from newsletter.report import Forecast, Report
-from newsletter.store import editions
+from newsletter.store import editions, subscribers
 from newsletter.store import progress as rows
 from newsletter.store.database import read
 from newsletter.store.holder import Holder, sending_holder
@@ -32,6 +34,7 @@ class Progress:
     speed: float  # messages per second over the last ten seconds
     ends_at: datetime | None  # where that can be said; what is put off may then be put off once more
     refusals: list[tuple[datetime, str, str]]  # the last ones: when, the state, the relay's words
+    paused: bool = False  # an editor has stopped it
 
     @property
     def remaining(self) -> int:
@@ -48,19 +51,21 @@ class Progress:
         return {
             "sending": self.holder is not None,
             "stopped": self.holder is not None and self.holder.stopped,
+            "paused": self.paused,
             "speed": round(self.speed, 1),
             "remaining": self.remaining,
             "ends_at": self.ends_at,
         }
 
 
-def look(room: Newsroom) -> Progress:
-    """What there is to see now: of the newest edition under way, else of the latest that was made."""
+def look(room: Newsroom, name: str | None = None) -> Progress:
+    """What there is to see now: of the edition of that name, else of the newest under way, else of the latest that was
+    made."""
     holder = sending_holder(room.engine)
     now = room.clock()
     with read(room.engine) as connection:
-        under_way = editions.sending(connection)
-        edition = under_way[-1] if under_way else editions.latest(connection, DAILY, room.today())
+        under_way = [one for one in editions.sending(connection) if name in (None, one.name)]
+        edition = under_way[-1] if under_way else _latest(connection, room, name)
         if edition is None:
             return Progress(now, Report(None, "nothing_new", said="no edition yet"), False, holder, 0.0, None, [])
         found = report.of_edition(connection, edition)
@@ -68,9 +73,14 @@ def look(room: Newsroom) -> Progress:
         speed = rows.speed(connection, edition.id, since, now) if under_way else 0.0
         refusals = rows.last_refusals(connection, edition.id, REFUSALS) if edition.frozen else []
         last_retry = rows.last_retry(connection, edition.id) if found.deferred else None
-    seen = Progress(now, found, bool(under_way), holder, speed, None, refusals)
-    ends_at = _ends_at(room, seen, last_retry) if seen.running and seen.attended else None
-    return Progress(now, found, seen.running, holder, speed, ends_at, refusals)
+    paused = edition.paused_at is not None and edition.status is EditionStatus.SENDING
+    seen = Progress(now, found, bool(under_way), holder, speed, None, refusals, paused)
+    going_on = seen.running and seen.attended and not paused
+    return replace(seen, ends_at=_ends_at(room, seen, last_retry)) if going_on else seen
+
+
+def _latest(connection: Connection, room: Newsroom, name: str | None) -> Edition | None:
+    return editions.named(connection, name) if name else editions.latest(connection, DAILY, room.today())
 
 
 def _ends_at(room: Newsroom, seen: Progress, last_retry: datetime | None) -> datetime | None:
@@ -81,6 +91,12 @@ def _ends_at(room: Newsroom, seen: Progress, last_retry: datetime | None) -> dat
         return None
     end = seen.at + timedelta(seconds=seen.report.pending / speed if speed else 0.0)
     return max(end, last_retry) if last_retry else end
+
+
+def readers(room: Newsroom) -> int:
+    """How many an edition to all would go to now."""
+    with read(room.engine) as connection:
+        return subscribers.readers(connection, room.clock())
 
 
 def forecast(room: Newsroom, found: Report) -> Forecast | None:

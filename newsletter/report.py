@@ -115,11 +115,16 @@ def _counts(connection: Connection, edition: Edition) -> dict[DeliveryState, int
 
 def of_day(room: Newsroom, day: date, **values: object) -> Report:
     """The report of a day's edition; of its absence, where there is none."""
+    return of_named(room, day.isoformat(), **values)
+
+
+def of_named(room: Newsroom, name: str, **values: object) -> Report:
+    """The report of the edition of that name; of its absence, where there is none."""
     with read(room.engine) as connection:
-        edition = editions.get(connection, day, DAILY)
+        edition = editions.named(connection, name)
         if edition:
             return of_edition(connection, edition, **values)
-    absent: dict[str, object] = {"edition": day.isoformat(), "day": day, "status": "nothing_new"}
+    absent: dict[str, object] = {"edition": name, "day": date.fromisoformat(name[:10]), "status": "nothing_new"}
     return Report(**(absent | values))  # type: ignore[arg-type]
 
 

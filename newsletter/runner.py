@@ -11,14 +11,16 @@ import threading
 from collections.abc import Callable
 from datetime import date, timedelta
 
-from newsletter import daily, dispatch, gather, instance, monitor, post, tidy
+from newsletter import daily, dispatch, draft, gather, going, hour, instance, monitor, post, tidy
 from newsletter.deliver import Stop
 from newsletter.dispatch import Watch
 from newsletter.errors import NewsletterError, Unavailable, Unfinished
+from newsletter.model import DAILY
 from newsletter.newsroom import Newsroom
 from newsletter.report import ALIVE, Report
-from newsletter.store import notes
+from newsletter.store import editions, notes
 from newsletter.store.database import read, write
+from newsletter.store.holder import sending_holder
 
 log = logging.getLogger(__name__)
 
@@ -27,15 +29,18 @@ GLANCE = timedelta(minutes=1)  # between two looks whether the day's edition is 
 LOOK = 1.0  # seconds between two looks at the post, where nobody stirs us
 TROUBLE = 30.0  # seconds after something went wrong
 HOUR, AGAIN = timedelta(hours=1), timedelta(minutes=10)
+SOON = timedelta(minutes=1)  # until what an editor sent is tried again: somebody waits for it
 DONE = ("sent", "nothing_new", "cancelled", "late")  # a held edition may be approved yet
 
 
 def run(room: Newsroom, stop: Stop) -> None:
     """Until `stop` is asked. Each work has a thread of its own, so that none delays another: an edition on its way no
-    letter, newcomers who get the latest edition by a slow relay none either, and nothing the sign of life."""
+    letter, newcomers who get the latest edition by a slow relay none either, and nothing the sign of life or the hours
+    of the editors."""
     works = {
         "post": (lambda: send_letters(room, stop), room.stirred),
         "newcomers": (lambda: welcome_newcomers(room, stop), threading.Event()),
+        "hours": (lambda: keep_hours(room), threading.Event()),
         "pulse": (lambda: _take_turn(room, ALIVE, PULSE), threading.Event()),
     }
     threads = [
@@ -81,31 +86,63 @@ def welcome_newcomers(room: Newsroom, stop: Stop) -> None:
     dispatch.deliver_to_newcomers(room, Watch(stop))
 
 
+def keep_hours(room: Newsroom) -> None:
+    """The hours of the editors: the draft is mailed at `schedule.draft_at`, and decided on at `decide_by`."""
+    day = room.today()
+    if draft.is_due(room, day) and _take_turn(room, f"drafted {day}", AGAIN):
+        draft.mail(room, day)
+    if hour.is_due(room, day) and _take_turn(room, f"decided on {day}", AGAIN):
+        hour.decide_when_due(room, day)
+
+
 def do_what_is_due(room: Newsroom, stop: Stop) -> None:
-    """Tidy once a day; with `schedule.by = "runner"`, collect every hour and send the day's edition when it is due."""
+    """Tidy once a day, and send what an editor sends now. With `schedule.by = "runner"`, collect every hour and send
+    the day's edition when it is due."""
     tidy.once_a_day(room)
+    send_called(room, stop)
     if room.config.schedule.by != "runner":
         return
     if _take_turn(room, "runner collected", HOUR):
         gather.collect(room)
     day = room.today()
     due = room.clock() >= room.config.due(day) and not _is_done(room, day)
-    if due and _take_turn(room, f"runner sent {day}", AGAIN):
+    if due and _take_turn(room, f"runner sent {day} {_status(room, day)}", AGAIN):
         _send(room, day, stop)
 
 
+def send_called(room: Newsroom, stop: Stop) -> None:
+    """What editors send, or go on with, at a moment of their own; what the relay puts off, a minute later again. While
+    another run is sending, it waits."""
+    for edition in going.called(room):
+        if sending_holder(room.engine) or stop.asked:
+            return
+        if _take_turn(room, f"runner called {edition.name} {edition.go_at}", SOON):
+            found = daily.send_named(room, edition.name, watch=_watch(room, stop), patient=False)
+            log.info("edition %s: %s", found.edition, found.said)
+
+
 def _send(room: Newsroom, day: date, stop: Stop) -> None:
-    """The day's edition, as `newsletter send` does it; tried again later where that may help."""
-
-    def begun(found: Report) -> None:
-        if found.forecast:
-            log.info("edition %s: %s", found.edition, found.forecast.said(room.config.newsletter.zone))
-
-    found = daily.send(room, day, watch=Watch(stop, begun=begun))
+    """The day's edition, as `newsletter send` does it; tried again later where that may help, and at once where an
+    editor has decided otherwise."""
+    found = daily.send(room, day, watch=_watch(room, stop))
     log.info("edition %s: %s", found.edition, found.said)
     if found.status in DONE and not isinstance(found.problem, (Unavailable, Unfinished)):
         with write(room.engine) as connection:
             notes.put(connection, f"runner done {day}", found.status)
+
+
+def _watch(room: Newsroom, stop: Stop) -> Watch:
+    def begun(found: Report) -> None:
+        if found.forecast:
+            log.info("edition %s: %s", found.edition, found.forecast.said(room.config.newsletter.zone))
+
+    return Watch(stop, begun=begun)
+
+
+def _status(room: Newsroom, day: date) -> str:
+    with read(room.engine) as connection:
+        edition = editions.get(connection, day, DAILY)
+    return edition.status.value if edition else "none"
 
 
 def _is_done(room: Newsroom, day: date) -> bool:

@@ -45,6 +45,9 @@ def _crontab(config: Config, program: str) -> str:
         f"{COLLECT_MINUTE} * * * *  {collect} > /dev/null",
         f"{at.minute} {at.hour} * * {days}  {send}",
     ]
+    if schedule.draft_at:  # a runner does it as well, and then it is done once
+        draft = _call(config, program, "edition draft")
+        lines.insert(-1, f"{schedule.draft_at.minute} {schedule.draft_at.hour} * * {days}  {draft} > /dev/null")
     if schedule.by == "runner":
         lines = ['# schedule.by = "runner": `newsletter run` or `serve` does it, and cron has nothing to do']
     return "\n".join(lines) + "\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import mailbox
 import threading
 import time
@@ -613,11 +614,30 @@ def test_a_letter_that_waits_for_its_turn_does_not_leave_to_who_was_forgotten(ma
     slow.engine.dispose()
 
 
+DRAFT = {
+    "day": "2026-11-23",
+    "status": "draft",
+    "seen": "0-00000000",
+    "subject": "Le port rouvre",
+    "size": 38_000,
+    "broken": "",
+    "stories": [["Le port rouvre", "Économie"], ["Le lycée ferme", ""]],
+    "considered": 3,
+    "readers": 2,
+    "goes_at": "2026-11-23T06:30:00+00:00",
+    "decide_by": None,
+    "until": "2026-11-23T12:30:00+00:00",
+    "approval": "auto",
+    "remarks": [],
+}
+
+
 @pytest.mark.parametrize("language", ["fr", "en"])
 @pytest.mark.parametrize("kind", [kind for kind in LetterKind if kind is not LetterKind.NOTICE])
 def test_every_letter_is_short_and_sound(room: Newsroom, kind: LetterKind, language: str) -> None:
     known = active(room)
-    one = Letter(7, kind, AMA, language, room.clock(), DeliveryState.PENDING, known.id, {"change": "3", "ticket": "3"})
+    details = {"change": "3", "ticket": "3", "may_decide": "yes", "facts": json.dumps(DRAFT)}
+    one = Letter(7, kind, AMA, language, room.clock(), DeliveryState.PENDING, known.id, details)
     message = letters.message(room, one)
     assert len(message.content) < 12_000
     assert message.content == letters.message(room, one).content

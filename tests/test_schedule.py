@@ -37,6 +37,13 @@ def test_the_crontab_sends_at_the_hour_and_collects_every_hour(tmp_path: Path, t
     assert "Africa/Lome" in plan.crontab
 
 
+def test_the_crontab_mails_the_draft_at_its_hour(tmp_path: Path) -> None:
+    loaded, plan = planned(tmp_path, 'draft_at = "05:40"\ndays = "mon-fri"')
+    lines = plan.crontab.splitlines()
+    assert lines[-2] == f"40 5 * * 1,2,3,4,5  {PROGRAM} --config {loaded.path} edition draft > /dev/null"
+    assert lines[-1].endswith(" send")
+
+
 def test_with_a_runner_cron_has_nothing_to_do(tmp_path: Path) -> None:
     _, plan = planned(tmp_path, 'by = "runner"')
     assert all(line.startswith("#") for line in plan.crontab.splitlines())

@@ -1,4 +1,4 @@
-"""edition build, show, explain, approve, hold, cancel; with those of `shaping`."""
+"""edition build, show, explain, draft, approve, hold, cancel, stop, resume; with those of `shaping`."""
 
 from __future__ import annotations
 
@@ -212,3 +212,81 @@ def _decide(room: Newsroom, day: date | None, status: EditionStatus, dry_run: bo
 
     found = edit.decide(room, day or room.today(), status, subject=subject, dry_run=dry_run)
     say(f"edition {found.name}: {'would be ' if dry_run else ''}{found.status}")
+
+
+@edition.command()
+@date_option
+@click.option("--again", is_flag=True, help="Also where it was mailed today already.")
+@dry_run_option
+@with_newsroom
+def draft(room: Newsroom, day: date | None, again: bool, dry_run: bool) -> None:
+    """Make the day's draft, and mail it to those who work at the desk, with links to decide on it. Once a day.
+
+    `newsletter run` does it by itself at `schedule.draft_at`.
+
+    \b
+    Example:
+      newsletter edition draft
+    """
+    from newsletter import draft as drafts
+    from newsletter import post
+
+    day = day or room.today()
+    if drafts.was_mailed(room, day) and not again:
+        say(f"the draft of {day} was mailed already; --again mails it once more")
+        return
+    done = drafts.mail(room, day, again=again, dry_run=dry_run)
+    for remark in done.made.gathered.remarks:
+        complain(remark)
+    would = "would be " if dry_run else ""
+    told = f"{would}mailed to {counted(len(done.told), 'editor')}" if done.told else "nobody works at the desk yet"
+    say(f"edition {done.made.edition.name}: {counted(len(done.made.picked), 'article')}, {told}")
+    if not dry_run:
+        post.try_to_send(room, lambda: False)
+
+
+named_option = click.option("--edition", "name", metavar="NAME", help="The edition by its name, as 2026-11-23-extra.")
+
+
+@edition.command()
+@date_option
+@named_option
+@dry_run_option
+@with_newsroom
+def stop(room: Newsroom, day: date | None, name: str | None, dry_run: bool) -> None:
+    """Stop an edition on its way: within a second nothing more of it is begun, until `edition resume`.
+
+    \b
+    Example:
+      newsletter edition stop
+    """
+    from newsletter import edit
+
+    found = edit.stop_sending(room, _number(room, day, name), room.here, dry_run=dry_run)
+    say(f"edition {found.name}: {'would be ' if dry_run else ''}stopped; `newsletter edition resume` goes on")
+
+
+@edition.command()
+@date_option
+@named_option
+@dry_run_option
+@with_newsroom
+def resume(room: Newsroom, day: date | None, name: str | None, dry_run: bool) -> None:
+    """Go on with an edition that was stopped: a runner does at once, else the next `newsletter send`.
+
+    \b
+    Example:
+      newsletter edition resume
+    """
+    from newsletter import edit
+
+    found = edit.resume_sending(room, _number(room, day, name), room.here, dry_run=dry_run)
+    say(f"edition {found.name}: {'would go' if dry_run else 'goes'} on")
+
+
+def _number(room: Newsroom, day: date | None, name: str | None) -> int:
+    from newsletter import edit
+
+    if day and name:
+        raise click.UsageError("--date or --edition, one of them")
+    return edit.named(room, day or room.today(), name).id

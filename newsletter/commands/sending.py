@@ -56,12 +56,19 @@ class Span(click.ParamType[timedelta]):
 @click.command()
 @date_option
 @click.option("--now", "regardless", is_flag=True, help="Send even when it is late, or no day of the schedule.")
+@click.option("--edition", "name", metavar="NAME", help="One edition as it stands, of any slot: 2026-11-23-extra.")
 @click.option("--max-time", type=Span(), help="Leave earlier, with exit code 75; the next run goes on. As 50m.")
 @dry_run_option
 @json_option
 @with_newsroom
 def send(
-    room: Newsroom, day: date | None, regardless: bool, max_time: timedelta | None, dry_run: bool, as_json: bool
+    room: Newsroom,
+    day: date | None,
+    regardless: bool,
+    name: str | None,
+    max_time: timedelta | None,
+    dry_run: bool,
+    as_json: bool,
 ) -> None:
     """Send the day's edition: what cron runs, and what an editor types.
 
@@ -75,10 +82,16 @@ def send(
     from newsletter import daily
     from newsletter.deliver import Stop
 
+    if name and (day or dry_run):
+        raise click.UsageError("--edition goes without --date and --dry-run")
     day = _not_in_future(room, day)
     stop = Stop(room.clock, room.clock() + max_time if max_time is not None else None)
     with _signals_to(stop), _watching(room, stop, as_json=as_json, dry_run=dry_run) as watch:
-        found = daily.send(room, day, regardless=regardless, dry_run=dry_run, watch=watch)
+        found = (
+            daily.send_named(room, name, watch=watch)
+            if name
+            else daily.send(room, day, regardless=regardless, dry_run=dry_run, watch=watch)
+        )
     for remark in found.remarks:
         complain(remark)
     for one in found.earlier:

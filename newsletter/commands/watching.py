@@ -55,6 +55,8 @@ def _figures(seen: Progress) -> dict[str, object]:
 
 def who_sends(seen: Progress) -> str:
     """Whose hands it is in."""
+    if seen.paused:
+        return seen.report.said or "stopped by an editor"
     if seen.holder:
         return seen.holder.stopped_and_why if seen.holder.stopped else f"{seen.holder} is sending"
     if not seen.running:

@@ -22,9 +22,10 @@ from newsletter.model import Delivery, DeliveryState, Variant
 class Stop:
     """Asked for by a signal or by the clock: begin nothing more, finish what has begun."""
 
-    def __init__(self, clock: Callable[[], datetime], at: datetime | None = None) -> None:
+    def __init__(self, clock: Callable[[], datetime], at: datetime | None = None, whole: Stop | None = None) -> None:
         self._clock = clock
         self._at = at
+        self._whole = whole
         self._signal = threading.Event()
 
     def ask(self) -> None:
@@ -32,11 +33,18 @@ class Stop:
 
     @property
     def asked(self) -> bool:
-        return self._signal.is_set() or (self._at is not None and self._clock() >= self._at)
+        if self._signal.is_set() or (self._whole is not None and self._whole.asked):
+            return True
+        return self._at is not None and self._clock() >= self._at
 
     def seconds_left(self) -> float:
         """Until the time is over; an hour where there is no limit."""
-        return max(0.0, (self._at - self._clock()).total_seconds()) if self._at else 3600.0
+        left = max(0.0, (self._at - self._clock()).total_seconds()) if self._at else 3600.0
+        return min(left, self._whole.seconds_left()) if self._whole else left
+
+    def of_a_part(self) -> Stop:
+        """One for a part of the work: asked with this one, and of itself without it."""
+        return Stop(self._clock, whole=self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +62,7 @@ class Run:
     sealer: Sealer | None = None  # signs each message
     still_ours: Callable[[], None] = lambda: None  # raises where the sending lock is lost: nothing more may begin
     patient: bool = True  # wait for what the relay has put off
+    make_way: Callable[[], bool] = lambda: False  # asked while it only waits: whether something else is to go meanwhile
     chance: Callable[[], float] = random.random
     glance: float = 0.5  # seconds between two looks at the stop, while there is nothing to do
     ended: Callable[[Delivery, DeliveryState], None] = field(default=lambda delivery, state: None)

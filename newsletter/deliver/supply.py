@@ -241,7 +241,7 @@ class Supply:
             self.ending = End.DONE
         elif self._expired():
             expire(self._run)
-        elif not self._run.patient:
+        elif not self._run.patient or self._run.make_way():
             self.ending = End.WAITING
         else:
             now = self._run.clock()

@@ -113,6 +113,7 @@ class LetterKind(StrEnum):
     NOTICE = "notice"  # to an editor: the day's edition did not go out
     LOG_IN = "log_in"  # to an editor: a link to the desk, good for 15 minutes
     INVITED = "invited"  # to an editor, since an owner wants it: the same, good for a day
+    DRAFT = "draft"  # to an editor: the day's draft, with links to decide on it
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,6 +48,20 @@ def sending(connection: Connection) -> list[Edition]:
     return [_edition(row) for row in connection.execute(query)]
 
 
+def called(connection: Connection, since: datetime, now: datetime) -> list[Edition]:
+    """The editions that an editor sends, or goes on with, at a moment of their own which has come; the oldest first."""
+    here = editions.c.go_at > since, editions.c.go_at <= now, editions.c.paused_at.is_(None)
+    open_ones = editions.c.status.in_([EditionStatus.APPROVED, EditionStatus.SENDING])
+    query = select(editions).where(*here, open_ones).order_by(editions.c.go_at)
+    return [_edition(row) for row in connection.execute(query)]
+
+
+def is_paused(connection: Connection, edition_id: int) -> bool:
+    """Whether an editor has stopped its sending."""
+    query = select(editions.c.paused_at).where(editions.c.id == edition_id)
+    return connection.execute(query).scalar() is not None
+
+
 def last_picking(connection: Connection, slot: str, before: date) -> datetime | None:
     """When the last edition before that day was picked, among those that went out."""
     return connection.execute(

@@ -137,6 +137,7 @@ def kind(words: Words, one: LetterKind) -> str:
         LetterKind.NOTICE: say("a notice to the editors"),
         LetterKind.LOG_IN: say("a link to the desk"),
         LetterKind.INVITED: say("an invitation to the desk"),
+        LetterKind.DRAFT: say("the day’s draft"),
     }[one]
 
 
