@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -45,14 +46,14 @@ def decide(
     with write(room.engine, rehearsal=dry_run) as connection:
         edition = editions.get(connection, day, slot)
         if edition is None and (status is Status.APPROVED or slot != DAILY):
-            raise BadData(f"there is no edition of {day} yet: `newsletter edition build` makes one")
+            raise BadData(_absent(day, slot))
         if edition is None:
             edition = editions.keep_draft(connection, day, slot, room.clock(), [])
         edition = editions.lock(connection, edition.id)
         if status is Status.APPROVED:
-            _check_can_go(room, connection, edition)
+            _check_can_go(room, connection, edition, subject)
         if not editions.move(connection, edition.id, DECISIONS[status], status, go_at=None):
-            raise NotSent(f"the edition of {day} is {edition.status} already: it cannot be {status} any more")
+            raise NotSent(f"the edition of {edition.name} is {edition.status} already: it cannot be {status} any more")
         patch = pin(connection, edition.id) if status is Status.APPROVED else {}
         if subject is not None:
             patch["subject"] = subject.strip() or None
@@ -66,15 +67,25 @@ def decide(
         return editions.by_id(connection, edition.id)
 
 
-def _check_can_go(room: Newsroom, connection: Connection, edition: Edition) -> None:
+def _absent(day: date | None, slot: str = DAILY) -> str:
+    if slot != DAILY:
+        return f"there is no edition {day}-{slot}: the desk names those there are"
+    return f"there is no edition{f' of {day}' if day else ''} yet: `newsletter edition build` makes one"
+
+
+def _check_can_go(room: Newsroom, connection: Connection, edition: Edition, subject: str | None) -> None:
     """Raise BadData where nothing is left to send: another edition may have taken its articles since."""
     if edition.frozen or edition.corrects is not None:
         return
     taken = articles.taken(connection, edition.id)  # it was held or cancelled, and another has sent them since
     said = {id: room.words.say("already in the edition of {day}", day=day) for id, day in taken.items()}
     editions.leave_out(connection, edition.id, said)
-    if not editions.picked(connection, edition.id):
+    edition = edition if subject is None else replace(edition, subject=subject.strip() or None)
+    if editions.picked(connection, edition.id) or edition.stands_alone:
+        return
+    if edition.slot == DAILY:
         raise BadData(f"the edition of {edition.day} carries no article: `newsletter edition build` picks them")
+    raise BadData(f"the edition {edition.name} carries no article: take one in, or give it a note and a subject")
 
 
 def find(room: Newsroom, name: str) -> Edition | None:
@@ -95,13 +106,23 @@ def history(room: Newsroom, edition: Edition, since: int = -1) -> list[AuditEntr
         return audit.of_edition(connection, edition.id, after_version=since)
 
 
-def look(room: Newsroom, day: date | None) -> tuple[Edition, list[Choice]]:
-    """The edition of a day, the latest where none is named, with every article considered for it.
+def named(room: Newsroom, day: date | None, name: str | None) -> Edition:
+    """The edition of that name; else the day's; else the latest of the daily ones up to today.
 
     Raises BadData where there is none.
     """
     with read(room.engine) as connection:
-        edition = editions.get(connection, day, DAILY) if day else editions.latest(connection, DAILY, room.today())
-        if edition is None:
-            raise BadData(f"there is no edition{f' of {day}' if day else ''} yet: `newsletter edition build` makes one")
+        if name:
+            found = editions.named(connection, name)
+        else:
+            found = editions.get(connection, day, DAILY) if day else editions.latest(connection, DAILY, room.today())
+    if found is None:
+        raise BadData(f"there is no edition {name}" if name else _absent(day))
+    return found
+
+
+def look(room: Newsroom, day: date | None, name: str | None = None) -> tuple[Edition, list[Choice]]:
+    """An edition (see `named`), with every article considered for it. Raises BadData where there is none."""
+    edition = named(room, day, name)
+    with read(room.engine) as connection:
         return edition, editions.choices_of(connection, edition.id)

@@ -81,7 +81,7 @@ def of_edition(connection: Connection, edition: Edition, **values: object) -> Re
     counts = _counts(connection, edition) if edition.frozen else dict.fromkeys(State, 0)
     articles = editions.picked(connection, edition.id)
     status = edition.status.value
-    if edition.status is EditionStatus.DRAFT and not articles:
+    if edition.status is EditionStatus.DRAFT and edition.slot == DAILY and not articles:
         status = "nothing_new"
     seconds = 0.0
     if edition.started_at and edition.ended_at:

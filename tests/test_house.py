@@ -8,7 +8,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "newsletter"
 
-GROUND = {"model", "errors", "settings", "values", "tables", "config", "links", "words", "shape"}
+GROUND = {"model", "errors", "settings", "values", "tables", "config", "links", "words", "shape", "providers"}
 STATIONS = {"collect", "pick", "render", "deliver"}
 EQUIPMENT = {"store", "fetch", "mail"}
 OPERATIONS = {
@@ -33,6 +33,8 @@ OPERATIONS = {
     "edit",
     "shaping",
     "editors",
+    "corrections",
+    "results",
     "resolve",
     "report",
     "instance",
@@ -50,6 +52,7 @@ MAY_IMPORT = {
     "links": set(),
     "words": set(),
     "shape": set(),
+    "providers": set(),
     "values": {"settings"},
     "tables": {"settings", "values"},
     "config": {"errors", "settings", "tables"},

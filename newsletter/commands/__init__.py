@@ -108,6 +108,22 @@ class Day(click.ParamType[date]):
 
 date_option = click.option("--date", "day", type=Day(), help="The edition's local date; default: today.")
 
+edition_option = click.option("--edition", "name", metavar="NAME", help="By its name, as 2026-11-23-extra.")
+
+
+def which_edition(command: F) -> F:
+    """Let the command take --date or --edition, not both; it is handed `day` and `name`."""
+
+    @date_option
+    @edition_option
+    @functools.wraps(command)
+    def wrapped(*args: Any, day: date | None, name: str | None, **kwargs: Any) -> Any:
+        if day and name:
+            raise click.UsageError("--date and --edition: one or the other")
+        return command(*args, day=day, name=name, **kwargs)
+
+    return wrapped  # type: ignore[return-value]
+
 
 def with_newsroom(command: F) -> F:
     """Hand the command the Newsroom of the configuration, as its first argument; and let it take --config."""

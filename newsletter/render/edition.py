@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from email.utils import parseaddr
 
 from newsletter.config import NewsletterTable
@@ -31,18 +32,24 @@ ANSWERED = re.compile(r"^(?:(?:re|fwd?|tr|réf?)(?:\[\d+\])?[ \u00a0]*:[ \u00a0]
 
 
 def render(
-    look: Look, paper: NewsletterTable, edition: Edition, choices: Sequence[Choice], *, archive: bool = True
+    look: Look,
+    paper: NewsletterTable,
+    edition: Edition,
+    choices: Sequence[Choice],
+    *,
+    archive: bool = True,
+    corrected: Edition | None = None,
 ) -> Rendered:
     """Render `edition` with its picked `choices`, the first place being the lead. Without `archive` there is nothing to
-    read online.
+    read online. `corrected` is the edition that it corrects, where it is a correction.
 
     An article that breaks the template is shown by title and link; what is too heavy goes from the tail. Raises
     TemplateError where the template itself is broken, or too heavy without any article.
     """
     shown = with_few_pictures(stories(look, choices))
     subject = _subject(look, paper, edition, shown)
-    preheader = cut(clean(edition.preheader or ""), LONGEST_PREHEADER) or _preheader(shown)
-    page = _Page(look, paper, edition, subject, preheader, archive)
+    preheader = cut(clean(edition.preheader or ""), LONGEST_PREHEADER) or _preheader(edition, shown)
+    page = _Page(look, paper, edition, subject, preheader, archive, corrected)
     sound = without_poison(shown, page.trouble)
     kept = light_enough(sound, lambda some: page.weight(page.html(some)))
     return Rendered(
@@ -56,11 +63,18 @@ def render(
 
 
 def whatsapp(
-    look: Look, paper: NewsletterTable, edition: Edition, choices: Sequence[Choice], *, archive: bool = True
+    look: Look,
+    paper: NewsletterTable,
+    edition: Edition,
+    choices: Sequence[Choice],
+    *,
+    archive: bool = True,
+    corrected: Edition | None = None,
 ) -> str:
     """The edition as a text to paste into WhatsApp: titles in bold, a line each, the address alone on its line."""
     short = [replace(one, summary=excerpt(one.summary, LONGEST_LINE)) for one in stories(look, choices)]
-    return _Page(look, paper, edition, archive=archive).fill("email/whatsapp.txt", short)
+    page = _Page(look, paper, edition, archive=archive, corrected=corrected)
+    return page.fill("email/whatsapp.txt", short)
 
 
 def stories(look: Look, choices: Sequence[Choice]) -> list[Story]:
@@ -83,11 +97,22 @@ def paragraphs(text: str, clean: Callable[[str], str] = clean) -> list[str]:
     return [part for part in map(clean, parts) if part]
 
 
-def _preheader(stories: Sequence[Story]) -> str:
-    """The second and third headlines; the lead's summary where it is alone."""
+def _preheader(edition: Edition, stories: Sequence[Story]) -> str:
+    """The second and third headlines; the lead's summary where it is alone; of what is mostly a note, that."""
+    if edition.note and (edition.corrects is not None or not stories):
+        return excerpt(clean(edition.note), LONGEST_PREHEADER)
     if len(stories) == 1:
         return excerpt(stories[0].summary, LONGEST_PREHEADER)
     return cut(" · ".join(one.title for one in stories[1:3]), LONGEST_PREHEADER)
+
+
+@dataclass(frozen=True, slots=True)
+class Corrected:
+    """The edition that a correction is about."""
+
+    day: date
+    subject: str
+    url: str  # of its page in the archive; empty where there is none
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +125,7 @@ class _Page:
     subject: str = ""
     preheader: str = ""
     archive: bool = True
+    corrected: Edition | None = None
 
     def html(self, stories: Sequence[Story]) -> str:
         return self.look.html("email/edition.mjml", **self._values(stories))
@@ -125,6 +151,8 @@ class _Page:
         paper, words = self.paper, self.look.words
         title, name = self._set(paper.title), self._set(paper.name)
         online = archive_link(paper.public_url, self.edition.name)
+        plain = self.corrected is None  # a correction has no lead, and is not there to be passed on
+        shared = shares(f"{name}, {words.full_date(self.edition.day)}", online) if self.archive and plain else ()
         filler = FILLER * ((PADDED_PREHEADER - len(self.preheader)) // len(FILLER))
         return {
             "paper": paper,
@@ -137,10 +165,11 @@ class _Page:
             "subject": self.subject,
             "preheader": self.preheader + filler,
             "stories": stories,
-            "lead": stories[0] if stories else None,
-            "groups": groups(stories[1:]),
+            "correction": self._correction(),
+            "lead": stories[0] if stories and plain else None,
+            "groups": groups(stories[1:] if plain else stories),
             "online": online if self.archive else "",
-            "edition_share": shares(f"{name}, {words.full_date(self.edition.day)}", online) if self.archive else (),
+            "edition_share": shared,
             "archives": f"{paper.public_url}/archive/" if self.archive else "",
             "sign_up": f"{paper.public_url}/",
             "privacy": f"{paper.public_url}/privacy",
@@ -148,6 +177,13 @@ class _Page:
             "unsubscribe": Slot.UNSUBSCRIBE.marker,
             "preferences": Slot.PREFERENCES.marker,
         }
+
+    def _correction(self) -> Corrected | None:
+        """What it corrects, as the templates see it."""
+        if self.corrected is None:
+            return None
+        url = archive_link(self.paper.public_url, self.corrected.name) if self.archive else ""
+        return Corrected(self.corrected.day, self._set(self.corrected.subject or ""), url)
 
     def _set(self, text: str) -> str:
         return typo(clean(text)) if self.look.words.language == "fr" else clean(text)
