@@ -182,10 +182,17 @@ def with_newcomers(connection: Connection, now: datetime, *, repeats: bool = Tru
 
 
 def sent(
-    connection: Connection, slot: str | None = None, limit: int | None = None, before: date | None = None
+    connection: Connection,
+    slot: str | None = None,
+    limit: int | None = None,
+    before: date | None = None,
+    *,
+    corrections: bool = True,
 ) -> list[Edition]:
     """The editions that readers have received, the newest first: for the archive."""
     query = select(editions).where(editions.c.status.in_(WENT_OUT))
+    if not corrections:
+        query = query.where(editions.c.corrects.is_(None))
     if slot:
         query = query.where(editions.c.slot == slot)
     if before:
