@@ -154,6 +154,7 @@ class _Page:
         plain = self.corrected is None  # a correction has no lead, and is not there to be passed on
         shared = shares(f"{name}, {words.full_date(self.edition.day)}", online) if self.archive and plain else ()
         filler = FILLER * ((PADDED_PREHEADER - len(self.preheader)) // len(FILLER))
+        stories = stories if plain else [replace(one, share=()) for one in stories]
         return {
             "paper": paper,
             "title": title,
