@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from newsletter import shaping
+from newsletter import dispatch, shaping
 from newsletter.errors import BadData, NotSent
 from newsletter.model import CORRECTION, DAILY, EXTRA, Choice, Edition, EditionStatus, Edits, Who
 from newsletter.newsroom import Newsroom
@@ -78,6 +78,26 @@ def correctable(room: Newsroom, edition_id: int) -> tuple[Edition, list[Choice]]
         edition = editions.by_id(connection, edition_id)
         _check(connection, edition)
         return edition, [one for one in editions.choices_of(connection, edition_id) if one.picked]
+
+
+def of_edition(room: Newsroom, edition: Edition) -> list[Edition]:
+    """The corrections that were made of an edition, of whatever status, the oldest first."""
+    with read(room.engine) as connection:
+        return editions.corrections_of(connection, [edition.id], out=False)
+
+
+def corrected_by(room: Newsroom, edition: Edition) -> Edition | None:
+    """The edition that this one corrects; None where it is no correction."""
+    return dispatch.corrected_by(room, edition)
+
+
+def mistakes(text: str, subject: str = "") -> list[str]:
+    """What `make_correction` would refuse of these: no_text, long_text, long_subject."""
+    found = [] if text.strip() else ["no_text"]
+    for name, given in (("note", text), ("subject", subject)):
+        if len(given.strip()) > shaping.LONGEST[name]:
+            found.append("long_subject" if name == "subject" else "long_text")
+    return found
 
 
 def propose(

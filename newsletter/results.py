@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+from sqlalchemy import Connection
 
 from newsletter import providers, report
 from newsletter.model import DeliveryState, Edition
@@ -18,6 +20,7 @@ from newsletter.store.results import Count
 
 State = DeliveryState
 
+PAGE = 20  # editions on one page of the list
 TOP = 12  # providers told by name
 REFUSALS = 8
 NAMES = {  # how results call what the ledger has in eight states
@@ -85,6 +88,42 @@ class Results:
             "left": self.left,
             "bounces": None,
         }
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """An edition in a list, with what has come of it so far."""
+
+    edition: Edition
+    subject: str  # its own; the lead's title, where it has none yet
+    articles: int
+    all: Tally
+    corrects: Edition | None
+
+
+def listed(room: Newsroom, before: int | None = None) -> tuple[list[Line], int | None]:
+    """A page of all editions, of whatever status and slot, the newest first; with the id behind which the next page
+    begins, where there is one."""
+    with read(room.engine) as connection:
+        found = editions.page(connection, PAGE + 1, before)
+        page = found[:PAGE]
+        counts = results.by_state(connection, [one.id for one in page if one.frozen])
+        lines = [_line(connection, one, counts.get(one.id, {})) for one in page]
+    return lines, page[-1].id if len(found) > PAGE else None
+
+
+def _line(connection: Connection, edition: Edition, counts: Mapping[DeliveryState, int]) -> Line:
+    subject = edition.subject or ""
+    if not subject:
+        picked = [one for one in editions.choices_of(connection, edition.id) if one.picked]
+        subject = picked[0].article.title if picked else ""
+    return Line(
+        edition,
+        subject,
+        editions.picked(connection, edition.id),
+        _tally("", [Count("", state, False, times) for state, times in counts.items()]),
+        editions.by_id(connection, edition.corrects) if edition.corrects else None,
+    )
 
 
 def of_edition(room: Newsroom, edition: Edition) -> Results:

@@ -47,7 +47,7 @@ def render(
     TemplateError where the template itself is broken, or too heavy without any article.
     """
     shown = with_few_pictures(stories(look, choices))
-    subject = _subject(look, paper, edition, shown)
+    subject = _subject(look, paper, edition, shown, corrected)
     preheader = cut(clean(edition.preheader or ""), LONGEST_PREHEADER) or _preheader(edition, shown)
     page = _Page(look, paper, edition, subject, preheader, archive, corrected)
     sound = without_poison(shown, page.trouble)
@@ -83,9 +83,14 @@ def stories(look: Look, choices: Sequence[Choice]) -> list[Story]:
     return [story(choice, look.words, lead=i == 0) for i, choice in enumerate(picked)]
 
 
-def _subject(look: Look, paper: NewsletterTable, edition: Edition, stories: Sequence[Story]) -> str:
-    """The editor's subject, else the lead's title; never one that looks like an answer."""
-    given = clean(edition.subject or "") or (stories[0].title if stories else "")
+def _subject(
+    look: Look, paper: NewsletterTable, edition: Edition, stories: Sequence[Story], corrected: Edition | None
+) -> str:
+    """The editor's subject, else the lead's title, or what it corrects; never one that looks like an answer."""
+    usual = stories[0].title if stories else ""
+    if corrected:
+        usual = look.words.say("Correction: {subject}", subject=clean(corrected.subject or paper.name))
+    given = clean(edition.subject or "") or usual
     given = ANSWERED.sub("", given).strip(" \u00a0")
     given = "" if given == UNTITLED else given
     return cut(given or f"{paper.name} – {look.words.full_date(edition.day)}", LONGEST_SUBJECT)

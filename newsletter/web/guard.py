@@ -49,10 +49,10 @@ def protect(app: Flask, config: Config) -> None:
             abort(413)
 
     def leave(response: Response) -> Response:
-        for name, value in headers.items():
-            response.headers.setdefault(name, value)  # a view may have said otherwise: the frame, the archive
         if TOKENS.match(request.path) or request.method == "POST" or response.status_code >= 400:
             _keep_secret(response)
+        for name, value in headers.items():
+            response.headers.setdefault(name, value)  # a view may have said otherwise: the frame, the archive, the desk
         log.info("%s %s %s", request.method, shown(request.path), response.status_code)
         return response
 
@@ -96,7 +96,7 @@ def embedding_sites(config: Config) -> str:
 
 def _keep_secret(response: Response) -> None:
     """Where a link is somebody's own: no copy of it stays in a cache, in an index, in another site's log."""
-    response.headers["Referrer-Policy"] = "no-referrer"
+    response.headers.setdefault("Referrer-Policy", "no-referrer")  # the desk, whose pages link to none, says otherwise
     response.headers["Cache-Control"] = "no-store"
     response.headers["X-Robots-Tag"] = "noindex, nofollow"
 

@@ -4,12 +4,12 @@ Whoever is not logged in meets the log-in page alone; every form carries a token
 without the script. `access` holds what each view needs, and the pages of a room have a file each.
 """
 
-from newsletter.web.desk import access, previews, style, today
+from newsletter.web.desk import access, after, editions, previews, style, today
 from newsletter.web.desk.access import PATH, blueprint
 
 blueprint.before_request(access.enter)
 blueprint.after_request(access.leave)
-for one in (style.blueprint, today.blueprint, previews.blueprint):
+for one in (style.blueprint, today.blueprint, previews.blueprint, editions.blueprint, after.blueprint):
     blueprint.register_blueprint(one)
 
 __all__ = ["PATH", "blueprint"]
