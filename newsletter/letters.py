@@ -148,16 +148,19 @@ def tell_editors(room: Newsroom, found: Report) -> int:
     The letters wait for whoever sends them next.
     """
     day = found.day or room.today()
-    note = f"told {day} {found.status} {type(found.problem).__name__}"
+    beside = found.edition if found.edition and found.edition != day.isoformat() else None  # not the day's own
+    note = f"told {beside or day} {found.status} {type(found.problem).__name__}"
     editors, words, paper = room.config.newsletter.editors, room.words, room.config.newsletter
     if not editors:
         return 0
     subject = words.say("{name}: no edition on {day}", name=paper.name, day=words.full_date(day))
-    if found.status == "sending":
+    if beside:
+        subject = words.say("{name}: please look at the edition {edition}", name=paper.name, edition=beside)
+    elif found.status == "sending":
         subject = words.say("{name}: the edition of {day} is not finished", name=paper.name, day=words.full_date(day))
     elif found.status == "overdue":
         subject = words.say("{name}: the edition of {day} is overdue", name=paper.name, day=words.full_date(day))
-    text = room.look.text("email/notice.txt", paper=paper, day=day, report=found, subject=subject)
+    text = room.look.text("email/notice.txt", paper=paper, day=day, beside=beside, report=found, subject=subject)
     with write(room.engine) as connection:
         if notes.wait_for(connection, note):
             return 0

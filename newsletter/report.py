@@ -135,6 +135,7 @@ class Standing:
     late: dict[str, int]  # deliveries of the latest edition to newcomers, counted apart
     sources: list[SourceRecord]
     refusals: list[tuple[str, int]]  # what the relay said most often, with how often
+    beside: list[Report]  # today's extra editions and corrections
 
 
 def standing(room: Newsroom) -> Standing:
@@ -147,6 +148,7 @@ def standing(room: Newsroom) -> Standing:
         late = deliveries.counts(connection, edition.id, late=True) if edition else {}
         waiting, since = letters.waiting(connection)
         known = sources.records(connection)
+        today = editions.of_day(connection, room.today())
         return Standing(
             latest,
             counts,
@@ -156,6 +158,7 @@ def standing(room: Newsroom) -> Standing:
             late={state.value: n for state, n in late.items() if n},
             sources=[known[source.key] for source in room.config.sources if source.key in known],
             refusals=refusals,
+            beside=[of_edition(connection, one) for one in today if one.slot != DAILY],
         )
 
 

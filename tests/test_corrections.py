@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -18,6 +18,7 @@ from newsletter import (
     daily,
     dispatch,
     edit,
+    letters,
     metrics,
     monitor,
     preferences,
@@ -39,6 +40,7 @@ from newsletter.store.database import read, sending_lock, write
 from newsletter.store.schema import deliveries as ledger
 from newsletter.store.schema import subscribers as people
 from newsletter.store.subscribers import NewSubscriber
+from tests.browser import everything
 from tests.conftest import Clock
 from tests.fakes import FakeMailer
 
@@ -438,6 +440,7 @@ def test_reports_stay_the_day_s(sent: Newsroom, mailer: FakeMailer) -> None:
     story = report.trace(sent, subscribe.find(sent, address("ama")))
     assert [edition.name for edition, _, _ in story.deliveries] == [made.name, "2026-11-23"]
     assert story.deliveries[0][2].startswith("<2026-11-23-correction.")
+    assert [(one.edition, one.status, one.accepted) for one in report.standing(sent).beside] == [(made.name, "sent", 3)]
     again = send_day(sent)
     assert (again.edition, again.already, again.accepted) == ("2026-11-23", True, 3)
 
@@ -471,6 +474,21 @@ def test_what_cannot_be_sent_is_told_of_itself(sent: Newsroom, add_article: Add,
     assert found.accepted == 0
 
 
+def test_trouble_with_one_hides_no_trouble_of_the_day(sent: Newsroom) -> None:
+    def tell(name: str) -> int:
+        problem = NotSent("the relay is down")
+        return letters.tell_editors(sent, Report(name, "sending", day=DAY, said=str(problem), problem=problem))
+
+    assert [tell("2026-11-23-extra"), tell("2026-11-23"), tell("2026-11-23"), tell("2026-11-23-extra")] == [1, 1, 0, 0]
+    notices = [one for one in everything(sent)["letters"] if one.kind == "notice"]
+    details = [json.loads(one.details) for one in notices]
+    assert [one["subject"].partition("\u00a0: ")[2] for one in details] == [
+        "l’édition 2026-11-23-extra demande un coup d’œil",
+        "l’édition du lundi 23 novembre 2026 n’est pas terminée",
+    ]
+    assert "newsletter edition explain --edition 2026-11-23-extra" in details[0]["text"]
+
+
 # --- The commands -----------------------------------------------------------------------------------
 
 
@@ -482,6 +500,16 @@ def run(sent: Newsroom, folder: Path) -> Callable[..., str]:
         return done.output
 
     return run
+
+
+def test_status_tells_what_stands_beside_the_day_s(make_room: MakeRoom, folder: Path) -> None:
+    room = make_room()
+    room.clock = lambda: datetime.now(UTC)  # the command looks at the real one
+    made = corrections.make_extra(room, room.today(), EFUA)
+    told = CliRunner().invoke(cli, ["--config", str(folder / "newsletter.toml"), "status"])
+    assert f"edition {made.name}: draft, 0 articles" in told.output
+    told = CliRunner().invoke(cli, ["--config", str(folder / "newsletter.toml"), "status", "--json"])
+    assert [one["edition"] for one in json.loads(told.output)["beside"]] == [made.name]
 
 
 def test_the_commands(run: Callable[..., str], folder: Path, tmp_path: Path) -> None:
