@@ -15,7 +15,7 @@ from newsletter.links import archive_link
 from newsletter.mail.message import WireTemplate
 from newsletter.model import DAILY, Edition, Variant
 from newsletter.newsroom import Newsroom
-from newsletter.render import Group, Share, Story, groups, harmless, paragraphs, shares, stories
+from newsletter.render import Group, Share, Story, groups, harmless, note_of, shares, stories
 from newsletter.store import editions
 from newsletter.store.database import read
 
@@ -105,7 +105,7 @@ def page(room: Newsroom, name: str, *, language: str) -> Page | None:
     title = f"{room.config.newsletter.name}, {look.words.full_date(edition.day)}"
     return Page(
         line=line,
-        note=paragraphs(edition.note or ""),
+        note=note_of(room.look, edition),
         lead=shown[0] if shown and led else None,
         groups=groups(shown[1:] if led else shown),
         stories=shown,
@@ -139,7 +139,7 @@ def _lines(room: Newsroom, connection: Connection, found: Sequence[Edition]) -> 
     """Editions as lines of a list, each with what it corrects and what corrects it."""
     corrected: dict[int, list[Correction]] = {}
     for one in editions.corrections_of(connection, [edition.id for edition in found]):
-        told = Correction(_line(room, one), paragraphs(one.note or ""))
+        told = Correction(_line(room, one), note_of(room.look, one))
         corrected.setdefault(one.corrects or 0, []).append(told)
     return [
         replace(

@@ -128,7 +128,7 @@ def make_correction(
     article that the edition did not carry; NotSent where the edition did not go out, or is a correction.
     """
     with write(room.engine, rehearsal=dry_run) as connection:
-        corrected = editions.by_id(connection, edition_id)
+        corrected = editions.lock(connection, edition_id)  # two who press at once make one
         made, choices = _proposed(room, connection, corrected, text, subject, article, who.name)
         for one in editions.corrections_of(connection, [edition_id], out=False):
             if one.note == made.note and not one.frozen and one.status is not Status.CANCELLED:

@@ -45,17 +45,38 @@ class Watch:
 def send_edition(room: Newsroom, edition: Edition, choices: Sequence[Choice], watch: Watch) -> Report:
     """Render it once, deliver it to each of its audience. Only for who holds the sending lock."""
     picked = _drop_taken(room, edition, _drop_gone(room, edition, choices))
-    if not picked and not edition.stands_alone:
-        said = "every article picked is gone from its site, or went out in another edition"
+    if not edition.stands_alone and (edition.corrects is not None or not picked):
         with read(room.engine) as connection:
-            return report.of_edition(connection, edition, status="nothing_new", said=said)
+            return report.of_edition(connection, edition, status="nothing_new", said=_nothing_said(edition))
     rendered = render_edition(room, edition, picked)
+    remarks = _settle_corrected(room, edition)
     with read(room.engine) as connection:
         if not audience.readers(connection, edition, room.clock()):
             return report.of_edition(connection, edition, said=_nobody_said(edition))
     room.mailer, room.sealer  # noqa: B018  a way out or a key that cannot be used is told before anything is frozen
     _freeze(room, edition, rendered)
-    return deliver_edition(room, edition, watch)
+    found = deliver_edition(room, edition, watch)
+    return replace(found, remarks=remarks + found.remarks)
+
+
+def _settle_corrected(room: Newsroom, edition: Edition) -> tuple[str, ...]:
+    """What a killed run left of the edition that this one corrects is put in order first: who has it may stand in that
+    run's journal alone. Returns what there is to tell about it."""
+    corrected = corrected_by(room, edition)
+    if corrected is None or corrected.status is not Status.SENDING:
+        return ()
+    repeats = room.config.delivery.on_uncertain == "resend"
+    ledger = Ledger(room.engine, corrected.id, room.clock, room.journals, repeats=repeats)
+    try:
+        return tuple(ledger.recover(room.mailer.repeats_safely))
+    finally:
+        ledger.close(done=False)
+
+
+def _nothing_said(edition: Edition) -> str:
+    if edition.corrects is not None:
+        return "a correction without a text corrects nothing"
+    return "every article picked is gone from its site, or went out in another edition"
 
 
 def _nobody_said(edition: Edition) -> str:

@@ -75,7 +75,11 @@ def _absent(day: date | None, slot: str = DAILY) -> str:
 
 def _check_can_go(room: Newsroom, connection: Connection, edition: Edition, subject: str | None) -> None:
     """Raise BadData where nothing is left to send: another edition may have taken its articles since."""
-    if edition.frozen or edition.corrects is not None:
+    if edition.frozen:
+        return
+    if edition.corrects is not None and not edition.note:
+        raise BadData(f"the correction {edition.name} has no text: it corrects nothing")
+    if edition.corrects is not None:
         return
     taken = articles.taken(connection, edition.id)  # it was held or cancelled, and another has sent them since
     said = {id: room.words.say("already in the edition of {day}", day=day) for id, day in taken.items()}

@@ -32,7 +32,7 @@ from newsletter import (
 from newsletter.deliver import Stop
 from newsletter.dispatch import Watch
 from newsletter.errors import BadData, NotSent
-from newsletter.model import DeliveryState, Edition, EditionStatus, Origin, Variant, Who
+from newsletter.model import DeliveryState, Edition, EditionStatus, Message, Origin, Variant, Who
 from newsletter.newsroom import Newsroom
 from newsletter.report import Report
 from newsletter.store import articles, audience, audit, deliveries, editions, subscribers
@@ -281,6 +281,36 @@ def test_one_that_was_begun_is_finished_by_the_next_send(sent: Newsroom, add_art
     assert all(len(copies) == 1 for copies in mailer.received.values())
 
 
+def test_who_has_it_by_a_dead_run_s_journal_alone_gets_it_too(room: Newsroom, add_article: Add) -> None:
+    """The run that sent the edition was killed before what it knew stood in the database."""
+
+    def die(message: Message) -> None:
+        if message.recipient == address("efua"):
+            raise Killed
+
+    class Killed(BaseException):
+        pass
+
+    subscribe.add(room, [address(name) for name in NAMES], "test")
+    add_article("Le port rouvre mercredi")
+    room.__dict__["mailer"] = FakeMailer(meanwhile=die)
+    with pytest.raises(Killed):
+        send_day(room)
+    original = named(room, "2026-11-23")
+    mailer = room.__dict__["mailer"] = FakeMailer()
+    made = corrections.make_correction(room, original.id, TEXT, EFUA)
+    found = send(room, made)
+    assert (found.audience, sorted(mailer.offered)) == (2, [address("ama"), address("kodjo")])
+    assert [one.edition for one in send_day(room).earlier] == []  # the day's own goes on, and ends
+    assert named(room, "2026-11-23").status is Status.SENT
+    assert {name: len(copies) for name, copies in mailer.received.items()} == {
+        address("ama"): 1,
+        address("kodjo"): 1,
+        address("efua"): 1,
+        address("yao"): 1,
+    }
+
+
 # On both databases, with every state that a delivery can be in, and every standing of a reader.
 
 
@@ -407,6 +437,29 @@ def test_the_mail_says_what_it_is_and_what_it_corrects(sent: Newsroom) -> None:
     assert "L’article concerné" in shown.html
     assert "À la une" not in shown.html
     assert "Partager cette édition" not in shown.html
+
+
+def test_without_its_text_it_does_not_go(sent: Newsroom) -> None:
+    made = corrections.make_correction(sent, named(sent, "2026-11-23").id, TEXT, EFUA)
+    made = edit.decide(sent, DAY, Status.APPROVED, slot=made.slot)
+    shaping.write_words(sent, EFUA, made.id, {"note": "", "subject": ""})
+    with sending_lock(sent.engine) as still_ours:
+        now, choices = edit.look(sent, None, made.name)
+        found = dispatch.send_edition(sent, now, choices, Watch(Stop(sent.clock), still_ours))
+    assert (found.edition, found.status) == (made.name, "nothing_new")
+    with pytest.raises(BadData, match="has no text"):
+        edit.decide(sent, DAY, Status.APPROVED, slot=made.slot)
+    shaping.write_words(sent, EFUA, made.id, {"note": "Voici."})
+    assert preview.preview(sent, None, made.name).subject == "Rectificatif\u00a0: Le lycée ferme"  # without another
+
+
+def test_a_missing_edition_is_missed_beside_an_extra_one(make_room: MakeRoom, clock: Clock) -> None:
+    room = make_room(NEWSLETTER_SCHEDULE_EXPECTED_BY="08:00")
+    made = corrections.make_extra(room, DAY, EFUA)
+    with write(room.engine) as connection:
+        editions.change(connection, made.id, status=Status.SENT, started_at=clock())
+    clock.move(hours=2)
+    assert [day for day, _ in monitor.overdue(room, room.words)] == [DAY]
 
 
 def test_a_usual_mail_is_as_it_was(sent: Newsroom) -> None:

@@ -34,7 +34,14 @@ from newsletter.tables import (
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")])
-EVERYWHERE = {"--help", "--config", "--json", "--dry-run", "--date", "--edition"}  # told once, at the top of commands.md
+EVERYWHERE = {
+    "--help",
+    "--config",
+    "--json",
+    "--dry-run",
+    "--date",
+    "--edition",
+}  # told once, at the top of commands.md
 
 
 def text_of(page: str) -> str:

@@ -6,7 +6,7 @@ reader, with slots for what is personal. What may not be in this room: the datab
 
 from __future__ import annotations
 
-from newsletter.render.edition import paragraphs, render, stories, whatsapp
+from newsletter.render.edition import note_of, render, stories, whatsapp
 from newsletter.render.harmless import harmless
 from newsletter.render.look import Look
 from newsletter.render.share import Share, shares
@@ -19,7 +19,7 @@ __all__ = [
     "Story",
     "groups",
     "harmless",
-    "paragraphs",
+    "note_of",
     "render",
     "shares",
     "stories",

@@ -102,6 +102,16 @@ def paragraphs(text: str, clean: Callable[[str], str] = clean) -> list[str]:
     return [part for part in map(clean, parts) if part]
 
 
+def note_of(look: Look, edition: Edition) -> list[str]:
+    """An editor's note as the mail sets it, in paragraphs."""
+    return paragraphs(edition.note or "", _setter(look))
+
+
+def _setter(look: Look) -> Callable[[str], str]:
+    """Cleaned, and in French with its no-break spaces."""
+    return (lambda text: typo(clean(text))) if look.words.language == "fr" else clean
+
+
 def _preheader(edition: Edition, stories: Sequence[Story]) -> str:
     """The second and third headlines; the lead's summary where it is alone; of what is mostly a note, that."""
     if edition.note and (edition.corrects is not None or not stories):
@@ -167,7 +177,7 @@ class _Page:
             "publisher": self._publisher(title),
             "contact": parseaddr(paper.reply_to or paper.sender)[1],
             "day": self.edition.day,
-            "note": paragraphs(self.edition.note or "", self._set),
+            "note": note_of(self.look, self.edition),
             "subject": self.subject,
             "preheader": self.preheader + filler,
             "stories": stories,
@@ -192,7 +202,7 @@ class _Page:
         return Corrected(self.corrected.day, self._set(self.corrected.subject or ""), url)
 
     def _set(self, text: str) -> str:
-        return typo(clean(text)) if self.look.words.language == "fr" else clean(text)
+        return _setter(self.look)(text)
 
     def _publisher(self, title: str) -> str:
         """Who publishes it and where: the law wants both. Most addresses begin with the name already."""
