@@ -52,6 +52,11 @@ class Tally:
     def total(self) -> int:
         return sum(getattr(self, state) for state in STATES)
 
+    @property
+    def seen(self) -> list[str]:
+        """The states to be told: accepted and refused, and each that there is."""
+        return [state for state in STATES if state in ("accepted", "refused") or getattr(self, state)]
+
     def figures(self) -> dict[str, int]:
         return {state: getattr(self, state) for state in STATES}
 
