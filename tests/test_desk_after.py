@@ -138,6 +138,17 @@ def test_who_left_is_for_owners(sent: Newsroom, clock: Clock) -> None:
         assert (READERS[1] in text) == (role is Role.OWNER)
 
 
+def test_what_was_deleted_with_time_is_not_counted_as_nothing(desk: Desk, sent: Newsroom) -> None:
+    with write(sent.engine) as connection:
+        connection.execute(deliveries.delete())
+    assert "Elle est partie à 6 lecteurs. Ses envois ont été effacés" in text_of(desk.text(f"/edition/{NAME}/after"))
+    assert "2 articles · à 6 lecteurs" in text_of(desk.text("/editions"))
+
+
+def test_an_edition_leads_to_its_results(desk: Desk) -> None:
+    assert f'href="/desk/edition/{NAME}/after"' in desk.text(f"/edition/{NAME}")
+
+
 def test_what_has_not_gone_out_has_no_results(desk: Desk, sent: Newsroom) -> None:
     corrections.make_extra(sent, DAY, Who("Efua"))
     answer = desk.get("/edition/2026-11-23-extra/after")

@@ -131,6 +131,9 @@ def _print_results(found: Results) -> None:
     from newsletter.results import STATES
 
     say(f"edition {found.edition.name}: {found.edition.status}, {counted(found.edition.audience, 'reader')}")
+    if found.edition.audience and not found.all.total:
+        say("its deliveries were deleted when their time was over (retention.ledger): there is nothing left to count")
+        return
     heads = ("provider", *(state.replace("_", " ") for state in STATES))
     rows = [(one.name, *one.figures().values()) for one in found.providers]
     if found.other_count:
