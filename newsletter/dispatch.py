@@ -24,7 +24,7 @@ from newsletter.model import (
 )
 from newsletter.newsroom import Newsroom
 from newsletter.report import Report
-from newsletter.store import articles, deliveries, editions, subscribers
+from newsletter.store import articles, audience, deliveries, editions, subscribers
 from newsletter.store.database import newcomers_lock, read, write
 
 Status = EditionStatus
@@ -46,18 +46,46 @@ class Watch:
 def send_edition(
     room: Newsroom, edition: Edition, choices: Sequence[Choice], watch: Watch, *, patient: bool = True
 ) -> Report:
-    """Render it once, deliver it to each active subscriber. Only for who holds the sending lock."""
+    """Render it once, deliver it to each of its audience. Only for who holds the sending lock."""
     picked = _drop_taken(room, edition, _drop_gone(room, edition, choices))
-    if not picked:
-        said = "every article picked is gone from its site, or went out in another edition"
-        return report.of_named(room, edition.name, status="nothing_new", said=said)
+    if not edition.stands_alone and (edition.corrects is not None or not picked):
+        with read(room.engine) as connection:
+            return report.of_edition(connection, edition, status="nothing_new", said=_nothing_said(edition))
     rendered = render_edition(room, edition, picked)
+    remarks = _settle_corrected(room, edition)
     with read(room.engine) as connection:
-        if not subscribers.readers(connection, room.clock()):
-            return report.of_edition(connection, edition, said="nobody to send to: there is no active subscriber")
+        if not audience.readers(connection, edition, room.clock()):
+            return report.of_edition(connection, edition, said=_nobody_said(edition))
     room.mailer, room.sealer  # noqa: B018  a way out or a key that cannot be used is told before anything is frozen
     _freeze(room, edition, rendered)
-    return deliver_edition(room, edition, watch, patient=patient)
+    found = deliver_edition(room, edition, watch, patient=patient)
+    return replace(found, remarks=remarks + found.remarks)
+
+
+def _settle_corrected(room: Newsroom, edition: Edition) -> tuple[str, ...]:
+    """What a killed run left of the edition that this one corrects is put in order first: who has it may stand in that
+    run's journal alone. Returns what there is to tell about it."""
+    corrected = corrected_by(room, edition)
+    if corrected is None or corrected.status is not Status.SENDING:
+        return ()
+    repeats = room.config.delivery.on_uncertain == "resend"
+    ledger = Ledger(room.engine, corrected.id, room.clock, room.journals, repeats=repeats)
+    try:
+        return tuple(ledger.recover(room.mailer.repeats_safely))
+    finally:
+        ledger.close(done=False)
+
+
+def _nothing_said(edition: Edition) -> str:
+    if edition.corrects is not None:
+        return "a correction without a text corrects nothing"
+    return "every article picked is gone from its site, or went out in another edition"
+
+
+def _nobody_said(edition: Edition) -> str:
+    if edition.corrects is not None:
+        return "nobody to send to: no active subscriber has the edition that it corrects"
+    return "nobody to send to: there is no active subscriber"
 
 
 def render_edition(room: Newsroom, edition: Edition, choices: Sequence[Choice]) -> Rendered:
@@ -65,7 +93,16 @@ def render_edition(room: Newsroom, edition: Edition, choices: Sequence[Choice]) 
     from newsletter.render import render  # heavy, and not needed to finish an earlier edition
 
     picked = [choice for choice in choices if choice.picked]
-    return render(room.look, room.config.newsletter, edition, picked, archive=room.config.web.archive)
+    corrected, archive = corrected_by(room, edition), room.config.web.archive
+    return render(room.look, room.config.newsletter, edition, picked, archive=archive, corrected=corrected)
+
+
+def corrected_by(room: Newsroom, edition: Edition) -> Edition | None:
+    """The edition that this one corrects; None where it is no correction."""
+    if edition.corrects is None:
+        return None
+    with read(room.engine) as connection:
+        return editions.by_id(connection, edition.corrects)
 
 
 def _drop_gone(room: Newsroom, edition: Edition, choices: Sequence[Choice]) -> list[Choice]:
@@ -83,7 +120,10 @@ def _drop_gone(room: Newsroom, edition: Edition, choices: Sequence[Choice]) -> l
 
 
 def _drop_taken(room: Newsroom, edition: Edition, picked: Sequence[Choice]) -> list[Choice]:
-    """Leave out what another edition has sent meanwhile: this one was held, cancelled, or approved and not sent."""
+    """Leave out what another edition has sent meanwhile: this one was held, cancelled, or approved and not sent. A
+    correction names an article of the edition that it corrects."""
+    if edition.corrects is not None:
+        return list(picked)
     with read(room.engine) as connection:
         taken = articles.taken(connection, edition.id)
     reasons = {id: room.words.say("already in the edition of {day}", day=day.isoformat()) for id, day in taken.items()}
@@ -130,10 +170,10 @@ def _freeze(room: Newsroom, edition: Edition, rendered: Rendered) -> None:
         open_ones = [Status.DRAFT, Status.APPROVED]
         if not editions.move(connection, edition.id, open_ones, Status.SENDING, **values):
             if editions.by_id(connection, edition.id).status in open_ones:
-                raise Unfinished(f"the edition of {edition.day} was changed just now; run `newsletter send` again")
-            raise NotSent(f"the edition of {edition.day} was held or cancelled a moment ago")
+                raise Unfinished(f"the edition of {edition.name} was changed just now; run `newsletter send` again")
+            raise NotSent(f"the edition of {edition.name} was held or cancelled a moment ago")
         editions.keep_wires(connection, edition.id, wires)
-        deliveries.plan(connection, edition.id, now, after=after)
+        audience.plan(connection, edition, now, after=after)
         editions.change(connection, edition.id, audience=deliveries.audience(connection, edition.id))
         too_heavy = room.words.say("left out: the mail would have become too heavy")
         editions.leave_out(connection, edition.id, dict.fromkeys(rendered.left_out, too_heavy))
@@ -150,7 +190,7 @@ def _plan_all_but_the_end(room: Newsroom, edition: Edition, now: datetime) -> in
     after = 0
     while newest - after > CHUNK:
         with write(room.engine) as connection:
-            after = deliveries.plan(connection, edition.id, now, after=after, limit=CHUNK) or newest
+            after = audience.plan(connection, edition, now, after=after, limit=CHUNK) or newest
         room.sleep(BREATH)
     return after
 
@@ -226,7 +266,7 @@ def _conclude(room: Newsroom, edition: Edition, ending: Ending, too_late: int) -
     if problem is None and too_late:
         hours, nobody = room.config.delivery.retry_for_hours, f"{too_late} of {edition.audience} subscribers"
         said = f"{nobody} did not get it within {hours:g} hours, and will not any more"
-        problem = NotSent(f"the edition of {edition.day} came too late: {said}")
+        problem = NotSent(f"the edition of {edition.name} came too late: {said}")
     with write(room.engine) as connection:
         if ending.end is End.DONE:
             values: dict[str, Any] = {"ended_at": room.clock(), "remark": None, "paused_at": None}

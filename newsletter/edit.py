@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -70,16 +71,16 @@ def decide(
     with write(room.engine, rehearsal=dry_run) as connection:
         edition = editions.get(connection, day, slot)
         if edition is None and (status is Status.APPROVED or slot != DAILY):
-            raise BadData(_absent(day))
+            raise BadData(_absent(day, slot))
         if edition is None:
             edition = editions.keep_draft(connection, day, slot, room.clock(), [])
         edition = editions.lock(connection, edition.id)
         if status is Status.APPROVED:
             _check_seen(connection, edition, seen, who)
-            _check_can_go(room, connection, edition)
+            _check_can_go(room, connection, edition, subject)
         values: dict[str, Any] = {"go_at": None, "remark": remark}
         if not editions.move(connection, edition.id, origin or DECISIONS[status], status, **values):
-            raise NotSent(f"the edition of {day} is {edition.status} already: it cannot be {status} any more")
+            raise NotSent(f"the edition of {edition.name} is {edition.status} already: it cannot be {status} any more")
         if subject is not None:
             set_subject(connection, room, who or room.here, edition, subject)
         patch = pin(connection, edition.id) if status is Status.APPROVED else {}
@@ -90,15 +91,29 @@ def decide(
         return editions.by_id(connection, edition.id)
 
 
-def _check_can_go(room: Newsroom, connection: Connection, edition: Edition) -> None:
+def _absent(day: date | None, slot: str = DAILY) -> str:
+    if slot != DAILY:
+        return f"there is no edition {day}-{slot}: the desk names those there are"
+    return f"there is no edition{f' of {day}' if day else ''} yet: `newsletter edition build` makes one"
+
+
+def _check_can_go(room: Newsroom, connection: Connection, edition: Edition, subject: str | None) -> None:
     """Raise BadData where nothing is left to send: another edition may have taken its articles since."""
-    if edition.frozen or edition.corrects is not None:
+    if edition.frozen:
+        return
+    if edition.corrects is not None and not edition.note:
+        raise BadData(f"the correction {edition.name} has no text: it corrects nothing")
+    if edition.corrects is not None:
         return
     taken = articles.taken(connection, edition.id)  # it was held or cancelled, and another has sent them since
     said = {id: room.words.say("already in the edition of {day}", day=day) for id, day in taken.items()}
     editions.leave_out(connection, edition.id, said)
-    if not editions.picked(connection, edition.id):
+    edition = edition if subject is None else replace(edition, subject=subject.strip() or None)
+    if editions.picked(connection, edition.id) or edition.stands_alone:
+        return
+    if edition.slot == DAILY:
         raise BadData(f"the edition of {edition.day} carries no article: `newsletter edition build` picks them")
+    raise BadData(f"the edition {edition.name} carries no article: take one in, or give it a note and a subject")
 
 
 def find(room: Newsroom, name: str) -> Edition | None:
@@ -132,10 +147,6 @@ def named(room: Newsroom, day: date | None, name: str | None) -> Edition:
     if found is None:
         raise BadData(f"there is no edition {name}" if name else _absent(day))
     return found
-
-
-def _absent(day: date | None) -> str:
-    return f"there is no edition{f' of {day}' if day else ''} yet: `newsletter edition build` makes one"
 
 
 # --- What they saw ----------------------------------------------------------------------------------
@@ -175,7 +186,7 @@ def send_now(room: Newsroom, edition_id: int, who: Who, *, seen: str = "") -> Ed
         if edition.status is Status.APPROVED and edition.go_at and edition.go_at > now:
             return edition
         _check_seen(connection, edition, seen, who)
-        _check_can_go(room, connection, edition)
+        _check_can_go(room, connection, edition, None)
         values: dict[str, Any] = {"go_at": now + UNDO_WITHIN, "remark": None}
         if not editions.move(connection, edition.id, OPEN, Status.APPROVED, **values):
             raise NotSent(f"the edition {edition.name} is {edition.status}: it cannot be sent")
@@ -257,11 +268,8 @@ def _note(room: Newsroom, connection: Connection, edition: Edition, who: Who, ac
 # --- To look at -------------------------------------------------------------------------------------
 
 
-def look(room: Newsroom, day: date | None) -> tuple[Edition, list[Choice]]:
-    """The edition of a day, the latest where none is named, with every article considered for it.
-
-    Raises BadData where there is none.
-    """
-    edition = named(room, day, None)
+def look(room: Newsroom, day: date | None, name: str | None = None) -> tuple[Edition, list[Choice]]:
+    """An edition (see `named`), with every article considered for it. Raises BadData where there is none."""
+    edition = named(room, day, name)
     with read(room.engine) as connection:
         return edition, editions.choices_of(connection, edition.id)

@@ -237,9 +237,10 @@ def tell_editors(room: Newsroom, found: Report) -> int:
     The letters wait for whoever sends them next.
     """
     day, words = found.day or room.today(), room.words
-    note = f"told {day} {found.status} {type(found.problem).__name__}"
-    subject = _notice_subject(room, found)
-    text = room.look.text("email/notice.txt", paper=room.config.newsletter, day=day, report=found, subject=subject)
+    beside = found.edition if found.edition and found.edition != day.isoformat() else None  # not the day's own
+    note = f"told {beside or day} {found.status} {type(found.problem).__name__}"
+    subject, paper = _notice_subject(room, found, beside), room.config.newsletter
+    text = room.look.text("email/notice.txt", paper=paper, day=day, beside=beside, report=found, subject=subject)
     with write(room.engine) as connection:
         addresses = _to_tell(room, connection)
         if not addresses or notes.wait_for(connection, note):
@@ -251,9 +252,11 @@ def tell_editors(room: Newsroom, found: Report) -> int:
     return len(addresses)
 
 
-def _notice_subject(room: Newsroom, found: Report) -> str:
+def _notice_subject(room: Newsroom, found: Report, beside: str | None) -> str:
     words, name = room.words, room.config.newsletter.name
     day = words.full_date(found.day or room.today())
+    if beside:
+        return words.say("{name}: please look at the edition {edition}", name=name, edition=beside)
     if found.status == "sending":
         return words.say("{name}: the edition of {day} is not finished", name=name, day=day)
     if found.status == "overdue":

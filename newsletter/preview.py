@@ -39,26 +39,27 @@ class Preview:
     whatsapp: str
 
 
-def preview(room: Newsroom, day: date | None) -> Preview:
-    """The edition of a day, made up without being kept where there is none yet.
+def preview(room: Newsroom, day: date | None, name: str | None = None) -> Preview:
+    """The edition of a day, made up without being kept where there is none yet; or the one of that name.
 
     A frozen one is shown from its frozen template: what was sent, not what would be today.
     Raises BadData where there is nothing to show.
     """
-    edition, choices = _edition(room, day)
-    if not any(choice.picked for choice in choices):
-        raise BadData(f"the edition of {edition.day} carries no article; see `newsletter edition explain`")
+    edition, choices = _edition(room, day, name)
+    _check_something(edition, [choice for choice in choices if choice.picked])
     return of_edition(room, edition, choices)
 
 
 def of_edition(room: Newsroom, edition: Edition, choices: Sequence[Choice]) -> Preview:
-    """An edition with its choices as a reader would get it now; a frozen one as it was frozen. Raises TemplateError."""
+    """An edition with its choices, kept or not, as a reader would get it now; a frozen one as it was frozen. Raises
+    TemplateError."""
     from newsletter.render import whatsapp
 
     picked = [choice for choice in choices if choice.picked]
     message = _message(room, _wire(room, edition, picked), SAMPLE_READER)
     subject, text, html = _parts(message)
-    plain = whatsapp(room.look, room.config.newsletter, edition, picked, archive=room.config.web.archive)
+    corrected, archive = dispatch.corrected_by(room, edition), room.config.web.archive
+    plain = whatsapp(room.look, room.config.newsletter, edition, picked, archive=archive, corrected=corrected)
     return Preview(edition, subject, html, text, message.content, plain)
 
 
@@ -102,13 +103,13 @@ def write_files(room: Newsroom, shown: Preview, folder: Path) -> dict[str, Path]
 
 
 def send_test(
-    room: Newsroom, day: date | None, addresses: Sequence[str], *, dry_run: bool = False
+    room: Newsroom, day: date | None, addresses: Sequence[str], *, name: str | None = None, dry_run: bool = False
 ) -> list[tuple[str, Outcome | None]]:
     """Mail the edition to these addresses, its subject marked, outside the ledger. Returns what the relay said to each.
 
     Raises BadData for an address that cannot be mailed, before anything is sent.
     """
-    edition, choices = _edition(room, day)
+    edition, choices = _edition(room, day, name)
     return mail_test(room, edition, choices, addresses, dry_run=dry_run)
 
 
@@ -136,7 +137,14 @@ def refused(results: Sequence[tuple[str, Outcome | None]]) -> list[tuple[str, Ou
     return [(address, outcome) for address, outcome in results if outcome and outcome.verdict is not Verdict.ACCEPTED]
 
 
-def _edition(room: Newsroom, day: date | None) -> tuple[Edition, list[Choice]]:
+def _check_something(edition: Edition, picked: Sequence[Choice]) -> None:
+    if not picked and not edition.stands_alone:
+        raise BadData(f"the edition {edition.name} carries no article; see `newsletter edition explain`")
+
+
+def _edition(room: Newsroom, day: date | None, name: str | None) -> tuple[Edition, list[Choice]]:
+    if name:
+        return edit.look(room, None, name)
     day = day or room.today()
     try:
         edition, choices = edit.look(room, day)

@@ -81,7 +81,7 @@ def of_edition(connection: Connection, edition: Edition, **values: object) -> Re
     counts = _counts(connection, edition) if edition.frozen else dict.fromkeys(State, 0)
     articles = editions.picked(connection, edition.id)
     status = edition.status.value
-    if edition.status is EditionStatus.DRAFT and not articles:
+    if edition.status is EditionStatus.DRAFT and edition.slot == DAILY and not articles:
         status = "nothing_new"
     seconds = 0.0
     if edition.started_at and edition.ended_at:
@@ -140,6 +140,7 @@ class Standing:
     late: dict[str, int]  # deliveries of the latest edition to newcomers, counted apart
     sources: list[SourceRecord]
     refusals: list[tuple[str, int]]  # what the relay said most often, with how often
+    beside: list[Report]  # today's extra editions and corrections
 
 
 def standing(room: Newsroom) -> Standing:
@@ -152,6 +153,7 @@ def standing(room: Newsroom) -> Standing:
         late = deliveries.counts(connection, edition.id, late=True) if edition else {}
         waiting, since = letters.waiting(connection)
         known = sources.records(connection)
+        today = editions.of_day(connection, room.today())
         return Standing(
             latest,
             counts,
@@ -161,6 +163,7 @@ def standing(room: Newsroom) -> Standing:
             late={state.value: n for state, n in late.items() if n},
             sources=[known[source.key] for source in room.config.sources if source.key in known],
             refusals=refusals,
+            beside=[of_edition(connection, one) for one in today if one.slot != DAILY],
         )
 
 

@@ -26,31 +26,42 @@ class Doubts(NamedTuple):
     uncertain: list[Delivery]
 
 
-def doubts(room: Newsroom, day: date | None, addresses: Collection[str] = ()) -> Doubts:
-    """Of the edition of that day, the latest that has any where none is named; of these readers alone, where some are
-    named.
+def doubts(room: Newsroom, day: date | None, addresses: Collection[str] = (), *, name: str | None = None) -> Doubts:
+    """Of the edition of that day or name, the latest that has any where none is named; of these readers alone, where
+    some are named.
 
     Raises BadData where there is no such edition, or somebody is not among its doubts.
     """
     with read(room.engine) as connection:
-        edition = editions.get(connection, day, DAILY) if day else _latest(connection, room)
+        edition = _edition(connection, room, day, name)
         if edition is None:
-            raise BadData(f"there is no edition{f' of {day}' if day else ''} yet")
+            said = f" {name}" if name else f" of {day} yet" if day else " yet"
+            raise BadData(f"there is no edition{said}")
         found = deliveries.uncertain(connection, edition.id)
     wanted = {person(address).key: address for address in addresses}
     chosen = [one for one in found if not wanted or person(one.address).key in wanted]
     for key in wanted.keys() - {person(one.address).key for one in chosen}:
-        raise BadData(f"{wanted[key]}: no doubt about the edition of {edition.day}; see `newsletter resolve`")
+        raise BadData(f"{wanted[key]}: no doubt about the edition of {edition.name}; see `newsletter resolve`")
     return Doubts(edition, chosen)
 
 
-def _latest(connection: Connection, room: Newsroom) -> Edition | None:
+def _edition(connection: Connection, room: Newsroom, day: date | None, name: str | None) -> Edition | None:
+    if name:
+        return editions.named(connection, name)
+    if day:
+        return editions.get(connection, day, DAILY)
     edition_id = deliveries.latest_doubtful(connection)
     return editions.by_id(connection, edition_id) if edition_id else editions.latest(connection, DAILY, room.today())
 
 
 def resolve(
-    room: Newsroom, day: date | None, decision: Decision, addresses: Collection[str] = (), *, dry_run: bool = False
+    room: Newsroom,
+    day: date | None,
+    decision: Decision,
+    addresses: Collection[str] = (),
+    *,
+    name: str | None = None,
+    dry_run: bool = False,
 ) -> Doubts:
     """Take doubts for accepted; or have the edition sent once more by the next run. Returns those that were decided on.
 
@@ -58,7 +69,7 @@ def resolve(
     a run is sending.
     """
     with sending_lock(room.engine), newcomers_lock(room.engine):
-        edition, chosen = doubts(room, day, addresses)
+        edition, chosen = doubts(room, day, addresses, name=name)
         if decision == "resend" and chosen:
             _check_time(room, edition)
         ids = [one.id for one in chosen]
@@ -76,4 +87,4 @@ def _check_time(room: Newsroom, edition: Edition) -> None:
     hours = room.config.delivery.retry_for_hours
     if edition.started_at is None or room.clock() >= edition.started_at + timedelta(hours=hours):
         said = f"it was tried for {hours:g} hours (delivery.retry_for_hours)"
-        raise NotSent(f"the edition of {edition.day} is over: {said}")
+        raise NotSent(f"the edition of {edition.name} is over: {said}")

@@ -12,14 +12,14 @@ import html5lib
 import pytest
 from flask.testing import FlaskClient
 
-from newsletter import archive, daily, edit, subscribe
+from newsletter import archive, corrections, daily, dispatch, edit, shaping, subscribe
 from newsletter.deliver import Stop
 from newsletter.dispatch import Watch
-from newsletter.model import EditionStatus
+from newsletter.model import Edition, EditionStatus, Who
 from newsletter.newsroom import Newsroom
 from newsletter.render import harmless
 from newsletter.store import editions
-from newsletter.store.database import write
+from newsletter.store.database import sending_lock, write
 from newsletter.web import create_app
 from tests.conftest import Clock
 
@@ -182,3 +182,92 @@ def test_a_template_s_own_scripts_do_not_get_into_the_archive() -> None:  # W12
     assert "x()" not in page.replace("&lt;/title&gt;&lt;script&gt;x()&lt;/script&gt;", "")
     assert ".a{color:red}" in page
     assert "Bonjour" in page
+
+
+# --- Corrections and extra editions -----------------------------------------------------------------
+
+TEXT = "Le lycée ferme jeudi, et non mercredi.\n\nToutes nos <b>excuses</b>."
+
+
+def send_made(room: Newsroom, made: Edition) -> None:
+    edit.decide(room, made.day, EditionStatus.APPROVED, slot=made.slot)
+    made, choices = edit.look(room, None, made.name)
+    with sending_lock(room.engine) as still_ours:
+        assert dispatch.send_edition(room, made, choices, Watch(Stop(room.clock), still_ours)).accepted == 1
+
+
+@pytest.fixture
+def corrected(sent: Newsroom, clock: Clock) -> Newsroom:
+    """Two days after it went out, the first edition was corrected."""
+    clock.move(hours=30)
+    original, choices = edit.look(sent, date(2026, 11, 23))
+    article = next(one.candidate.id for one in choices if "lycée" in one.article.title)
+    send_made(sent, corrections.make_correction(sent, original.id, TEXT, Who("Efua"), article=article))
+    return sent
+
+
+def test_a_corrected_edition_says_so_at_its_top(corrected: Newsroom) -> None:
+    client = create_app(corrected).test_client()
+    text = client.get("/archive/2026-11-23").text
+    assert text.index("<h1>") < text.index('class="correction"') < text.index("À la une")
+    for wanted in ("Le lycée ferme jeudi", "&lt;b&gt;excuses", "mercredi 25 novembre 2026", "/2026-11-25-correction"):
+        assert wanted in text
+    assert "Le lycée ferme</a>" in text  # as it went out
+
+
+def test_the_others_stay_as_they_were(sent: Newsroom, clock: Clock) -> None:
+    client = create_app(sent).test_client()
+    before = client.get("/archive/2026-11-24").text, client.get("/archive/2026-11-23").text
+    assert "orrection" not in before[0] + before[1]
+    original, _ = edit.look(sent, date(2026, 11, 23))
+    corrections.make_correction(sent, original.id, TEXT, Who("Efua"))  # a draft is nobody's to read
+    assert client.get("/archive/2026-11-23").text == before[1]
+    assert client.get("/archive/2026-11-24-correction").status_code == 404
+
+
+def test_a_correction_has_a_page_of_its_own(corrected: Newsroom) -> None:
+    client = create_app(corrected).test_client()
+    page = client.get("/archive/2026-11-25-correction")
+    assert page.status_code == 200
+    assert 'href="/archive/2026-11-23"' in page.text
+    assert "Rectificatif" in page.text
+    assert "Le lycée ferme jeudi" in page.text
+    assert "L’article concerné" in page.text
+    assert "À la une" not in page.text
+    mail = client.get("/archive/2026-11-25-correction/mail").text
+    assert "Le lycée ferme jeudi" in mail
+    assert "lectrice" not in page.text + mail
+
+
+def test_the_list_and_the_home_page(corrected: Newsroom) -> None:
+    client = create_app(corrected).test_client()
+    text = client.get("/archive/").text
+    assert "rectifie l’édition du lundi 23 novembre 2026" in text
+    assert "Rectifiée le mercredi 25 novembre 2026" in text
+    assert "-correction" not in client.get("/").text  # what is shown to newcomers is an edition
+
+
+def test_the_feed_s_entry_is_updated(corrected: Newsroom) -> None:
+    root = ElementTree.fromstring(create_app(corrected).test_client().get("/archive/feed.xml").data)
+    mended, other, first = root.findall(f"{ATOM}entry")
+    assert mended.findtext(f"{ATOM}id", "").endswith(":2026-11-25-correction")
+    assert first.findtext(f"{ATOM}updated") == mended.findtext(f"{ATOM}updated") == root.findtext(f"{ATOM}updated")
+    assert first.findtext(f"{ATOM}published", "") < first.findtext(f"{ATOM}updated", "")
+    summary = first.findtext(f"{ATOM}summary", "")
+    assert summary.startswith("Rectificatif du mercredi 25 novembre 2026\u00a0: Le lycée ferme jeudi")
+    assert summary.endswith("Le lycée ferme · Le port rouvre")
+    assert [one.get("href") for one in mended.findall(f"{ATOM}link[@rel='related']")] == [
+        "https://lettre.journal.example/archive/2026-11-23"
+    ]
+    assert other.find(f"{ATOM}published") is None
+
+
+def test_an_extra_edition_shows_its_note(sent: Newsroom) -> None:
+    made = corrections.make_extra(sent, sent.today(), Who("Efua"))
+    shaping.write_words(sent, Who("Efua"), made.id, {"note": "Pas de journal demain.", "subject": "Demain"})
+    send_made(sent, made)
+    client = create_app(sent).test_client()
+    text = client.get("/archive/2026-11-24-extra").text
+    assert "Pas de journal demain." in text
+    assert "Édition spéciale" in text
+    assert "édition spéciale" in client.get("/archive/").text

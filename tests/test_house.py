@@ -8,7 +8,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "newsletter"
 
-GROUND = {"model", "errors", "settings", "values", "tables", "config", "links", "words", "shape"}
+GROUND = {"model", "errors", "settings", "values", "tables", "config", "links", "words", "shape", "providers"}
 STATIONS = {"collect", "pick", "render", "deliver"}
 EQUIPMENT = {"store", "fetch", "mail"}
 OPERATIONS = {
@@ -44,6 +44,8 @@ OPERATIONS = {
     "readers",
     "sourcing",
     "journal",
+    "corrections",
+    "results",
     "resolve",
     "report",
     "instance",
@@ -61,6 +63,7 @@ MAY_IMPORT = {
     "links": set(),
     "words": set(),
     "shape": set(),
+    "providers": set(),
     "values": {"settings"},
     "tables": {"settings", "values"},
     "config": {"errors", "settings", "tables"},

@@ -37,7 +37,7 @@ STEPS = (
     Step("newsletter.instance:_write_state", 2),
     # Freezing: audience, wires, status in one transaction
     Step("newsletter.dispatch:_freeze"),
-    Step("newsletter.store.deliveries:plan"),
+    Step("newsletter.store.audience:plan"),
     Step("newsletter.store.editions:keep_wires", when=AFTER),
     Step("newsletter.store.editions:move", 1, when=AFTER),
     # Taking hold

@@ -1,4 +1,4 @@
-"""edition build, show, explain, draft, approve, hold, cancel, stop, resume; with those of `shaping`."""
+"""edition build, show, explain, draft, approve, hold, cancel, stop, resume; others' are `shaping`, `corrections`."""
 
 from __future__ import annotations
 
@@ -17,8 +17,10 @@ from newsletter.commands import (
     print_json,
     print_table,
     say,
+    which_edition,
     with_newsroom,
 )
+from newsletter.commands.corrections import correct, extra, results
 from newsletter.commands.shaping import SHAPING
 
 if TYPE_CHECKING:
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def edition() -> None:
-    """Make the day's edition, look at it, decide on it.
+    """Make the day's edition, look at it, decide on it; and what came of it.
 
     \b
     Example:
@@ -40,7 +42,7 @@ def edition() -> None:
     """
 
 
-for command in SHAPING:
+for command in (*SHAPING, extra, correct, results):
     edition.add_command(command)
 
 subject_option = click.option("--subject", help="In the place of the lead's title; empty: the lead's title again.")
@@ -70,10 +72,10 @@ def build(room: Newsroom, day: date | None, subject: str | None, dry_run: bool, 
 
 
 @edition.command()
-@date_option
+@which_edition
 @json_option
 @with_newsroom
-def show(room: Newsroom, day: date | None, as_json: bool) -> None:
+def show(room: Newsroom, day: date | None, name: str | None, as_json: bool) -> None:
     """Show the edition as it stands.
 
     \b
@@ -82,7 +84,7 @@ def show(room: Newsroom, day: date | None, as_json: bool) -> None:
     """
     from newsletter import edit
 
-    found, choices = edit.look(room, day)
+    found, choices = edit.look(room, day, name)
     _show(found, [choice for choice in choices if choice.picked], as_json)
 
 
@@ -118,10 +120,10 @@ def _figures(choice: Choice) -> dict[str, Any]:
 
 
 @edition.command()
-@date_option
+@which_edition
 @json_option
 @with_newsroom
-def explain(room: Newsroom, day: date | None, as_json: bool) -> None:
+def explain(room: Newsroom, day: date | None, name: str | None, as_json: bool) -> None:
     """Say of every article considered why it is in or out.
 
     \b
@@ -130,7 +132,7 @@ def explain(room: Newsroom, day: date | None, as_json: bool) -> None:
     """
     from newsletter import edit
 
-    _found, choices = edit.look(room, day)
+    _found, choices = edit.look(room, day, name)
     if as_json:
         print_json(
             [
@@ -159,11 +161,11 @@ def print_choices(choices: Sequence[Choice]) -> None:
 
 
 @edition.command()
-@date_option
+@which_edition
 @subject_option
 @dry_run_option
 @with_newsroom
-def approve(room: Newsroom, day: date | None, subject: str | None, dry_run: bool) -> None:
+def approve(room: Newsroom, day: date | None, name: str | None, subject: str | None, dry_run: bool) -> None:
     """Keep the edition's choice as it is: `send` will not pick again.
 
     \b
@@ -172,14 +174,14 @@ def approve(room: Newsroom, day: date | None, subject: str | None, dry_run: bool
     """
     from newsletter.model import EditionStatus
 
-    _decide(room, day, EditionStatus.APPROVED, dry_run, subject)
+    _decide(room, day, name, EditionStatus.APPROVED, dry_run, subject)
 
 
 @edition.command()
-@date_option
+@which_edition
 @dry_run_option
 @with_newsroom
-def hold(room: Newsroom, day: date | None, dry_run: bool) -> None:
+def hold(room: Newsroom, day: date | None, name: str | None, dry_run: bool) -> None:
     """Keep the edition from being sent, until it is approved.
 
     \b
@@ -188,14 +190,14 @@ def hold(room: Newsroom, day: date | None, dry_run: bool) -> None:
     """
     from newsletter.model import EditionStatus
 
-    _decide(room, day, EditionStatus.HELD, dry_run)
+    _decide(room, day, name, EditionStatus.HELD, dry_run)
 
 
 @edition.command()
-@date_option
+@which_edition
 @dry_run_option
 @with_newsroom
-def cancel(room: Newsroom, day: date | None, dry_run: bool) -> None:
+def cancel(room: Newsroom, day: date | None, name: str | None, dry_run: bool) -> None:
     """No edition that day; its articles stay for the next one.
 
     \b
@@ -204,13 +206,24 @@ def cancel(room: Newsroom, day: date | None, dry_run: bool) -> None:
     """
     from newsletter.model import EditionStatus
 
-    _decide(room, day, EditionStatus.CANCELLED, dry_run)
+    _decide(room, day, name, EditionStatus.CANCELLED, dry_run)
 
 
-def _decide(room: Newsroom, day: date | None, status: EditionStatus, dry_run: bool, subject: str | None = None) -> None:
+def _decide(
+    room: Newsroom,
+    day: date | None,
+    name: str | None,
+    status: EditionStatus,
+    dry_run: bool,
+    subject: str | None = None,
+) -> None:
     from newsletter import edit
+    from newsletter.model import DAILY
 
-    found = edit.decide(room, day or room.today(), status, subject=subject, dry_run=dry_run)
+    meant = edit.named(room, None, name) if name else None
+    slot = meant.slot if meant else DAILY
+    day = meant.day if meant else day or room.today()
+    found = edit.decide(room, day, status, slot=slot, subject=subject, dry_run=dry_run)
     say(f"edition {found.name}: {'would be ' if dry_run else ''}{found.status}")
 
 

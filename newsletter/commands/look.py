@@ -8,20 +8,28 @@ from typing import TYPE_CHECKING
 
 import click
 
-from newsletter.commands import complain, date_option, dry_run_option, json_option, print_json, say, with_newsroom
+from newsletter.commands import complain, dry_run_option, json_option, print_json, say, which_edition, with_newsroom
 
 if TYPE_CHECKING:
     from newsletter.newsroom import Newsroom
 
 
 @click.command()
-@date_option
+@which_edition
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Folder; default: preview/, here.")
 @click.option("--open", "open_it", is_flag=True, help="Open the page in a browser.")
 @dry_run_option
 @json_option
 @with_newsroom
-def preview(room: Newsroom, day: date | None, out: Path | None, open_it: bool, dry_run: bool, as_json: bool) -> None:
+def preview(
+    room: Newsroom,
+    day: date | None,
+    name: str | None,
+    out: Path | None,
+    open_it: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
     """Write the edition as a page, a text, a mail and a WhatsApp message, to look at.
 
     Where there is no edition yet, one is made up and not kept.
@@ -32,7 +40,7 @@ def preview(room: Newsroom, day: date | None, out: Path | None, open_it: bool, d
     """
     from newsletter import preview as previews
 
-    shown = previews.preview(room, day)
+    shown = previews.preview(room, day, name)
     folder = (out or Path("preview")).absolute()
     paths = {kind: folder / name for kind, name in previews.FILES.items()}
     if not dry_run:
@@ -51,10 +59,10 @@ def preview(room: Newsroom, day: date | None, out: Path | None, open_it: bool, d
 
 @click.command("test-send")
 @click.argument("addresses", metavar="ADDRESS…", nargs=-1, required=True)
-@date_option
+@which_edition
 @dry_run_option
 @with_newsroom
-def test_send(room: Newsroom, addresses: tuple[str, ...], day: date | None, dry_run: bool) -> None:
+def test_send(room: Newsroom, addresses: tuple[str, ...], day: date | None, name: str | None, dry_run: bool) -> None:
     """Mail the edition to a few addresses, its subject marked. The ledger knows nothing of it.
 
     \b
@@ -64,7 +72,7 @@ def test_send(room: Newsroom, addresses: tuple[str, ...], day: date | None, dry_
     from newsletter import preview as previews
     from newsletter.errors import Unavailable
 
-    results = previews.send_test(room, day, addresses, dry_run=dry_run)
+    results = previews.send_test(room, day, addresses, name=name, dry_run=dry_run)
     for address, outcome in results:
         if outcome is None:
             say(f"{address}: would be sent a test")

@@ -9,13 +9,13 @@ import click
 
 from newsletter.commands import (
     counted,
-    date_option,
     dry_run_option,
     iso,
     json_option,
     print_json,
     print_table,
     say,
+    which_edition,
     with_newsroom,
 )
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 @click.argument("addresses", nargs=-1, metavar="[ADDRESS]...")
 @click.option("--accepted", "decision", flag_value="accepted", help="They have it: it counts as accepted.")
 @click.option("--resend", "decision", flag_value="resend", help="The next `send` sends it to them once more.")
-@date_option
+@which_edition
 @dry_run_option
 @json_option
 @with_newsroom
@@ -37,6 +37,7 @@ def resolve(
     addresses: tuple[str, ...],
     decision: Decision | None,
     day: date | None,
+    name: str | None,
     dry_run: bool,
     as_json: bool,
 ) -> None:
@@ -53,9 +54,9 @@ def resolve(
     from newsletter import resolve as resolving
 
     if decision is not None:
-        edition, chosen = resolving.resolve(room, day, decision, addresses, dry_run=dry_run)
+        edition, chosen = resolving.resolve(room, day, decision, addresses, name=name, dry_run=dry_run)
     else:
-        edition, chosen = resolving.doubts(room, day, addresses)
+        edition, chosen = resolving.doubts(room, day, addresses, name=name)
     if as_json:
         rows = [{"address": one.address, "at": iso(one.at), "reply": one.reply} for one in chosen]
         print_json({"edition": edition.name, "decision": decision, "doubts": rows})

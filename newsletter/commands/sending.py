@@ -249,6 +249,7 @@ def _print_status(room: Newsroom, as_json: bool, wrong: list[str] | None) -> Non
     standing, seen = report.standing(room), progress.look(room)
     if as_json:
         more = {"late": standing.late, "letters": standing.letters, "runner": standing.runner, **seen.figures()}
+        more |= {"beside": [one.figures() for one in standing.beside]}
         more |= {} if wrong is None else {"wrong": wrong}
         print_json(standing.latest.figures() | {"subscribers": standing.subscribers} | more)
         return
@@ -264,6 +265,9 @@ def _print_status(room: Newsroom, as_json: bool, wrong: list[str] | None) -> Non
     _say_doubts(latest)
     if standing.late:
         say("to newcomers: " + ", ".join(f"{n} {state}" for state, n in standing.late.items()))
+    for one in standing.beside:
+        reached = f", {one.accepted} of {one.audience} accepted" if one.audience else ""
+        say(f"edition {one.edition}: {one.status}, {counted(one.articles, 'article')}{reached}{_after(one.said)}")
     if standing.letters:
         cure = "" if standing.runner else ", and no runner lives: `newsletter run` or `newsletter send` sends them"
         say(f"letters that wait: {standing.letters}, since {iso(standing.waiting_since)}{cure}")

@@ -103,6 +103,11 @@ class Edition:
         return self.status.frozen
 
     @property
+    def stands_alone(self) -> bool:
+        """It may go out without an article: a correction, or an extra that is a note with a subject."""
+        return self.slot != DAILY and bool(self.note) and (self.corrects is not None or bool(self.subject))
+
+    @property
     def went_out(self) -> bool:
         """Readers have received it, or are about to: it may be read by everybody."""
         return self.status in WENT_OUT

@@ -6,10 +6,22 @@ reader, with slots for what is personal. What may not be in this room: the datab
 
 from __future__ import annotations
 
-from newsletter.render.edition import render, stories, whatsapp
+from newsletter.render.edition import note_of, render, stories, whatsapp
 from newsletter.render.harmless import harmless
 from newsletter.render.look import Look
 from newsletter.render.share import Share, shares
 from newsletter.render.story import Group, Story, groups
 
-__all__ = ["Group", "Look", "Share", "Story", "groups", "harmless", "render", "shares", "stories", "whatsapp"]
+__all__ = [
+    "Group",
+    "Look",
+    "Share",
+    "Story",
+    "groups",
+    "harmless",
+    "note_of",
+    "render",
+    "shares",
+    "stories",
+    "whatsapp",
+]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from email.utils import parseaddr
 
 from newsletter.config import NewsletterTable
@@ -31,18 +32,24 @@ ANSWERED = re.compile(r"^(?:(?:re|fwd?|tr|réf?)(?:\[\d+\])?[ \u00a0]*:[ \u00a0]
 
 
 def render(
-    look: Look, paper: NewsletterTable, edition: Edition, choices: Sequence[Choice], *, archive: bool = True
+    look: Look,
+    paper: NewsletterTable,
+    edition: Edition,
+    choices: Sequence[Choice],
+    *,
+    archive: bool = True,
+    corrected: Edition | None = None,
 ) -> Rendered:
     """Render `edition` with its picked `choices`, the first place being the lead. Without `archive` there is nothing to
-    read online.
+    read online. `corrected` is the edition that it corrects, where it is a correction.
 
     An article that breaks the template is shown by title and link; what is too heavy goes from the tail. Raises
     TemplateError where the template itself is broken, or too heavy without any article.
     """
     shown = with_few_pictures(stories(look, choices))
-    subject = _subject(look, paper, edition, shown)
-    preheader = cut(clean(edition.preheader or ""), LONGEST_PREHEADER) or _preheader(shown)
-    page = _Page(look, paper, edition, subject, preheader, archive)
+    subject = _subject(look, paper, edition, shown, corrected)
+    preheader = cut(clean(edition.preheader or ""), LONGEST_PREHEADER) or _preheader(edition, shown)
+    page = _Page(look, paper, edition, subject, preheader, archive, corrected)
     sound = without_poison(shown, page.trouble)
     kept = light_enough(sound, lambda some: page.weight(page.html(some)))
     return Rendered(
@@ -56,11 +63,18 @@ def render(
 
 
 def whatsapp(
-    look: Look, paper: NewsletterTable, edition: Edition, choices: Sequence[Choice], *, archive: bool = True
+    look: Look,
+    paper: NewsletterTable,
+    edition: Edition,
+    choices: Sequence[Choice],
+    *,
+    archive: bool = True,
+    corrected: Edition | None = None,
 ) -> str:
     """The edition as a text to paste into WhatsApp: titles in bold, a line each, the address alone on its line."""
     short = [replace(one, summary=excerpt(one.summary, LONGEST_LINE)) for one in stories(look, choices)]
-    return _Page(look, paper, edition, archive=archive).fill("email/whatsapp.txt", short)
+    page = _Page(look, paper, edition, archive=archive, corrected=corrected)
+    return page.fill("email/whatsapp.txt", short)
 
 
 def stories(look: Look, choices: Sequence[Choice]) -> list[Story]:
@@ -69,9 +83,14 @@ def stories(look: Look, choices: Sequence[Choice]) -> list[Story]:
     return [story(choice, look.words, lead=i == 0) for i, choice in enumerate(picked)]
 
 
-def _subject(look: Look, paper: NewsletterTable, edition: Edition, stories: Sequence[Story]) -> str:
-    """The editor's subject, else the lead's title; never one that looks like an answer."""
-    given = clean(edition.subject or "") or (stories[0].title if stories else "")
+def _subject(
+    look: Look, paper: NewsletterTable, edition: Edition, stories: Sequence[Story], corrected: Edition | None
+) -> str:
+    """The editor's subject, else the lead's title, or what it corrects; never one that looks like an answer."""
+    usual = stories[0].title if stories else ""
+    if corrected:
+        usual = look.words.say("Correction: {subject}", subject=clean(corrected.subject or paper.name))
+    given = clean(edition.subject or "") or usual
     given = ANSWERED.sub("", given).strip(" \u00a0")
     given = "" if given == UNTITLED else given
     return cut(given or f"{paper.name} – {look.words.full_date(edition.day)}", LONGEST_SUBJECT)
@@ -83,11 +102,32 @@ def paragraphs(text: str, clean: Callable[[str], str] = clean) -> list[str]:
     return [part for part in map(clean, parts) if part]
 
 
-def _preheader(stories: Sequence[Story]) -> str:
-    """The second and third headlines; the lead's summary where it is alone."""
+def note_of(look: Look, edition: Edition) -> list[str]:
+    """An editor's note as the mail sets it, in paragraphs."""
+    return paragraphs(edition.note or "", _setter(look))
+
+
+def _setter(look: Look) -> Callable[[str], str]:
+    """Cleaned, and in French with its no-break spaces."""
+    return (lambda text: typo(clean(text))) if look.words.language == "fr" else clean
+
+
+def _preheader(edition: Edition, stories: Sequence[Story]) -> str:
+    """The second and third headlines; the lead's summary where it is alone; of what is mostly a note, that."""
+    if edition.note and (edition.corrects is not None or not stories):
+        return excerpt(clean(edition.note), LONGEST_PREHEADER)
     if len(stories) == 1:
         return excerpt(stories[0].summary, LONGEST_PREHEADER)
     return cut(" · ".join(one.title for one in stories[1:3]), LONGEST_PREHEADER)
+
+
+@dataclass(frozen=True, slots=True)
+class Corrected:
+    """The edition that a correction is about."""
+
+    day: date
+    subject: str
+    url: str  # of its page in the archive; empty where there is none
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +140,7 @@ class _Page:
     subject: str = ""
     preheader: str = ""
     archive: bool = True
+    corrected: Edition | None = None
 
     def html(self, stories: Sequence[Story]) -> str:
         return self.look.html("email/edition.mjml", **self._values(stories))
@@ -125,7 +166,10 @@ class _Page:
         paper, words = self.paper, self.look.words
         title, name = self._set(paper.title), self._set(paper.name)
         online = archive_link(paper.public_url, self.edition.name)
+        plain = self.corrected is None  # a correction has no lead, and is not there to be passed on
+        shared = shares(f"{name}, {words.full_date(self.edition.day)}", online) if self.archive and plain else ()
         filler = FILLER * ((PADDED_PREHEADER - len(self.preheader)) // len(FILLER))
+        stories = stories if plain else [replace(one, share=()) for one in stories]
         return {
             "paper": paper,
             "title": title,
@@ -133,14 +177,15 @@ class _Page:
             "publisher": self._publisher(title),
             "contact": parseaddr(paper.reply_to or paper.sender)[1],
             "day": self.edition.day,
-            "note": paragraphs(self.edition.note or "", self._set),
+            "note": note_of(self.look, self.edition),
             "subject": self.subject,
             "preheader": self.preheader + filler,
             "stories": stories,
-            "lead": stories[0] if stories else None,
-            "groups": groups(stories[1:]),
+            "correction": self._correction(),
+            "lead": stories[0] if stories and plain else None,
+            "groups": groups(stories[1:] if plain else stories),
             "online": online if self.archive else "",
-            "edition_share": shares(f"{name}, {words.full_date(self.edition.day)}", online) if self.archive else (),
+            "edition_share": shared,
             "archives": f"{paper.public_url}/archive/" if self.archive else "",
             "sign_up": f"{paper.public_url}/",
             "privacy": f"{paper.public_url}/privacy",
@@ -149,8 +194,15 @@ class _Page:
             "preferences": Slot.PREFERENCES.marker,
         }
 
+    def _correction(self) -> Corrected | None:
+        """What it corrects, as the templates see it."""
+        if self.corrected is None:
+            return None
+        url = archive_link(self.paper.public_url, self.corrected.name) if self.archive else ""
+        return Corrected(self.corrected.day, self._set(self.corrected.subject or ""), url)
+
     def _set(self, text: str) -> str:
-        return typo(clean(text)) if self.look.words.language == "fr" else clean(text)
+        return _setter(self.look)(text)
 
     def _publisher(self, title: str) -> str:
         """Who publishes it and where: the law wants both. Most addresses begin with the name already."""

@@ -110,14 +110,14 @@ def keeps_its_articles() -> ColumnElement[bool]:
 
 def _used_in(day: date | None = None, edition_id: int | None = None) -> Any:
     """The day of the edition that keeps an article for itself, if there is one: a frozen one for good; an approved one
-    while it can still go out, which for `day` is no earlier one's case."""
+    while it can still go out, which for `day` is no earlier one's case. A correction only names an article again."""
     keeps = keeps_its_articles()
     if day is not None:
         keeps = or_(keeps, and_(editions.c.status == EditionStatus.APPROVED, editions.c.day >= day))
     query: Select[Any] = (
         select(func.max(editions.c.day))
         .select_from(choices.join(editions, editions.c.id == choices.c.edition_id))
-        .where(choices.c.article_id == articles.c.id, choices.c.picked, keeps)
+        .where(choices.c.article_id == articles.c.id, choices.c.picked, keeps, editions.c.corrects.is_(None))
     )
     if edition_id is not None:
         query = query.where(editions.c.id != edition_id)

@@ -10,20 +10,23 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Row,
+    Select,
     and_,
     case,
     delete,
+    exists,
     func,
     insert,
     literal,
     not_,
+    or_,
     select,
     update,
 )
 
 from newsletter.model import ENDED, FROZEN, Delivery, DeliveryState, Edition, Variant
 from newsletter.store.schema import deliveries, editions, subscribers, wires
-from newsletter.store.subscribers import receiving
+from newsletter.store.subscribers import on_the_list, receiving
 
 State = DeliveryState
 Claimed = list[Delivery]
@@ -56,7 +59,16 @@ def add_newcomer(connection: Connection, edition_id: int, subscriber_id: int, no
 def _insert_pending(
     connection: Connection, edition_id: int, now: datetime, who: ColumnElement[bool], *, late: bool
 ) -> None:
-    audience = select(
+    audience = pending(edition_id, now, late=late).where(who, receiving(now))
+    connection.execute(insert(deliveries).from_select(PLANNED, audience.order_by(subscribers.c.id)))
+
+
+PLANNED = ["edition_id", "subscriber_id", "address", "variant", "late", "state", "attempts", "repeated", "at"]
+
+
+def pending(edition_id: int, now: datetime, *, late: bool) -> Select[Any]:
+    """A delivery to be sent, to each subscriber: their address and variant as they are now."""
+    return select(
         literal(edition_id),
         subscribers.c.id,
         subscribers.c.address,
@@ -66,9 +78,7 @@ def _insert_pending(
         literal(0),
         literal(False),
         literal(now, deliveries.c.at.type),
-    ).where(who, receiving(now))
-    names = ["edition_id", "subscriber_id", "address", "variant", "late", "state", "attempts", "repeated", "at"]
-    connection.execute(insert(deliveries).from_select(names, audience.order_by(subscribers.c.id)))
+    )
 
 
 def drop_plan(connection: Connection, edition_id: int, limit: int) -> int:
@@ -124,11 +134,14 @@ def claimed_by(connection: Connection, edition_id: int, run_id: int | None) -> C
 
 
 def departed(connection: Connection, edition_id: int, run_id: int, now: datetime) -> set[int]:
-    """The subscribers among those that a run has claimed who receive nothing any more."""
+    """The subscribers among those that a run has claimed who receive nothing any more. A pause does not keep a
+    correction back, see store/audience.py."""
+    correction = exists().where(editions.c.id == edition_id, editions.c.corrects.is_not(None))
+    stays = or_(receiving(now), and_(on_the_list(), correction))
     query = (
         select(deliveries.c.subscriber_id)
         .join(subscribers, subscribers.c.id == deliveries.c.subscriber_id)
-        .where(_of(edition_id, State.CLAIMED), deliveries.c.run_id == run_id, not_(receiving(now)))
+        .where(_of(edition_id, State.CLAIMED), deliveries.c.run_id == run_id, not_(stays))
     )
     return set(connection.scalars(query))
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
+from itertools import count
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, delete, func, insert, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, insert, or_, select, tuple_, update
+from sqlalchemy.exc import IntegrityError
 
 from newsletter.model import (
     DAILY,
     ENDED,
+    FROZEN,
     WENT_OUT,
     Choice,
     DeliveryState,
@@ -27,6 +30,11 @@ from newsletter.store.schema import choices, deliveries, editions, wires
 
 def get(connection: Connection, day: date, slot: str) -> Edition | None:
     row = connection.execute(select(editions).where(editions.c.day == day, editions.c.slot == slot)).one_or_none()
+    return _edition(row) if row else None
+
+
+def _one(connection: Connection, which: ColumnElement[bool]) -> Edition | None:
+    row = connection.execute(select(editions).where(which)).one_or_none()
     return _edition(row) if row else None
 
 
@@ -85,11 +93,42 @@ def keep_draft(connection: Connection, day: date, slot: str, picked_at: datetime
         connection.execute(delete(choices).where(choices.c.edition_id == edition_id))
         change(connection, edition_id, picked_at=picked_at)
     else:
-        values = {"day": day, "slot": slot, "status": EditionStatus.DRAFT, "picked_at": picked_at}
-        edition_id = connection.execute(insert(editions).values(**values).returning(editions.c.id)).scalar_one()
+        edition_id = _insert(connection, day, slot, picked_at)
+    _keep_choices(connection, edition_id, made)
+    return by_id(connection, edition_id)
+
+
+def _insert(connection: Connection, day: date, slot: str, picked_at: datetime, **values: Any) -> int:
+    row = {"day": day, "slot": slot, "status": EditionStatus.DRAFT, "picked_at": picked_at} | values
+    return int(connection.execute(insert(editions).values(**row).returning(editions.c.id)).scalar_one())
+
+
+def _keep_choices(connection: Connection, edition_id: int, made: Sequence[Choice]) -> None:
     if made:
         connection.execute(insert(choices), [_choice_row(edition_id, i, one) for i, one in enumerate(made)])
-    return by_id(connection, edition_id)
+
+
+def keep_beside(
+    connection: Connection,
+    day: date,
+    slot: str,
+    picked_at: datetime,
+    made: Sequence[Choice],
+    *,
+    corrects: int | None = None,
+) -> Edition:
+    """Write a draft into the first free slot of that kind: extra, extra-2, extra-3."""
+    slots = {one.slot for one in of_day(connection, day)}
+    names = (slot if number == 1 else f"{slot}-{number}" for number in count(1))
+    for name in (name for name in names if name not in slots):
+        try:
+            with connection.begin_nested():
+                edition_id = _insert(connection, day, name, picked_at, corrects=corrects)
+        except IntegrityError:
+            continue  # somebody else took it this very moment
+        _keep_choices(connection, edition_id, made)
+        return by_id(connection, edition_id)
+    raise AssertionError("there is always a next number")
 
 
 def move(
@@ -157,16 +196,52 @@ def with_newcomers(connection: Connection, now: datetime, *, repeats: bool = Tru
 
 
 def sent(
-    connection: Connection, slot: str | None = None, limit: int | None = None, before: date | None = None
+    connection: Connection,
+    slot: str | None = None,
+    limit: int | None = None,
+    before: date | None = None,
+    *,
+    corrections: bool = True,
 ) -> list[Edition]:
     """The editions that readers have received, the newest first: for the archive."""
     query = select(editions).where(editions.c.status.in_(WENT_OUT))
+    if not corrections:
+        query = query.where(editions.c.corrects.is_(None))
     if slot:
         query = query.where(editions.c.slot == slot)
     if before:
         query = query.where(editions.c.day < before)
     query = query.order_by(editions.c.day.desc(), editions.c.id.desc()).limit(limit)
     return [_edition(row) for row in connection.execute(query)]
+
+
+def corrections_of(connection: Connection, edition_ids: Iterable[int], *, out: bool = True) -> list[Edition]:
+    """The corrections of these editions, the oldest first: those that went out, or all that were made."""
+    query = select(editions).where(editions.c.corrects.in_(list(edition_ids)))
+    query = query.where(editions.c.status.in_(WENT_OUT)) if out else query
+    return [_edition(row) for row in connection.execute(query.order_by(editions.c.id))]
+
+
+def of_day(connection: Connection, day: date) -> list[Edition]:
+    """Every edition of a day, of whatever slot, in the order in which they were made."""
+    query = select(editions).where(editions.c.day == day).order_by(editions.c.id)
+    return [_edition(row) for row in connection.execute(query)]
+
+
+def page(connection: Connection, limit: int, before: int | None = None) -> list[Edition]:
+    """All editions of every status and slot, the newest first; those behind the one with the id `before`."""
+    query = select(editions)
+    first = _one(connection, editions.c.id == before) if before is not None else None
+    if first:
+        query = query.where(tuple_(editions.c.day, editions.c.id) < tuple_(first.day, first.id))
+    query = query.order_by(editions.c.day.desc(), editions.c.id.desc()).limit(limit)
+    return [_edition(row) for row in connection.execute(query)]
+
+
+def next_begun(connection: Connection, edition: Edition) -> datetime | None:
+    """When the sending of the edition after this one began; None where none has followed it."""
+    later = editions.c.started_at > edition.started_at, editions.c.status.in_(FROZEN)
+    return connection.execute(select(func.min(editions.c.started_at)).where(*later)).scalar()
 
 
 def neighbour(connection: Connection, edition: Edition, *, later: bool) -> Edition | None:

@@ -108,7 +108,12 @@ def newest(connection: Connection) -> int:
 def receiving(now: datetime) -> ColumnElement[bool]:
     """Who gets the editions: active, and not pausing."""
     awake = or_(subscribers.c.paused_until.is_(None), subscribers.c.paused_until <= now)
-    return and_(subscribers.c.status == Status.ACTIVE, awake)
+    return and_(on_the_list(), awake)
+
+
+def on_the_list() -> ColumnElement[bool]:
+    """Who is mailed at all: active, pausing or not."""
+    return subscribers.c.status == Status.ACTIVE
 
 
 def readers(connection: Connection, now: datetime) -> int:

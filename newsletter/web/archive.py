@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 from urllib.parse import urlsplit
 from xml.etree import ElementTree
 
@@ -12,13 +12,13 @@ from werkzeug.wrappers import Response as Answer
 from newsletter import archive as editions
 from newsletter.archive import Line
 from newsletter.web.guard import policy
-from newsletter.web.paper import language, page, public, room
+from newsletter.web.paper import language, page, public, room, words
 
 archive = Blueprint("archive", __name__)
 
 ATOM = "http://www.w3.org/2005/Atom"
 FEED = 20  # editions in the feed
-MINUTES = 600  # seconds for which a copy may be kept: an edition does not change
+MINUTES = 600  # seconds for which a copy may be kept: an edition does not change, but by what corrects it
 
 
 @archive.get("/archive/")
@@ -83,7 +83,7 @@ def _atom(lines: list[Line]) -> bytes:
     _add(root, "id", f"tag:{host},2026:archive")
     _add(root, "title", paper.name)
     _add(root, "subtitle", paper.title)
-    _add(root, "updated", lines[0].at.isoformat(timespec="seconds") if lines else "1970-01-01T00:00:00+00:00")
+    _add(root, "updated", _last(lines).isoformat(timespec="seconds") if lines else "1970-01-01T00:00:00+00:00")
     _add(root, "link", rel="self", href=public("/archive/feed.xml"))
     _add(root, "link", rel="alternate", href=public("/archive/"))
     _add(_add(root, "author"), "name", paper.title)
@@ -91,15 +91,33 @@ def _atom(lines: list[Line]) -> bytes:
         entry = _add(root, "entry")
         _add(entry, "id", f"tag:{host},{line.day.isoformat()}:{line.name}")
         _add(entry, "title", line.subject)
-        _add(entry, "updated", line.at.isoformat(timespec="seconds"))
+        if line.corrections:
+            _add(entry, "published", line.at.isoformat(timespec="seconds"))
+        _add(entry, "updated", line.updated.isoformat(timespec="seconds"))
         _add(entry, "link", rel="alternate", href=line.url)
-        _add(entry, "summary", _headlines(line))
+        for other in (*(one.line for one in line.corrections), *([line.corrects] if line.corrects else [])):
+            _add(entry, "link", rel="related", href=other.url, title=other.subject)
+        _add(entry, "summary", _summary(line))
     return bytes(ElementTree.tostring(root, encoding="utf-8", xml_declaration=True))
 
 
-def _headlines(line: Line) -> str:
+def _last(lines: list[Line]) -> datetime:
+    return max(line.updated for line in lines)
+
+
+def _summary(line: Line) -> str:
+    """Its headlines, below what was corrected in it; of what is a note, that."""
     found = editions.page(room(), line.name, language=language())
-    return " · ".join(one.title for one in found.stories) if found else ""
+    if found is None:
+        return ""
+    say, full_date = words().say, words().full_date
+    put_right = [
+        say("Correction of {day}: {text}", day=full_date(one.line.day), text=" ".join(one.text))
+        for one in line.corrections
+    ]
+    headlines = " · ".join(one.title for one in found.stories)
+    note = " ".join(found.note) if line.corrects or not headlines else ""
+    return "\n".join(filter(None, [*put_right, note, headlines]))
 
 
 def _add(parent: ElementTree.Element, name: str, text: str = "", **attributes: str) -> ElementTree.Element:

@@ -65,7 +65,7 @@ def _form(template: str, status: int = 200, *, typed: str = "", problem: str = "
         "problem": problem,
     }
     if template == "sign-up.html":
-        values["editions"] = archive.latest(here, LAST_EDITIONS) if here.config.web.archive else []
+        values["editions"] = archive.latest(here, LAST_EDITIONS, corrections=False) if here.config.web.archive else []
     return page(template, status, **values)
 
 

@@ -4,12 +4,26 @@ Whoever is not logged in meets the log-in page alone; every form carries a token
 without the script. `access` holds what each view needs, and the pages of a room have a file each.
 """
 
-from newsletter.web.desk import access, draft, journal, log_in, previews, readers, sending, sources, style, team, today
+from newsletter.web.desk import (
+    access,
+    after,
+    draft,
+    editions,
+    journal,
+    log_in,
+    previews,
+    readers,
+    sending,
+    sources,
+    style,
+    team,
+    today,
+)
 from newsletter.web.desk.access import PATH, blueprint, is_asked, page
 
 blueprint.before_request(access.enter)
 blueprint.after_request(access.leave)
-ROOMS = (log_in, draft, today, previews, sending, readers, sources, journal, team, style)
+ROOMS = (log_in, draft, today, previews, sending, after, editions, readers, sources, journal, team, style)
 for one in [room.blueprint for room in ROOMS]:
     blueprint.register_blueprint(one)
 

@@ -1,0 +1,183 @@
+"""What came of an edition: by state, by mailbox provider, what the relay refused, who left. Read anew each time."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from newsletter import providers, report
+from newsletter.model import DeliveryState, Edition
+from newsletter.newsroom import Newsroom
+from newsletter.report import Report
+from newsletter.store import deliveries, editions, results
+from newsletter.store.database import read
+from newsletter.store.results import Count
+
+State = DeliveryState
+
+PAGE = 20  # editions on one page of the list
+TOP = 12  # providers told by name
+REFUSALS = 8
+NAMES = {  # how results call what the ledger has in eight states
+    State.ACCEPTED: "accepted",
+    State.REJECTED: "refused",
+    State.DEFERRED: "put_off",
+    State.UNCERTAIN: "uncertain",
+    State.SKIPPED: "skipped",
+    State.PENDING: "waiting",
+    State.CLAIMED: "waiting",
+    State.SENDING: "waiting",
+}
+STATES = tuple(dict.fromkeys(NAMES.values()))
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """Deliveries by what came of them."""
+
+    name: str = ""  # the provider's; empty where it is not one
+    accepted: int = 0
+    refused: int = 0
+    put_off: int = 0
+    uncertain: int = 0
+    skipped: int = 0
+    waiting: int = 0
+
+    @property
+    def total(self) -> int:
+        return sum(getattr(self, state) for state in STATES)
+
+    @property
+    def seen(self) -> list[str]:
+        """The states to be told: accepted and refused, and each that there is."""
+        return [state for state in STATES if state in ("accepted", "refused") or getattr(self, state)]
+
+    def figures(self) -> dict[str, int]:
+        return {state: getattr(self, state) for state in STATES}
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """What came of an edition, newcomers' deliveries included and told apart."""
+
+    edition: Edition
+    report: Report  # of its frozen audience
+    all: Tally
+    newcomers: Tally
+    providers: list[Tally]  # the largest first
+    others: Tally  # of all the rest
+    other_count: int  # how many providers those are
+    refusals: list[tuple[str, int]]
+    left: int
+    left_addresses: list[str]  # of those who left and are not forgotten
+    until: datetime | None  # when the next edition began, up to which leaving is counted
+
+    def figures(self) -> dict[str, object]:
+        """What `--json` prints."""
+        told: list[dict[str, object]] = [{"provider": one.name, **one.figures()} for one in self.providers]
+        if self.other_count:
+            told.append({"provider": None, "count": self.other_count, **self.others.figures()})
+        return {
+            "edition": self.edition.name,
+            "status": self.edition.status.value,
+            "audience": self.edition.audience,
+            "states": self.all.figures(),
+            "newcomers": self.newcomers.total,
+            "providers": told,
+            "refusals": [{"reply": reply, "times": times} for reply, times in self.refusals],
+            "left": self.left,
+            "bounces": None,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """An edition in a list, with what has come of it so far."""
+
+    edition: Edition
+    subject: str  # its own; the lead's title, where it has none yet
+    articles: int
+    all: Tally
+    corrects: Edition | None
+
+
+def listed(room: Newsroom, before: int | None = None) -> tuple[list[Line], int | None]:
+    """A page of all editions, of whatever status and slot, the newest first; with the id behind which the next page
+    begins, where there is one."""
+    with read(room.engine) as connection:
+        found = editions.page(connection, PAGE + 1, before)
+        page = found[:PAGE]
+        counts = results.by_state(connection, [one.id for one in page if one.frozen])
+        lines = [_line(connection, one, counts.get(one.id, {})) for one in page]
+    return lines, page[-1].id if len(found) > PAGE else None
+
+
+def _line(connection: Connection, edition: Edition, counts: Mapping[DeliveryState, int]) -> Line:
+    subject = edition.subject or ""
+    if not subject:
+        picked = [one for one in editions.choices_of(connection, edition.id) if one.picked]
+        subject = picked[0].article.title if picked else ""
+    return Line(
+        edition,
+        subject,
+        editions.picked(connection, edition.id),
+        _tally("", [Count("", state, False, times) for state, times in counts.items()]),
+        editions.by_id(connection, edition.corrects) if edition.corrects else None,
+    )
+
+
+def of_edition(room: Newsroom, edition: Edition) -> Results:
+    """The results of an edition that is frozen; all naught for another."""
+    with read(room.engine) as connection:
+        edition = editions.by_id(connection, edition.id)
+        found = report.of_edition(connection, edition)
+        counts = results.by_domain(connection, edition.id) if edition.frozen else []
+        refusals = deliveries.refusals(connection, edition.id, REFUSALS) if edition.frozen else []
+        until = editions.next_begun(connection, edition) if edition.started_at else None
+        gone = results.departures(connection, edition, until) if edition.started_at else []
+    largest, rest = by_provider(counts)
+    return Results(
+        edition=edition,
+        report=found,
+        all=_tally("", counts),
+        newcomers=_tally("", [one for one in counts if one.late]),
+        providers=largest,
+        others=_sum(rest),
+        other_count=len(rest),
+        refusals=refusals,
+        left=len(gone),
+        left_addresses=[address for _, address in gone if address],
+        until=until,
+    )
+
+
+def by_provider(counts: Iterable[Count]) -> tuple[list[Tally], list[Tally]]:
+    """The largest providers, each with what came of its deliveries; and the rest. The forgotten have none. Pure."""
+    groups: dict[str, list[Count]] = {}
+    names: dict[str, str] = {}
+    for one in counts:
+        if one.domain:
+            name = names.setdefault(one.domain, providers.of(one.domain))
+            groups.setdefault(name, []).append(one)
+    tallies = [_tally(name, group) for name, group in groups.items()]
+    tallies.sort(key=lambda one: (-one.total, one.name))
+    return tallies[:TOP], tallies[TOP:]
+
+
+def _tally(name: str, counts: Iterable[Count]) -> Tally:
+    found: Counter[str] = Counter()
+    for one in counts:
+        found[NAMES[one.state]] += one.times
+    return Tally(name, **dict[str, Any](found))
+
+
+def _sum(tallies: Iterable[Tally]) -> Tally:
+    found: Counter[str] = Counter()
+    for one in tallies:
+        found.update(one.figures())
+    return Tally(**dict[str, Any](found))
