@@ -27,7 +27,6 @@ DECISIONS = {
     Status.CANCELLED: (Status.DRAFT, Status.APPROVED, Status.HELD, Status.CANCELLED),
 }
 OPEN = (Status.DRAFT, Status.APPROVED, Status.HELD)  # what may be sent now; who cancelled it approves it first
-UNDO_WITHIN = timedelta(seconds=60)  # in which what is sent now can be taken back
 SEND_NOW, TAKE_BACK, STOP, RESUME = "send_now", "take_back", "stop", "resume"  # as the audit log names them
 
 
@@ -179,15 +178,15 @@ def _check_seen(connection: Connection, edition: Edition, seen: str, who: Who | 
 
 
 def send_now(room: Newsroom, edition_id: int, who: Who, *, seen: str = "") -> Edition:
-    """Approve an edition as it stands, and send it in a minute, whatever the schedule says: whoever lives does it (see
-    `going`). Twice is once. Raises as `decide` does."""
+    """Approve an edition as it stands, and send it after `desk.undo_seconds`, whatever the schedule says: whoever lives
+    does it (see `going`). Twice is once. Raises as `decide` does."""
     with write(room.engine) as connection:
         edition, now = editions.lock(connection, edition_id), room.clock()
         if edition.status is Status.APPROVED and edition.go_at and edition.go_at > now:
             return edition
         _check_seen(connection, edition, seen, who)
         _check_can_go(room, connection, edition, None)
-        values: dict[str, Any] = {"go_at": now + UNDO_WITHIN, "remark": None}
+        values: dict[str, Any] = {"go_at": now + timedelta(seconds=room.config.desk.undo_seconds), "remark": None}
         if not editions.move(connection, edition.id, OPEN, Status.APPROVED, **values):
             raise NotSent(f"the edition {edition.name} is {edition.status}: it cannot be sent")
         known, patch = shapes.read(connection, edition.id), pin(connection, edition.id)

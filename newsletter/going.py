@@ -1,4 +1,5 @@
-"""Editions that an editor sends at a moment of their own, whatever the schedule says; a minute is left to undo it.
+"""Editions that an editor sends at a moment of their own, whatever the schedule says; before it some seconds are left
+to undo it.
 
 Whoever lives sends them: a runner, or the next `newsletter send`, which waits for one that is about to go.
 """
@@ -16,7 +17,6 @@ from newsletter.store.database import read
 
 TAKEN_UP_WITHIN = timedelta(hours=24)  # where nobody lived to send it, it is no news any more
 LOOK = 1.0  # seconds between two looks at an edition that is about to go
-LOOKS = 60
 
 
 def called(room: Newsroom) -> list[Edition]:
@@ -48,11 +48,11 @@ class Calls:
 
 
 def wait(room: Newsroom, edition: Edition, stop: Stop) -> Edition:
-    """The edition when its moment has come. For at most a minute, and not longer than whoever sends may stay.
+    """The edition when its moment has come. For `desk.undo_seconds` at most, and no longer than who sends may stay.
 
     Raises Paused where an editor takes it back meanwhile: then no run that was about to send it does.
     """
-    for _ in range(LOOKS):
+    for _ in range(room.config.desk.undo_seconds + 1):
         with read(room.engine) as connection:
             edition = editions.by_id(connection, edition.id)
         if edition.status is not EditionStatus.APPROVED or edition.go_at is None:

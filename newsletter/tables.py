@@ -193,6 +193,7 @@ class DeskTable(Table):
     url: Annotated[str, AfterValidator(values.desk_address)] = ""
     listen: Annotated[str, AfterValidator(values.listening_place)] = ""
     session_days: int = Field(default=30, ge=1, le=365)
+    undo_seconds: int = Field(default=60, ge=0, le=600)
 
     @model_validator(mode="after")
     def _somewhere(self) -> DeskTable:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -59,11 +60,11 @@ def desk(ready: Newsroom) -> Desk:
 
 
 def todays(room: Newsroom) -> Edition:
-    return edit.named(room, NAME)[0]
+    return edit.look(room, None, NAME)[0]
 
 
 def sight(room: Newsroom) -> str:
-    return edit.sight(*edit.named(room, NAME))
+    return edit.sight(*edit.look(room, None, NAME))
 
 
 def post(desk: Desk, what: str, **fields: Any) -> TestResponse:
@@ -231,7 +232,7 @@ def test_how_an_edition_stands_is_said_in_a_sentence(
     folder: Path, clock: Clock, ready: Newsroom, language: str
 ) -> None:
     words = Words(language, ready.config.newsletter.zone)
-    edition, choices = edit.named(ready, NAME)
+    edition, choices = edit.look(ready, None, NAME)
     said = {}
     for schedule, desk_table in [("", ""), ("", 'approval = "required"'), ('decide_by = "06:15"', "")]:
         text = f"{TOML}\n[schedule]\n{schedule}\n[desk]\n{desk_table}\n"
@@ -239,7 +240,7 @@ def test_how_an_edition_stands_is_said_in_a_sentence(
         found = config.load(folder / "newsletter.toml", {})
         for hours in (0, 1, 8):
             now = clock() + timedelta(hours=hours)
-            said[schedule, desk_table, hours] = standing(words, found, edition, now, carries=len(choices))
+            said[schedule, desk_table, hours] = standing(words, found, edition, now, empty=not choices)
     assert len(set(said.values())) == 5
     time = "6\u00a0h\u00a030" if language == "fr" else "6:30"
     assert time in said["", "", 0]
@@ -364,14 +365,24 @@ def test_what_was_changed_since_is_shown_before_it_is_approved(
     assert todays(ready).status is Status.HELD
 
 
+def mark_of(client: FlaskClient, link: str) -> dict[str, str]:
+    """The fields of the form that opens the desk, as its page makes it."""
+    [mark] = re.findall(r'name="form" value="([^"]{20,})"', client.get(link).text)
+    return {"do": "open", "form": mark}
+
+
 def test_the_desk_is_opened_once(ready: Newsroom, links: dict[str, str], phone: FlaskClient) -> None:
-    answer = phone.post(links["ama"], data={"do": "open"})
+    other = create_app(ready).test_client()
+    late = mark_of(other, links["ama"])
+    assert phone.post(links["ama"], data={"do": "open"}).status_code == 403  # a form of somebody else's
+    assert phone.post(links["ama"], data=late).status_code == 403
+    fields = mark_of(phone, links["ama"])
+    answer = phone.post(links["ama"], data=fields)
     assert (answer.status_code, answer.headers["Location"]) == (303, f"/desk/edition/{NAME}")
     cookie = answer.headers["Set-Cookie"]
     for said in ("HttpOnly", "SameSite=Lax", "Secure", "Path=/desk", "Max-Age=2592000"):
         assert said in cookie
-    other = create_app(ready).test_client()
-    assert other.post(links["ama"], data={"do": "open"}).status_code == 409
+    assert other.post(links["ama"], data=late).status_code == 409
     assert other.post(links["ama"], data={"do": "approve"}).status_code == 303  # deciding stays possible
 
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 from flask import Blueprint, Response, g, request
 
-from newsletter import draft, edit
+from newsletter import draft, edit, editors
 from newsletter.draft import Opened
 from newsletter.edit import Changed
 from newsletter.errors import BadData, NotSent
 from newsletter.model import EditionStatus
-from newsletter.web.desk.access import COOKIE, everybody, go, here, page
+from newsletter.web.desk.access import COOKIE, everybody, go, page, remember
+from newsletter.web.desk.log_in import is_our_button, with_button
 from newsletter.web.desk.sending import decision_values
 from newsletter.web.paper import origin, room
 
@@ -37,7 +37,7 @@ def act(token: str) -> Response:
         return page("draft-over.html", 404)
     wanted = request.form.get("do", "")
     if wanted == "open":
-        return _come_in(found)
+        return _come_in(found) if g.session or is_our_button() else _page(found, 403)
     if wanted not in DECISIONS:
         return _page(found, 400)
     if not found.may_decide:
@@ -64,7 +64,7 @@ def _page(found: Opened, status: int = 200, **more: Any) -> Response:
         "refused": False,
         "logged_in": g.session is not None,
     }
-    return page("draft.html", status, **(values | more))
+    return with_button("draft.html", status, **(values | more))
 
 
 def _come_in(found: Opened) -> Response:
@@ -75,7 +75,5 @@ def _come_in(found: Opened) -> Response:
     if cookie is None:
         return _page(found, 409, refused=True)
     response = go(f"/edition/{found.edition.name}")
-    span, secure = timedelta(days=room().config.desk.session_days), room().config.desk_url.startswith("https://")
-    where = here("") or "/"
-    response.set_cookie(COOKIE, cookie, max_age=span, path=where, secure=secure, httponly=True, samesite="Lax")
+    remember(response, COOKIE, cookie, editors.lasting(room()))
     return response

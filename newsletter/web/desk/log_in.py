@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import secrets
+from typing import Any
 
 from flask import Blueprint, Response, g, request
 
@@ -58,7 +59,7 @@ def arrived(token: str) -> Response:
     known = editors.to_log_in(room(), token)
     if known is None:
         return _over()
-    if not _is_our_button():
+    if not is_our_button():
         return _button(known, 403)
     cookie = editors.log_in(room(), token, origin("desk").network, request.user_agent.string)
     if cookie is None:  # used by another window meanwhile
@@ -79,14 +80,20 @@ def _button(known: Editor, status: int = 200) -> Response:
     have an editor of ours work under another's name (log-in CSRF). Browsers tell where a form stood, and `access.enter`
     refuses what stood elsewhere; old ones tell nothing: but no other site can read the cookie, nor set one here.
     """
-    mark = secrets.token_urlsafe(16)
     after = wanted(request.values.get("after", ""))
-    response = page("in-button.html", status, known=known, mark=mark, after=after, again=status != 200)
+    return with_button("in-button.html", status, known=known, after=after, again=status != 200)
+
+
+def with_button(template: str, status: int = 200, **values: Any) -> Response:
+    """A page whose form logs in: its field `form` holds `mark`, and so does a passing cookie."""
+    mark = secrets.token_urlsafe(16)
+    response = page(template, status, mark=mark, **values)
     remember(response, PRESSED, mark, editors.INVITED_WITHIN)
     return response
 
 
-def _is_our_button() -> bool:
+def is_our_button() -> bool:
+    """Whether a form that logs in was one of ours, in this browser."""
     mark = request.cookies.get(PRESSED, "")
     return bool(mark) and hmac.compare_digest(mark.encode(), request.form.get(FIELD, "").encode())
 

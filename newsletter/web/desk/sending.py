@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import Blueprint, Response, abort, request
 
-from newsletter import edit, progress, report
+from newsletter import corrections, edit, progress, report
 from newsletter.edit import Changed
 from newsletter.errors import BadData, NotSent
 from newsletter.model import Choice, Edition, EditionStatus, Role
@@ -24,21 +24,24 @@ Status = EditionStatus
 def decision_values(edition: Edition, choices: list[Choice] | None = None) -> dict[str, Any]:
     """All that desk/decide.html needs, for whichever page includes it."""
     choices = edit.with_choices(room(), edition.id)[1] if choices is None else choices
-    readers = progress.readers(room())
+    readers = corrections.readers(room(), edition)
     forecast = progress.forecast(room(), Report(edition.name, edition.status, pending=readers))
-    return _standing_values(edition, choices) | {"readers": readers, "forecast": forecast}
+    undo = room().config.desk.undo_seconds
+    return _standing_values(edition, choices) | {"readers": readers, "forecast": forecast, "undo": undo}
 
 
 def _standing_values(edition: Edition, choices: list[Choice]) -> dict[str, Any]:
     """How it stands, without a count of the readers: a million takes its time, and pages ask again and again."""
     now, config = room().clock(), room().config
     carries = sum(choice.picked for choice in choices)
+    can_go = carries > 0 or edition.stands_alone
     return {
         "edition": edition,
         "runner": report.runner_lives(room()),
         "now": now,
-        "standing": standing(words(), config, edition, now, carries=carries),
+        "standing": standing(words(), config, edition, now, empty=not can_go),
         "carries": carries,
+        "can_go": can_go,
         "seen": edit.sight(edition, choices),
         "goes_at": when(words(), config.due(edition.day), now),
         "in_time": in_time(config, edition, now) and now < config.due(edition.day),

@@ -11,11 +11,11 @@ from newsletter.words import NBSP, Words
 Status = EditionStatus
 
 
-def standing(words: Words, config: Config, edition: Edition, now: datetime, *, carries: int) -> str:
-    """One sentence or two; `carries` is how many articles it has."""
+def standing(words: Words, config: Config, edition: Edition, now: datetime, *, empty: bool) -> str:
+    """One sentence or two; an `empty` one has nothing that could be sent."""
     say = words.say
     if edition.status is Status.DRAFT:
-        return _draft(words, config, edition, now) if carries else say("A draft. No article is in it yet.")
+        return say("A draft. No article is in it yet.") if empty else _draft(words, config, edition, now)
     if edition.status is Status.APPROVED:
         return _approved(words, config, edition, now)
     if edition.status is Status.SENDING and edition.paused_at:

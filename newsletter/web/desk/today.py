@@ -14,6 +14,7 @@ from newsletter.errors import BadData, NewsletterError
 from newsletter.model import AuditEntry, Choice, Edition, Picture
 from newsletter.shaping import Conflict, Shaped
 from newsletter.web.desk.access import go, page, who
+from newsletter.web.desk.sending import decision_values
 from newsletter.web.desk.trouble import trouble
 from newsletter.web.paper import room, words
 
@@ -44,7 +45,7 @@ def edition(name: str) -> Response:
 def show(edition: Edition, status: int = 200, **values: Any) -> Response:
     """An edition's page, by what has become of it."""
     found, choices = edit.with_choices(room(), edition.id)
-    return page("edition.html", status, **view(found, choices), **values)
+    return page("edition.html", status, **decision_values(found, choices) | view(found, choices) | values)
 
 
 def the_edition(name: str) -> Edition:

@@ -137,6 +137,7 @@ function makeSortable(root) {
 }
 
 function prepare(root) {
+  keepFresh(root);
   showFrames(root);
   watchTyping(root);
   makeSortable(root);
@@ -146,7 +147,7 @@ function prepare(root) {
 // An element with data-refresh="2" is filled anew every two seconds with what data-from answers, until that holds
 // data-ended; data-next asks for another pause. What stands in data-said is put where data-say names, to be read aloud.
 
-function keepFresh(root = document) {
+function keepFresh(root) {
   for (const element of root.querySelectorAll("[data-refresh]")) {
     let failures = 0;
     const pause = () => {
@@ -183,5 +184,4 @@ function fill(element, text) {
 }
 
 prepare(document);
-keepFresh();
 wide.addEventListener("change", () => showFrames());
