@@ -21,7 +21,7 @@ COMMANDS = {
     "trace": "sending",
     "subscribers": "people",
     "editors": "editors",
-    "journal": "journal",
+    "audit": "audit",
     "config": "setup",
     "resolve": "resolving",
     "adopt": "setup",

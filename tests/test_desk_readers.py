@@ -364,9 +364,9 @@ def test_forgetting_is_asked_twice_and_leaves_nothing(
 
     assert desk.get(f"/readers/{known.id}").status_code == 404
     assert acts(room)[-1] == ("reader_forgotten", "Kossi Adzo", known.id)
-    journal = desk.get("/journal").text
-    assert "a effacé tout ce que l’on savait d’un lecteur" in journal
-    assert f"/readers/{known.id}" not in journal, "a link that leads nowhere"
+    log = desk.get("/audit").text
+    assert "a effacé tout ce que l’on savait d’un lecteur" in log
+    assert f"/readers/{known.id}" not in log, "a link that leads nowhere"
     room.engine.dispose()
     held = whole(folder)
     for trace in (AMA, "ama@", "Dossou", "cordonnier", "90-11-22"):
@@ -411,7 +411,7 @@ def test_the_list_is_taken_along(room: Newsroom) -> None:
         ("readers_exported", "Kossi Adzo", 1, "unsubscribed"),
         ("readers_exported", "Kossi Adzo", 2, None),
     ]
-    assert "a emporté une liste de 2 lecteurs" in desk.get("/journal").text
+    assert "a emporté une liste de 2 lecteurs" in desk.get("/audit").text
 
 
 def test_no_transaction_is_open_while_the_list_leaves(room: Newsroom) -> None:
@@ -494,7 +494,7 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., A
 
 
 LOOKED_AT = ["/readers", "/readers?q=nobody", "/readers/1", "/readers/1/unsubscribe", "/readers/2/revive"]
-LOOKED_AT += ["/readers/1/forget", "/sources?entry=56", "/journal", "/journal?edition=x"]
+LOOKED_AT += ["/readers/1/forget", "/sources?entry=56", "/audit", "/audit?edition=x"]
 SMALL = """[...document.querySelectorAll('main button, main a.button, main a.reach, main summary, main select,'
   + 'main input:not([type=hidden])')].filter(e => e.offsetHeight && e.getBoundingClientRect().height < 43.9)
   .map(e => e.outerHTML.slice(0, 100))"""
@@ -543,7 +543,7 @@ def test_hostile_texts_stay_texts(room: Newsroom, clock: Clock, add_article: Cal
     subscribe.remove(room, AMA, note=HOSTILE)
     desk = AtDesk(room, name=HOSTILE[:60])
     desk.post(f"/readers/{known.id}/unsubscribe")
-    pages = ["/readers", "/readers?q=%3Cscript%3E%22%27", f"/readers/{known.id}", "/journal"]
+    pages = ["/readers", "/readers?q=%3Cscript%3E%22%27", f"/readers/{known.id}", "/audit"]
     pages += [f"/readers/{known.id}{path}" for path in PATHS[1:]]
     for path in pages:
         harmless(desk.get(path).text, path)

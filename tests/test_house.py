@@ -43,7 +43,7 @@ OPERATIONS = {
     "editors",
     "readers",
     "sourcing",
-    "journal",
+    "auditlog",
     "corrections",
     "results",
     "resolve",

@@ -7,9 +7,9 @@ without the script. `access` holds what each view needs, and the pages of a room
 from newsletter.web.desk import (
     access,
     after,
+    audit,
     draft,
     editions,
-    journal,
     log_in,
     previews,
     readers,
@@ -23,7 +23,7 @@ from newsletter.web.desk.access import PATH, blueprint, is_asked, page
 
 blueprint.before_request(access.enter)
 blueprint.after_request(access.leave)
-ROOMS = (log_in, draft, today, previews, sending, after, editions, readers, sources, journal, team, style)
+ROOMS = (log_in, draft, today, previews, sending, after, editions, readers, sources, audit, team, style)
 for one in [room.blueprint for room in ROOMS]:
     blueprint.register_blueprint(one)
 

@@ -17,7 +17,7 @@ from urllib.parse import quote, urlencode, urlsplit
 from flask import Blueprint, Response, abort, current_app, g, redirect, request
 from werkzeug.exceptions import HTTPException
 
-from newsletter import editors, journal
+from newsletter import auditlog, editors
 from newsletter.model import Editor, Role, Session, Who
 from newsletter.web import guard, paper
 from newsletter.web.paper import filled, language, room
@@ -197,7 +197,7 @@ def page(template: str, status: int = 200, **values: Any) -> Response:
         f"desk/{template}",
         **values,
         desk=here,
-        told=lambda entry: journal.line_of(room(), entry, paper.words()),
+        told=lambda entry: auditlog.line_of(room(), entry, paper.words()),
         me=known.editor if known else None,
         may=lambda role: known is not None and known.editor.role.may(Role(role)),
         form_field=FIELD,

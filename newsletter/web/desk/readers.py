@@ -8,7 +8,7 @@ from typing import Any
 
 from flask import Blueprint, Response, abort, request
 
-from newsletter import exports, journal, readers, subscribe
+from newsletter import auditlog, exports, readers, subscribe
 from newsletter.errors import BadData
 from newsletter.model import AuditEntry, Consent, DeliveryState, Origin, Role, Subscriber, SubscriberStatus
 from newsletter.readers import Dossier
@@ -141,7 +141,7 @@ def one(reader_id: int) -> Response:
 
 
 def _entry(entry: AuditEntry) -> tuple[str, str, str]:
-    return words().moment(entry.at), journal.name_of(entry, words()), journal.told(entry, words())
+    return words().moment(entry.at), auditlog.name_of(entry, words()), auditlog.told(entry, words())
 
 
 def _act(act: Consent, found: Dossier) -> dict[str, str]:

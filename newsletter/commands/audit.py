@@ -1,4 +1,4 @@
-"""journal."""
+"""audit."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ if TYPE_CHECKING:
 @click.option("--limit", type=click.IntRange(1, 100_000), default=40, help="How many entries; default: 40.")
 @json_option
 @with_newsroom
-def journal(room: Newsroom, edition: str, limit: int, as_json: bool) -> None:
+def audit(room: Newsroom, edition: str, limit: int, as_json: bool) -> None:
     """What was done at the desk and here, the newest first: when, by whom, what.
 
     \b
     Example:
-      newsletter journal --limit 10
-      newsletter journal --edition 2026-11-23 --json
+      newsletter audit --limit 10
+      newsletter audit --edition 2026-11-23 --json
     """
-    from newsletter import journal as journals
+    from newsletter import auditlog
 
-    found, words = journals.page(room, limit=limit, edition=edition), room.words_in("en")
+    found, words = auditlog.page(room, limit=limit, edition=edition), room.words_in("en")
     rows = [
         {
             "id": one.id,
             "at": iso(one.at),
             "who": one.who.name,
             "act": one.act,
-            "told": journals.told(one, words, found.titles),
+            "told": auditlog.told(one, words, found.titles),
             "edition": found.editions.get(one.edition_id) if one.edition_id is not None else None,
             "article": one.article_id,
             "subscriber": one.subscriber_id,
@@ -47,7 +47,7 @@ def journal(room: Newsroom, edition: str, limit: int, as_json: bool) -> None:
     if as_json:
         print_json(rows)
         return
-    names = [journals.name_of(one, words) for one in found.entries]
+    names = [auditlog.name_of(one, words) for one in found.entries]
     told = [f"{row['told']}{' (taken back since)' if row['undone'] else ''}" for row in rows]
     print_table(
         ("when", "who", "edition", "what"),

@@ -42,7 +42,7 @@ class Page:
 def page(
     room: Newsroom, *, limit: int = AT_ONCE, before: int | None = None, edition: str = "", of_readers: bool = True
 ) -> Page:
-    """A page of the journal, of one edition where it is named; entries about readers only where they are asked for.
+    """A page of the log, of one edition where it is named; entries about readers only where they are asked for.
 
     Raises BadData where there is no edition of that name.
     """

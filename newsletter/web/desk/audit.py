@@ -6,28 +6,28 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
-from newsletter import journal
+from newsletter import auditlog
+from newsletter.auditlog import Page
 from newsletter.errors import BadData
-from newsletter.journal import Page
 from newsletter.model import AuditEntry, Role
 from newsletter.web.desk.access import may, page
 from newsletter.web.desk.asked import number
 from newsletter.web.paper import room, words
 
-blueprint = Blueprint("journal", __name__)
+blueprint = Blueprint("audit", __name__)
 
 LONGEST_IN_SIGHT = 80  # characters of a text; a longer one is opened by who wants to read it
 
 
-@blueprint.get("/journal")
+@blueprint.get("/audit")
 def entries() -> Response:
     edition, before, owner = request.args.get("edition", "").strip(), number("before"), may(Role.OWNER)
     try:
-        found, unknown = journal.page(room(), before=before, edition=edition, of_readers=owner), False
+        found, unknown = auditlog.page(room(), before=before, edition=edition, of_readers=owner), False
     except BadData:
         found, unknown = Page([], False, {}, {}, frozenset()), True
     return page(
-        "journal.html",
+        "audit.html",
         404 if unknown else 200,
         edition=edition[:40],
         unknown=unknown,
@@ -39,13 +39,13 @@ def entries() -> Response:
 
 def _entry(entry: AuditEntry, found: Page, owner: bool) -> dict[str, Any]:
     say = words()
-    changes = [(one.what, one.before, one.after) for one in journal.changes(entry, say, found.titles)]
+    changes = [(one.what, one.before, one.after) for one in auditlog.changes(entry, say, found.titles)]
     long = any(len(text) > LONGEST_IN_SIGHT or "\n" in text for _, *texts in changes for text in texts)
     return {
         "iso": entry.at.isoformat(timespec="seconds"),
         "at": say.moment(entry.at),
-        "who": journal.name_of(entry, say),
-        "told": journal.told(entry, say, found.titles),
+        "who": auditlog.name_of(entry, say),
+        "told": auditlog.told(entry, say, found.titles),
         "edition": found.editions.get(entry.edition_id or 0, ""),
         "reader": entry.subscriber_id if owner and entry.subscriber_id in found.readers else None,
         "changes": changes,

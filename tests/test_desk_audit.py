@@ -1,4 +1,4 @@
-"""The journal: every act in words, in both languages, at the desk and on the command line."""
+"""The audit log: every act in words, in both languages, at the desk and on the command line."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from click.testing import CliRunner
 from sqlalchemy import Engine, update
 
 from cli import cli
-from newsletter import daily, edit, journal, shaping, subscribe
+from newsletter import auditlog, daily, edit, shaping, subscribe
+from newsletter.auditlog import changes, told
 from newsletter.errors import BadData
-from newsletter.journal import changes, told
 from newsletter.model import AuditEntry, Edition, EditionStatus, Role, Who
 from newsletter.newsroom import Newsroom
 from newsletter.store import audit
@@ -55,7 +55,7 @@ PASSED_ON = {
     ("edit.py", "SEND_NOW"): frozenset(["send_now"]),
     ("edit.py", "TAKE_BACK"): frozenset(["take_back"]),
     ("corrections.py", "act"): frozenset(["make_extra", "make_correction"]),
-    ("subscribe.py", "act"): frozenset(one for one in journal.OF_READERS if one.startswith("reader_")),
+    ("subscribe.py", "act"): frozenset(one for one in auditlog.OF_READERS if one.startswith("reader_")),
 }
 
 
@@ -83,7 +83,7 @@ def test_every_act_that_is_written_has_its_sentence(words: Words) -> None:
     assert "a-stranger" in unknown
     for act in found:
         said = told(entry(act), words)
-        assert said != unknown.replace("a-stranger", act), f"newsletter/journal.py has no words for {act}"
+        assert said != unknown.replace("a-stranger", act), f"newsletter/auditlog.py has no words for {act}"
 
 
 def test_no_sentence_is_left_in_english() -> None:
@@ -183,7 +183,7 @@ def test_a_text_from_elsewhere_stays_in_its_line(text: str, shown: str) -> None:
 
 @pytest.fixture
 def shaped(room: Newsroom, add_article: Callable[..., Path]) -> Edition:
-    """An edition with some acts in the journal."""
+    """An edition with some acts in the audit log."""
     add_article("Le port", hours=1)
     add_article("Le marché", hours=2)
     edition = daily.make_edition(room, room.today()).edition
@@ -201,9 +201,9 @@ def lines(html: str) -> list[str]:
     return [" ".join("".join(p.itertext()).split()) for p in tree.findall(".//ol/li/p[1]")]
 
 
-def test_the_journal_tells_the_newest_first(room: Newsroom, shaped: Edition) -> None:
+def test_the_audit_log_tells_the_newest_first(room: Newsroom, shaped: Edition) -> None:
     desk = AtDesk(room, Role.WRITER)
-    page = desk.get("/journal?edition=2026-11-23").text
+    page = desk.get("/audit?edition=2026-11-23").text
     assert lines(page) == [
         "Ama K. a mis l’édition en attente",
         "Ama K. a annulé la dernière modification",
@@ -213,7 +213,7 @@ def test_the_journal_tells_the_newest_first(room: Newsroom, shaped: Edition) -> 
     ]
     assert page.count("<details") == 4, "what is long is opened by who wants it"
     assert "/desk/edition/2026-11-23" in page
-    assert "took “Le marché” out" in desk.get("/journal", language="en").text
+    assert "took “Le marché” out" in desk.get("/audit", language="en").text
 
 
 def test_readers_are_told_to_owners_alone(room: Newsroom) -> None:
@@ -221,28 +221,28 @@ def test_readers_are_told_to_owners_alone(room: Newsroom) -> None:
     owner, writer = AtDesk(room), AtDesk(room, Role.WRITER)
     subscribe.remove(room, AMA, who=owner.who)
     owner.post("/readers/export")
-    assert [line for line in lines(owner.get("/journal").text) if "lecteur" in line] == [
+    assert [line for line in lines(owner.get("/audit").text) if "lecteur" in line] == [
         "Kossi Adzo a emporté une liste de 1 lecteur",
         "Kossi Adzo a désinscrit un lecteur",
         f"{room.here.name} a inscrit un lecteur",
     ]
-    assert f"/desk/readers/{known.id}" in owner.get("/journal").text
-    page = writer.get("/journal").text
+    assert f"/desk/readers/{known.id}" in owner.get("/audit").text
+    page = writer.get("/audit").text
     assert "lecteur" not in "".join(lines(page))
     assert "/desk/readers" not in page
-    assert AMA not in owner.get("/journal").text
+    assert AMA not in owner.get("/audit").text
 
 
-def test_the_journal_has_pages(room: Newsroom) -> None:
+def test_the_audit_log_has_pages(room: Newsroom) -> None:
     desk = AtDesk(room)
     with write(room.engine) as connection:
         for i in range(100):
             audit.add(connection, AMA_K, "source_tried", NOW, after={"url": f"https://x.example/{i}"})
-    path, seen = "/journal", []
+    path, seen = "/audit", []
     for _ in range(4):
         page = desk.get(path).text
         seen += lines(page)
-        further = re.search(r'href="/desk(/journal\?[^"]*before=\d+)"', page)
+        further = re.search(r'href="/desk(/audit\?[^"]*before=\d+)"', page)
         if further is None:
             break
         path = further[1].replace("&amp;", "&")
@@ -254,7 +254,7 @@ def test_the_journal_has_pages(room: Newsroom) -> None:
 
 @pytest.mark.parametrize("name", ["2026-11-24", "x", "<script>", "2026-11-23-extra", "\u202e", "9" * 500])
 def test_an_edition_that_is_not_there(room: Newsroom, name: str) -> None:
-    answer = AtDesk(room).client.get("/desk/journal", query_string={"edition": name})
+    answer = AtDesk(room).client.get("/desk/audit", query_string={"edition": name})
     assert answer.status_code == 404
     assert "Il n’y a pas d’édition de ce nom" in answer.text
     harmless(answer.text, name)
@@ -270,7 +270,7 @@ def test_the_log_is_asked_page_by_page(engine: Engine) -> None:
 
         entries = audit.latest(connection, 10)
         assert found() == ["held", "move", "reader_added", "move"]
-        assert found(without=journal.OF_READERS) == ["held", "move", "move"]
+        assert found(without=auditlog.OF_READERS) == ["held", "move", "move"]
         assert found(edition_id=1) == ["held", "reader_added"]
         assert found(before_id=entries[1].id) == ["reader_added", "move"]
         assert audit.by_id(connection, entries[0].id) == entries[0]
@@ -280,14 +280,14 @@ def test_the_log_is_asked_page_by_page(engine: Engine) -> None:
         assert audit.count(connection, "held", AMA_K, NOW.replace(hour=0)) == 1
 
 
-def test_hostile_texts_in_the_journal_stay_texts(room: Newsroom, shaped: Edition) -> None:  # F05
+def test_hostile_texts_in_the_audit_log_stay_texts(room: Newsroom, shaped: Edition) -> None:  # F05
     with write(room.engine) as connection:
         connection.execute(update(articles).values(title=HOSTILE))
         who = Who(HOSTILE, 5)
         audit.add(connection, who, HOSTILE[:40], NOW, before={"subject": HOSTILE}, after={"subject": HOSTILE * 9})
         audit.add(connection, who, "words", NOW, after={"note": f"{HOSTILE}\n\n{HOSTILE}"}, edition_id=shaped.id)
-    page = AtDesk(room).get("/journal").text
-    harmless(page, "/journal")
+    page = AtDesk(room).get("/audit").text
+    harmless(page, "/audit")
     assert page.count("&lt;script&gt;") > 10
 
 
@@ -295,12 +295,12 @@ def test_hostile_texts_in_the_journal_stay_texts(room: Newsroom, shaped: Edition
 
 
 def run(folder: Path, *args: str) -> str:
-    result = CliRunner().invoke(cli, ["--config", str(folder / "newsletter.toml"), "journal", *args])
+    result = CliRunner().invoke(cli, ["--config", str(folder / "newsletter.toml"), "audit", *args])
     assert result.exit_code == 0, result.output
     return result.stdout
 
 
-def test_the_journal_on_the_command_line(room: Newsroom, folder: Path, shaped: Edition, clock: Clock) -> None:
+def test_the_audit_log_on_the_command_line(room: Newsroom, folder: Path, shaped: Edition, clock: Clock) -> None:
     reader(room)
     rows = [line.split("\t") for line in run(folder, "--limit", "3").splitlines()]
     assert [row[1:] for row in rows] == [
@@ -313,18 +313,18 @@ def test_the_journal_on_the_command_line(room: Newsroom, folder: Path, shaped: E
     assert [one["act"] for one in found] == ["held", "undo", "drop", "rewrite", "move"]
     assert found[2]["undone"] is True
     assert found[0]["before"] == {"status": "draft"}
-    result = CliRunner().invoke(cli, ["--config", str(folder / "newsletter.toml"), "journal", "--edition", "x"])
+    result = CliRunner().invoke(cli, ["--config", str(folder / "newsletter.toml"), "audit", "--edition", "x"])
     assert (result.exit_code, "there is no edition x" in result.stderr) == (65, True)
 
 
 def test_an_edition_by_a_wrong_name_is_an_error(room: Newsroom) -> None:
     with pytest.raises(BadData, match="there is no edition"):
-        journal.page(room, edition="2026-11-23")
+        auditlog.page(room, edition="2026-11-23")
     with read(room.engine) as connection:
         assert audit.latest(connection, 1) == []
 
 
-def test_an_import_stands_in_the_journal_once(room: Newsroom, folder: Path) -> None:
+def test_an_import_stands_in_the_audit_log_once(room: Newsroom, folder: Path) -> None:
     (folder / "lecteurs.csv").write_text("email\nama@lecteurs.example\nzoe@lecteurs.example\n", encoding="utf-8")
     command = ["--config", str(folder / "newsletter.toml"), "subscribers", "import", str(folder / "lecteurs.csv")]
     for words in ([*command, "--dry-run"], command, command):
@@ -335,4 +335,4 @@ def test_an_import_stands_in_the_journal_once(room: Newsroom, folder: Path) -> N
 def test_what_others_did_meanwhile_is_told_in_words(room: Newsroom, shaped: Edition) -> None:
     with read(room.engine) as connection:
         last = audit.of_edition(connection, shaped.id)[2]
-    assert journal.line_of(room, last, room.words_in("fr")) == "Ama K. a retiré «\u00a0Le marché\u00a0»"
+    assert auditlog.line_of(room, last, room.words_in("fr")) == "Ama K. a retiré «\u00a0Le marché\u00a0»"
