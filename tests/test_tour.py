@@ -85,7 +85,7 @@ def house(folder: Path, add_article: Callable[..., Path]) -> Iterator[House]:
     with (folder / "serve.log").open("w") as log:
         server = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log)
         try:
-            _wait_for(place)
+            wait_for(place)
             yield found
         finally:
             server.send_signal(signal.SIGTERM)
@@ -94,7 +94,7 @@ def house(folder: Path, add_article: Callable[..., Path]) -> Iterator[House]:
     assert "Traceback" not in (folder / "serve.log").read_text()
 
 
-def _wait_for(place: str) -> None:
+def wait_for(place: str) -> None:
     for _ in range(200):
         try:
             connection = http.client.HTTPConnection(urlsplit(place).netloc, timeout=5)
