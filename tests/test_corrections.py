@@ -18,6 +18,7 @@ from newsletter import (
     daily,
     dispatch,
     edit,
+    gather,
     letters,
     metrics,
     monitor,
@@ -102,7 +103,7 @@ def sent(room: Newsroom, add_article: Add, mailer: FakeMailer) -> Newsroom:
 
 def test_an_extra_edition_begins_with_nothing_and_knows_all(sent: Newsroom, add_article: Add) -> None:
     add_article("La grève commence", hours=0.1)
-    daily.collect(sent)
+    gather.collect(sent)
     made = corrections.make_extra(sent, DAY, EFUA)
     assert (made.name, made.status, made.shaped, made.corrects) == ("2026-11-23-extra", Status.DRAFT, True, None)
     _, choices = edit.look(sent, None, made.name)
@@ -119,7 +120,7 @@ def test_an_extra_edition_goes_to_all_who_receive_editions(
     sent: Newsroom, add_article: Add, mailer: FakeMailer
 ) -> None:
     add_article("La grève commence", hours=0.1)
-    daily.collect(sent)
+    gather.collect(sent)
     made = corrections.make_extra(sent, DAY, EFUA)
     [wanted] = [one for one in edit.look(sent, None, made.name)[1] if one.article.title == "La grève commence"]
     shaping.add(sent, EFUA, made.id, wanted.candidate.id)
@@ -517,7 +518,7 @@ def test_doubts_about_one_are_the_latest(make_room: MakeRoom, add_article: Add) 
 
 def test_what_cannot_be_sent_is_told_of_itself(sent: Newsroom, add_article: Add, folder: Path) -> None:
     gone = add_article("La grève commence", hours=0.1)
-    daily.collect(sent)
+    gather.collect(sent)
     made = corrections.make_extra(sent, DAY, EFUA)
     [wanted] = [one for one in edit.look(sent, None, made.name)[1] if "grève" in one.article.title]
     shaping.add(sent, EFUA, made.id, wanted.candidate.id)
