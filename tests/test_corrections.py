@@ -109,7 +109,7 @@ def test_an_extra_edition_begins_with_nothing_and_knows_all(sent: Newsroom, add_
     _, choices = edit.look(sent, None, made.name)
     assert not any(one.picked for one in choices)
     reasons = {one.article.title: one.reason for one in choices}
-    assert reasons["La grève commence"] == "libre\u00a0: pas encore retenu"
+    assert reasons["La grève commence"] == "libre\u00a0: pas encore choisi"
     assert "2026-11-23" in reasons["Le lycée ferme"]  # it went out in the day's
     with read(sent.engine) as connection:
         [entry] = audit.of_edition(connection, made.id)

@@ -73,7 +73,7 @@ def test_the_list_tells_every_edition_with_its_figures(desk: Desk, sent: Newsroo
     corrections.make_correction(sent, named(sent).id, TEXT, Who("Efua"))
     text = text_of(desk.text("/editions"))
     assert text.index("Mercredi 25 novembre 2026") < text.index("· rectificatif") < text.index("envoyée")
-    for wanted in ("2 articles", "accepté pour 5 lecteurs sur 6", "1 refusé", "Rectificatif : ", "retenue"):
+    for wanted in ("2 articles", "accepté pour 5 lecteurs sur 6", "1 refusé", "Rectificatif : ", "suspendue"):
         assert wanted in text, wanted
     assert "À l’édition du lundi 23 novembre 2026" in text
 

@@ -103,7 +103,7 @@ TITLES = {1: "Le port", 2: "Le marché", 3: "La\u202e <b>rue</b>"}
             "a mis «\u00a0Le marché\u00a0» en place 1",
             "moved “Le marché” to place 1",
         ),
-        (entry("add", article_id=9), "a retenu un article qui n’est plus gardé", "took an article that is no longer"),
+        (entry("add", article_id=9), "a pris un article qui n’est plus gardé", "took an article that is no longer"),
         (entry("drop", article_id=3), "a retiré «\u00a0La <b>rue</b>\u00a0»", "took “La <b>rue</b>” out"),
         (
             entry("rewrite", article_id=1, before={"title/1": None}, after={"title/1": "Au port"}),
@@ -152,7 +152,7 @@ def test_changes_say_what_was_and_what_is(room: Newsroom) -> None:
         ("l’image", "", "sans image"),
     ]
     [status] = changes(entry("held", before={"status": "draft"}, after={"status": "held"}), room.words_in("fr"))
-    assert (status.before, status.after) == ("brouillon", "retenue")
+    assert (status.before, status.after) == ("brouillon", "suspendue")
 
 
 @pytest.mark.parametrize("value", [None, 7, "x", [], {}, {"a": [None]}, "\u202e<b>"])
@@ -205,7 +205,7 @@ def test_the_audit_log_tells_the_newest_first(room: Newsroom, shaped: Edition) -
     desk = AtDesk(room, Role.WRITER)
     page = desk.get("/audit?edition=2026-11-23").text
     assert lines(page) == [
-        "Ama K. a mis l’édition en attente",
+        "Ama K. a suspendu l’édition",
         "Ama K. a annulé la dernière modification",
         "Ama K. a retiré « Le marché » repris depuis",
         "Ama K. a écrit le résumé pour « Le port »",

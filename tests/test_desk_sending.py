@@ -285,7 +285,7 @@ def _decide_part(room: Newsroom, one: Desk, query: str = "") -> str:
 def test_the_part_says_what_was_just_decided(ready: Newsroom) -> None:
     edit.decide(ready, DAY, Status.HELD, who=KODJO, remark="Personne n’a décidé.")
     html = _decide_part(ready, Desk(ready), "?done=held")
-    assert "Elle est retenue." in html
+    assert "Elle est suspendue." in html
     assert "Personne n’a décidé." in html
 
 
@@ -327,7 +327,7 @@ def test_a_look_changes_nothing_and_shows_the_edition_as_it_is(
     page = phone.get(f"{links['efua']}?do=hold&seen={sight(ready)}", headers=FRENCH)
     assert page.status_code == 200
     assert "Le port rouvre" in page.text
-    assert page.text.index("Retenir") < page.text.index("Valider pour")
+    assert page.text.index("Suspendre") < page.text.index("Approuver pour")
     assert "Elle a changé" not in page.text
     assert "lecteurs.example" not in page.text
     assert page.headers["Cache-Control"] == "no-store"
@@ -342,7 +342,7 @@ def test_a_button_acts_and_says_so(ready: Newsroom, links: dict[str, str], phone
     answer = phone.post(links["efua"], data={"do": "approve", "version": sight(ready)})
     assert (answer.status_code, answer.headers["Location"]) == (303, f"{links['efua']}?done=approved")
     assert todays(ready).status is Status.APPROVED
-    assert "Elle est validée." in phone.get(answer.headers["Location"], headers=FRENCH).text
+    assert "Elle est approuvée." in phone.get(answer.headers["Location"], headers=FRENCH).text
     assert phone.post(links["efua"], data={"do": "hold"}).status_code == 303
     assert todays(ready).status is Status.HELD
 

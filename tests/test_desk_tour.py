@@ -170,7 +170,7 @@ def shape(desk: Desk, page: Any, *, javascript: bool) -> None:
         row.drag_to(page.locator(f"#a{numbers['La pluie est là']} p.small"))
         wait_until(lambda: desk.titles()[1] != "Le port rouvre")
         page.locator("form[aria-busy]").wait_for(state="detached")
-        act(page, page.get_by_role("button", name="Annuler", exact=True), "Annulé")
+        act(page, page.get_by_role("button", name="Défaire", exact=True), "Défait")
     assert desk.titles() == ["Un pont à Vogan", "Le port rouvre", "La pluie est là", "Le café de Kpalimé"]
     press(page, page.get_by_role("link", name="Écrire l’objet et le mot"))
     page.fill("#subject", "Un pont, un port, la pluie")

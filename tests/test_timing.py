@@ -224,7 +224,7 @@ def test_where_somebody_must_approve_it_is_held_at_that_hour_and_they_are_told(
     due(room)
     told = waiting(room, LetterKind.NOTICE)
     assert [one.address for one in told] == ["redaction@journal.example"]
-    assert "est retenue" in told[0].details["subject"]
+    assert "est suspendue" in told[0].details["subject"]
     clock.now = at(6, 30)
     assert send(room).status == "held"
     edit.decide(room, DAY, Status.APPROVED, who=AMA)
@@ -410,7 +410,7 @@ def test_nothing_picked_is_said(open_room: Callable[..., Newsroom], clock: Clock
     due(room)
     [one] = waiting(room, LetterKind.DRAFT)
     text = _text(wording.message(room, one).content)
-    assert "Rien n’a été retenu" in text
+    assert "Rien n’a été choisi" in text
     assert "do=approve" not in text
 
 
