@@ -206,8 +206,8 @@ def test_the_audit_log_tells_the_newest_first(room: Newsroom, shaped: Edition) -
     page = desk.get("/audit?edition=2026-11-23").text
     assert lines(page) == [
         "Ama K. a suspendu l’édition",
-        "Ama K. a annulé la dernière modification",
-        "Ama K. a retiré « Le marché » repris depuis",
+        "Ama K. a défait la dernière modification",
+        "Ama K. a retiré « Le marché » défait depuis",
         "Ama K. a écrit le résumé pour « Le port »",
         "Ama K. a mis « Le marché » en place 1",
     ]

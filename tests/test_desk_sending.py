@@ -335,7 +335,7 @@ def test_a_look_changes_nothing_and_shows_the_edition_as_it_is(
     edit.decide(ready, DAY, Status.HELD, who=KODJO)
     page = phone.get(f"{links['efua']}?seen=0-00000000", headers=FRENCH)
     assert "Elle a changé" in page.text
-    assert "Retenue." in page.text
+    assert "Suspendue." in page.text
 
 
 def test_a_button_acts_and_says_so(ready: Newsroom, links: dict[str, str], phone: FlaskClient) -> None:
