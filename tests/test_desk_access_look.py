@@ -59,8 +59,7 @@ def house(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         room.engine.dispose()
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-@pytest.mark.parametrize("width", [360, 1280])
+@pytest.mark.parametrize(("width", "dark"), [(360, False), (1280, True)])
 def test_axe_finds_nothing_and_all_fits(house: House, width: int, dark: bool) -> None:
     page = house.open_page(width=width, dark=dark, locale=house.room.config.newsletter.language)
     page.context.add_cookies([house.cookie()])

@@ -504,8 +504,7 @@ def _session(house: House) -> Any:
     return found
 
 
-@pytest.mark.parametrize("width", [360, 1280])
-@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize(("width", "dark"), [(360, True), (1280, False)])
 def test_anybody_can_use_these_pages(house: House, width: int, dark: bool) -> None:
     from axe_playwright_python.sync_playwright import Axe
 
