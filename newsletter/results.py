@@ -14,7 +14,7 @@ from newsletter import providers, report
 from newsletter.model import DeliveryState, Edition
 from newsletter.newsroom import Newsroom
 from newsletter.report import Report
-from newsletter.store import deliveries, editions, results
+from newsletter.store import editions, results
 from newsletter.store.database import read
 from newsletter.store.results import Count
 
@@ -137,7 +137,7 @@ def of_edition(room: Newsroom, edition: Edition) -> Results:
         edition = editions.by_id(connection, edition.id)
         found = report.of_edition(connection, edition)
         counts = results.by_domain(connection, edition.id) if edition.frozen else []
-        refusals = deliveries.refusals(connection, edition.id, REFUSALS) if edition.frozen else []
+        refusals = report.refused(connection, edition, REFUSALS) if edition.frozen else []
         until = editions.next_begun(connection, edition) if edition.started_at else None
         gone = results.departures(connection, edition, until) if edition.started_at else []
     largest, rest = by_provider(counts)
