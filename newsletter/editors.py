@@ -173,9 +173,8 @@ def _may_ask(connection: Connection, known: Editor | None, network: str, now: da
 
 
 def invite(room: Newsroom, editor: Editor, *, who: Who, language: str, dry_run: bool = False) -> bool:
-    """Mail an editor a link to log in by, good for a day, since an owner wants it; False where owners had links made for
-    them often enough in this hour: what strangers wish for is not counted. Raises BadData for who does not work here.
-    """
+    """Mail an editor a link to log in by, good for a day, since an owner wants it; False where owners had enough made
+    in this hour: what strangers wish for is not counted. Raises BadData for who does not work here."""
     now = room.clock()
     with write(room.engine, rehearsal=dry_run) as connection:
         notes.one_at_a_time(connection, COUNTING)

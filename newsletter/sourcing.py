@@ -100,9 +100,10 @@ def _address(typed: str) -> str:
 
 
 def _shown(url: str) -> str:
-    """An address as the log keeps it: without a log-in, and without its parameters, which may hold a key."""
+    """An address as the log keeps it: its host alone, since all that stands behind that may hold a key, or a reader's
+    address."""
     parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"[:300]
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"[:300]
 
 
 def lines(harvest: Harvest) -> str:

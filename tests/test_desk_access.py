@@ -25,7 +25,7 @@ from click.testing import CliRunner
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import Engine, event
-from werkzeug.routing import Rule
+from werkzeug.routing import IntegerConverter, Rule
 from werkzeug.test import TestResponse
 
 from cli import cli
@@ -107,7 +107,7 @@ class Desk:
 def _filled(rule: Rule, room: Newsroom) -> str:
     path = rule.rule
     for name in rule.arguments:
-        number = type(rule._converters[name]).__name__ == "IntegerConverter"
+        number = isinstance(rule._converters[name], IntegerConverter)
         value = "1" if number else "none" if "token" in name else room.today().isoformat()
         path = re.sub(rf"<(?:[^<>]*:)?{name}>", value, path)
     return path
@@ -520,6 +520,17 @@ def test_who_gives_up_being_an_owner_is_led_to_what_is_theirs(desk: Desk) -> Non
     )
     assert client.get(f"{desk.door}/editors").status_code == 403
     assert desk.post(desk.enter(efua), f"/editors/{efua.id}/role", role="editor").status_code == 409
+
+
+@pytest.mark.parametrize("number", ["9" * 18, "9" * 30, "9" * 5000, "-1", "²", "x"])
+def test_what_is_no_number_leads_nowhere(desk: Desk, number: str) -> None:
+    owner = desk.enter(desk.editor())
+    assert owner.get(f"{desk.door}/editors/{number}").status_code == 404
+    for act in ("role", "invite", "log-out", "remove"):
+        assert desk.post(owner, f"/editors/{number}/{act}", role="owner", sure="yes").status_code == 404
+    assert desk.post(owner, f"/me/sessions/{number}/end").status_code == (303 if len(number) == 18 else 404)
+    for path in ("/editions?before=", "/audit?before=", "/sources?entry=", "/readers?before="):
+        assert owner.get(f"{desk.door}{path}{number}").status_code == 200
 
 
 def test_the_only_owner_stays(desk: Desk) -> None:

@@ -78,7 +78,7 @@ def remove(room: Newsroom, address: str, note: str | None, dry_run: bool) -> Non
     from newsletter import subscribe
 
     before = subscribe.remove(room, address, note=note, dry_run=dry_run)
-    if before.status in (SubscriberStatus.ACTIVE, SubscriberStatus.PENDING):
+    if before.status in subscribe.MAY_LEAVE:
         say(f"{before.address}: {'would be ' if dry_run else ''}unsubscribed")
     else:
         say(f"{before.address}: {before.status} already")
