@@ -278,6 +278,15 @@ def log_out(room: Newsroom, session: Session, session_id: int | None = None) -> 
             audit.add(connection, as_who(session.editor), "logged_out", room.clock())
 
 
+def end_session(room: Newsroom, editor: Editor, session_id: int, *, who: Who, dry_run: bool = False) -> None:
+    """End one session of an editor's. Raises BadData where they have none of that number."""
+    with write(room.engine, rehearsal=dry_run) as connection:
+        if all(one.id != session_id for one in editors.sessions_of(connection, editor.id)):
+            raise BadData(f"{editor.address} has no session {session_id}; `newsletter editors sessions` lists theirs")
+        editors.end_session(connection, session_id)
+        audit.add(connection, who, "sessions_ended", room.clock(), before={"address": editor.address, "count": 1})
+
+
 def log_out_others(room: Newsroom, session: Session) -> int:
     """End all of one's own sessions but this one, and the links that begin one; returns how many there were."""
     with write(room.engine) as connection:

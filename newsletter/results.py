@@ -106,15 +106,15 @@ class Line:
     corrects: Edition | None
 
 
-def listed(room: Newsroom, before: int | None = None) -> tuple[list[Line], int | None]:
+def listed(room: Newsroom, before: int | None = None, *, limit: int = PAGE) -> tuple[list[Line], int | None]:
     """A page of all editions, of whatever status and slot, the newest first; with the id behind which the next page
     begins, where there is one."""
     with read(room.engine) as connection:
-        found = editions.page(connection, PAGE + 1, before)
-        page = found[:PAGE]
+        found = editions.page(connection, limit + 1, before)
+        page = found[:limit]
         counts = results.by_state(connection, [one.id for one in page if one.frozen])
         lines = [_line(connection, one, counts.get(one.id, {})) for one in page]
-    return lines, page[-1].id if len(found) > PAGE else None
+    return lines, page[-1].id if len(found) > limit else None
 
 
 def _line(connection: Connection, edition: Edition, counts: Mapping[DeliveryState, int]) -> Line:
