@@ -110,6 +110,7 @@ def _of_shaping(entry: AuditEntry, words: Words, titles: Mapping[int, str]) -> d
     moved = say("moved {title}", title=title)
     if entry.article_id in order:
         moved = say("moved {title} to place {place}", title=title, place=order.index(entry.article_id) + 1)
+    articles_in, tests = int(entry.after.get("articles") or 0), int(entry.after.get("count") or 0)
     what = words.names([_label(name, words) for name in _fields(entry)]) or say("the words")
     back = all(value is None for value in entry.after.values() if not isinstance(value, bool))
     rewritten = say("put {what} of {title} back as the site has it", what=what, title=title)
@@ -125,6 +126,10 @@ def _of_shaping(entry: AuditEntry, words: Words, titles: Mapping[int, str]) -> d
         "leave": say("left {title} as it was, whatever the site has changed", title=title),
         "pick_anew": say("had the choice made anew"),
         "refresh": say("looked what the sites have changed"),
+        "made": words.count(
+            "had the edition made: {n} article in it", "had the edition made: {n} articles in it", articles_in
+        ),
+        "tested": words.count("mailed {n} test of it", "mailed {n} tests of it", tests),
         "undo": say("took the act before back"),
         "redo": say("did what was taken back once more"),
     }

@@ -177,10 +177,10 @@ def _check_seen(connection: Connection, edition: Edition, seen: str, who: Who | 
 # --- Now --------------------------------------------------------------------------------------------
 
 
-def send_now(room: Newsroom, edition_id: int, who: Who, *, seen: str = "") -> Edition:
+def send_now(room: Newsroom, edition_id: int, who: Who, *, seen: str = "", dry_run: bool = False) -> Edition:
     """Approve an edition as it stands, and send it after `desk.undo_seconds`, whatever the schedule says: whoever lives
     does it (see `going`). Twice is once. Raises as `decide` does."""
-    with write(room.engine) as connection:
+    with write(room.engine, rehearsal=dry_run) as connection:
         edition, now = editions.lock(connection, edition_id), room.clock()
         if edition.status is Status.APPROVED and edition.go_at and edition.go_at > now:
             return edition
@@ -198,9 +198,9 @@ def send_now(room: Newsroom, edition_id: int, who: Who, *, seen: str = "") -> Ed
         return editions.by_id(connection, edition.id)
 
 
-def take_back(room: Newsroom, edition_id: int, who: Who) -> Edition:
+def take_back(room: Newsroom, edition_id: int, who: Who, *, dry_run: bool = False) -> Edition:
     """Put an edition that is about to go back to what it was. Raises NotSent where its sending has begun."""
-    with write(room.engine) as connection:
+    with write(room.engine, rehearsal=dry_run) as connection:
         edition = editions.lock(connection, edition_id)
         entries = [one for one in audit.of_edition(connection, edition.id) if one.act == SEND_NOW and not one.undone]
         if edition.status is not Status.APPROVED or edition.go_at is None or not entries:

@@ -23,7 +23,8 @@ from newsletter.words import plain
 LOG_IN_WITHIN = timedelta(minutes=15)
 INVITED_WITHIN = timedelta(hours=24)  # an owner wrote to somebody who did not ask, and may not look at once
 HOUR = timedelta(hours=1)
-LINKS_AN_HOUR = 5  # to one editor
+LINKS_AN_HOUR = 5  # to one editor, asked for from one network; or made for them by owners
+LINKS_AN_HOUR_BY_EDITOR = 30  # to one editor, from wherever they were asked for
 LINKS_AN_HOUR_BY_NETWORK = 20
 LINKS_AN_HOUR_IN_ALL = 200
 COUNTING = "links counted"
@@ -55,6 +56,7 @@ def listed(room: Newsroom) -> list[Editor]:
 
 
 def by_number(room: Newsroom, number: int) -> Editor | None:
+    """The editor of that number; None where nobody has it."""
     with read(room.engine) as connection:
         return editors.by_id(connection, number)
 
@@ -160,24 +162,24 @@ def ask_for_link(room: Newsroom, address: str, network: str | None, *, language:
 
 def _may_ask(connection: Connection, known: Editor | None, network: str, now: datetime) -> bool:
     """Every count is made whoever asks. Strangers' wishes in all are bounded, so that they do not fill the disk; those
-    who work here are not kept out by them."""
-    since = now - HOUR
-    own = editors.asked(connection, since, editor_id=known.id if known else 0)
+    who work here are not kept out by them, nor by who asks for them from elsewhere."""
+    since, number = now - HOUR, known.id if known else 0
+    own = editors.asked(connection, since, editor_id=number, network=network)
+    everywhere = editors.asked(connection, since, editor_id=number, wished=True)
     near = editors.asked(connection, since, network=network)
     all_ = editors.asked(connection, since)
-    return (
-        own < LINKS_AN_HOUR and near < LINKS_AN_HOUR_BY_NETWORK and (all_ < LINKS_AN_HOUR_IN_ALL or known is not None)
-    )
+    for_them = own < LINKS_AN_HOUR and everywhere < LINKS_AN_HOUR_BY_EDITOR
+    return for_them and near < LINKS_AN_HOUR_BY_NETWORK and (all_ < LINKS_AN_HOUR_IN_ALL or known is not None)
 
 
 def invite(room: Newsroom, editor: Editor, *, who: Who, language: str, dry_run: bool = False) -> bool:
-    """Mail an editor a link to log in by, good for a day, since an owner wants it; False where they were written to
-    often enough in this hour. Raises BadData for who does not work here."""
+    """Mail an editor a link to log in by, good for a day, since an owner wants it; False where owners had enough made
+    in this hour: what strangers wish for is not counted. Raises BadData for who does not work here."""
     now = room.clock()
     with write(room.engine, rehearsal=dry_run) as connection:
         notes.one_at_a_time(connection, COUNTING)
         known = _known(connection, editor.address)
-        if editors.asked(connection, now - HOUR, editor_id=known.id) >= LINKS_AN_HOUR:
+        if editors.asked(connection, now - HOUR, editor_id=known.id, wished=False) >= LINKS_AN_HOUR:
             return False
         details = {"ticket": str(editors.issue(connection, known.id, now + INVITED_WITHIN, now))}
         letters.add(connection, LetterKind.INVITED, known.address, language=language, now=now, details=details)
@@ -276,9 +278,19 @@ def log_out(room: Newsroom, session: Session, session_id: int | None = None) -> 
             audit.add(connection, as_who(session.editor), "logged_out", room.clock())
 
 
+def end_session(room: Newsroom, editor: Editor, session_id: int, *, who: Who, dry_run: bool = False) -> None:
+    """End one session of an editor's. Raises BadData where they have none of that number."""
+    with write(room.engine, rehearsal=dry_run) as connection:
+        if all(one.id != session_id for one in editors.sessions_of(connection, editor.id)):
+            raise BadData(f"{editor.address} has no session {session_id}; `newsletter editors sessions` lists theirs")
+        editors.end_session(connection, session_id)
+        audit.add(connection, who, "sessions_ended", room.clock(), before={"address": editor.address, "count": 1})
+
+
 def log_out_others(room: Newsroom, session: Session) -> int:
-    """End all of one's own sessions but this one; returns how many there were."""
+    """End all of one's own sessions but this one, and the links that begin one; returns how many there were."""
     with write(room.engine) as connection:
+        editors.end_tickets(connection, session.editor.id, room.clock())
         count = editors.end_sessions(connection, session.editor.id, but=session.id)
         before = {"address": session.editor.address, "count": count}
         audit.add(connection, as_who(session.editor), "sessions_ended", room.clock(), before=before)
@@ -286,8 +298,10 @@ def log_out_others(room: Newsroom, session: Session) -> int:
 
 
 def log_out_everywhere(room: Newsroom, editor: Editor, *, who: Who, dry_run: bool = False) -> int:
-    """End all sessions of an editor; returns how many there were."""
+    """End all sessions of an editor, and every link that was mailed to them, a draft's too: whoever has found their
+    telephone has those before them. Returns how many sessions there were."""
     with write(room.engine, rehearsal=dry_run) as connection:
+        editors.end_tickets(connection, editor.id, room.clock())
         count = editors.end_sessions(connection, editor.id)
         audit.add(connection, who, "sessions_ended", room.clock(), before={"address": editor.address, "count": count})
         return count

@@ -5,6 +5,7 @@ NewsletterError
 ├── BadData              what we were given cannot be read
 │   ├── SourceError      one source gave nothing usable (a value in a collecting, an error in `collect try`)
 │   │   └── FetchError   it could not be fetched
+│   ├── TooOften         somebody has to wait a little: the sites of others are asked by it
 │   └── TemplateError    a template is missing or broken
 ├── Unavailable          all sources are down, or the relay refuses everything
 │   └── DatabaseError    the database cannot be reached or written
@@ -43,6 +44,10 @@ class FetchError(SourceError):
     def __init__(self, message: str, status: int | None = None) -> None:
         super().__init__(message)
         self.status = status
+
+
+class TooOften(BadData):
+    """Somebody has to wait: the sites of others are asked by it."""
 
 
 class TemplateError(BadData):

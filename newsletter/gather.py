@@ -5,19 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
 from newsletter import collect as collecting
 from newsletter import monitor
 from newsletter.config import Source
-from newsletter.errors import ConfigError, Unavailable
-from newsletter.model import Harvest, Validators
+from newsletter.errors import ConfigError, TooOften, Unavailable
+from newsletter.model import Harvest, Validators, Who
 from newsletter.newsroom import Newsroom
-from newsletter.store import articles, sources
+from newsletter.store import articles, notes, sources
 from newsletter.store.articles import Kept
 from newsletter.store.database import read, write
+
+BETWEEN = timedelta(seconds=30)  # from one asking by hand to the next of its kind, whoever asks
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,16 @@ def collect(room: Newsroom, *, dry_run: bool = False) -> Gathered:
     if not dry_run:
         monitor.look(room)
     return gathered
+
+
+def take_turn(room: Newsroom, who: Who, what: str) -> None:
+    """Raise TooOften where somebody at the desk had the sites asked a moment ago: buttons are soon pressed again,
+    and the sites are others'. Whoever is at the command line knows what they do."""
+    if who.editor_id is None:
+        return
+    with write(room.engine) as connection:
+        if not notes.take_turn(connection, f"{what} by hand", room.clock(), BETWEEN):
+            raise TooOften("the sites have been asked a moment ago")
 
 
 def ask_all(room: Newsroom) -> list[Harvest]:

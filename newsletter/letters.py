@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from email.utils import parseaddr
 from typing import Any
@@ -17,10 +17,11 @@ from urllib.parse import urlencode
 from sqlalchemy import Connection
 
 from newsletter.editors import INVITED_WITHIN, LOG_IN_WITHIN
-from newsletter.errors import BadData
+from newsletter.errors import BadData, NewsletterError
 from newsletter.links import Purpose
 from newsletter.mail.addresses import normalise
 from newsletter.mail.letter import letter
+from newsletter.mail.masked import without_names
 from newsletter.model import Letter, LetterKind, Message, Role
 from newsletter.newsroom import Newsroom
 from newsletter.preferences import OWN_WITHIN
@@ -240,6 +241,7 @@ def tell_editors(room: Newsroom, found: Report) -> int:
     beside = found.edition if found.edition and found.edition != day.isoformat() else None  # not the day's own
     note = f"told {beside or day} {found.status} {type(found.problem).__name__}"
     subject, paper = _notice_subject(room, found, beside), room.config.newsletter
+    found = _without_names(found)
     text = room.look.text("email/notice.txt", paper=paper, day=day, beside=beside, report=found, subject=subject)
     with write(room.engine) as connection:
         addresses = _to_tell(room, connection)
@@ -250,6 +252,12 @@ def tell_editors(room: Newsroom, found: Report) -> int:
         for address in addresses:
             letters.add(connection, LetterKind.NOTICE, address, details={"subject": subject, "text": text}, **values)
     return len(addresses)
+
+
+def _without_names(found: Report) -> Report:
+    """Not every editor may know the readers' addresses that a relay repeats."""
+    problem = NewsletterError(without_names(str(found.problem))) if found.problem else None
+    return replace(found, said=without_names(found.said), problem=problem)
 
 
 def _notice_subject(room: Newsroom, found: Report, beside: str | None) -> str:

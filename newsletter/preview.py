@@ -14,10 +14,10 @@ from newsletter import daily, dispatch, edit
 from newsletter.errors import BadData, NotSent
 from newsletter.mail.addresses import normalise
 from newsletter.mail.message import WireTemplate
-from newsletter.model import Choice, Edition, EditionStatus, Message, Outcome, Variant, Verdict
+from newsletter.model import Choice, Edition, EditionStatus, Message, Outcome, Variant, Verdict, Who
 from newsletter.newsroom import Newsroom
-from newsletter.store import editions
-from newsletter.store.database import read
+from newsletter.store import audit, editions
+from newsletter.store.database import read, write
 
 SAMPLE_READER = "lectrice@lecteurs.example"
 NOBODY = 0  # the id of no subscriber: links made for it lead to no one's page
@@ -114,9 +114,16 @@ def send_test(
 
 
 def mail_test(
-    room: Newsroom, edition: Edition, choices: Sequence[Choice], addresses: Sequence[str], *, dry_run: bool = False
+    room: Newsroom,
+    edition: Edition,
+    choices: Sequence[Choice],
+    addresses: Sequence[str],
+    *,
+    who: Who | None = None,
+    dry_run: bool = False,
 ) -> list[tuple[str, Outcome | None]]:
-    """`send_test`, of that edition."""
+    """`send_test`, of that edition, as `who` does it (by default, whoever is at the command line). The audit log says
+    that, and how many got one."""
     recipients = [normalise(address).text for address in addresses]
     picked = [choice for choice in choices if choice.picked]
     if not picked and not edition.note:
@@ -129,7 +136,15 @@ def mail_test(
     if dry_run:
         return [(message.recipient, None) for message in messages]
     with room.mailer.open() as line:
-        return [(message.recipient, line.send(message, lambda: None)) for message in messages]
+        results: list[tuple[str, Outcome | None]] = [
+            (message.recipient, line.send(message, lambda: None)) for message in messages
+        ]
+    with write(room.engine) as connection:
+        kept = editions.named(connection, edition.name)  # one may be made up, and not kept
+        told = {"count": len(results), "refused": len(refused(results))}
+        number = kept.id if kept else None
+        audit.add(connection, who or room.here, "tested", room.clock(), edition_id=number, after=told)
+    return results
 
 
 def refused(results: Sequence[tuple[str, Outcome | None]]) -> list[tuple[str, Outcome]]:

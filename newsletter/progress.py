@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection
 
 from newsletter import report
+from newsletter.mail.masked import without_names
 from newsletter.model import DAILY, Edition, EditionStatus
 from newsletter.newsroom import Newsroom
 from newsletter.report import Forecast, Report
@@ -45,6 +46,10 @@ class Progress:
     def attended(self) -> bool:
         """Somebody is sending: a process that is not stopped, or one out of sight (in another container)."""
         return not self.holder.stopped if self.holder else self.speed > 0
+
+    def told(self, *, names: bool) -> list[tuple[datetime, str, str]]:
+        """The last refusals; with readers' addresses in the relay's words for who may know them."""
+        return [(at, state, reply if names else without_names(reply)) for at, state, reply in self.refusals]
 
     def figures(self) -> dict[str, object]:
         """What `status --json` says of it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -10,6 +11,7 @@ from sqlalchemy import Connection
 
 from newsletter.errors import NewsletterError
 from newsletter.links import Signer
+from newsletter.mail.masked import kind_of
 from newsletter.mail.message import WireTemplate
 from newsletter.model import DAILY, Delivery, DeliveryState, Edition, EditionStatus, Subscriber
 from newsletter.newsroom import Newsroom
@@ -20,6 +22,7 @@ from newsletter.store.sources import SourceRecord
 State = DeliveryState
 ALIVE = "runner_alive"  # the note that a runner renews every half minute
 SEEN_WITHIN = timedelta(minutes=2)
+REFUSALS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +151,7 @@ def standing(room: Newsroom) -> Standing:
     with read(room.engine) as connection:
         edition = editions.latest(connection, DAILY, room.today())
         latest = of_edition(connection, edition) if edition else Report(None, "nothing_new", said="no edition yet")
-        refusals = deliveries.refusals(connection, edition.id) if edition else []
+        refusals = refused(connection, edition) if edition else []
         counts = {status.value: count for status, count in subscribers.counts(connection).items()}
         late = deliveries.counts(connection, edition.id, late=True) if edition else {}
         waiting, since = letters.waiting(connection)
@@ -165,6 +168,15 @@ def standing(room: Newsroom) -> Standing:
             refusals=refusals,
             beside=[of_edition(connection, one) for one in today if one.slot != DAILY],
         )
+
+
+def refused(connection: Connection, edition: Edition, limit: int = REFUSALS) -> list[tuple[str, int]]:
+    """What the relay said most often to those it did not accept, with how often: replies that differ by an address or a
+    queue's number alone are one."""
+    found: Counter[str] = Counter()
+    for reply, times in deliveries.refusals(connection, edition.id):
+        found[kind_of(reply)] += times
+    return found.most_common(limit)
 
 
 def runner_lives(room: Newsroom) -> bool:

@@ -14,7 +14,7 @@ from newsletter import providers, report
 from newsletter.model import DeliveryState, Edition
 from newsletter.newsroom import Newsroom
 from newsletter.report import Report
-from newsletter.store import deliveries, editions, results
+from newsletter.store import editions, results
 from newsletter.store.database import read
 from newsletter.store.results import Count
 
@@ -106,15 +106,15 @@ class Line:
     corrects: Edition | None
 
 
-def listed(room: Newsroom, before: int | None = None) -> tuple[list[Line], int | None]:
+def listed(room: Newsroom, before: int | None = None, *, limit: int = PAGE) -> tuple[list[Line], int | None]:
     """A page of all editions, of whatever status and slot, the newest first; with the id behind which the next page
     begins, where there is one."""
     with read(room.engine) as connection:
-        found = editions.page(connection, PAGE + 1, before)
-        page = found[:PAGE]
+        found = editions.page(connection, limit + 1, before)
+        page = found[:limit]
         counts = results.by_state(connection, [one.id for one in page if one.frozen])
         lines = [_line(connection, one, counts.get(one.id, {})) for one in page]
-    return lines, page[-1].id if len(found) > PAGE else None
+    return lines, page[-1].id if len(found) > limit else None
 
 
 def _line(connection: Connection, edition: Edition, counts: Mapping[DeliveryState, int]) -> Line:
@@ -137,7 +137,7 @@ def of_edition(room: Newsroom, edition: Edition) -> Results:
         edition = editions.by_id(connection, edition.id)
         found = report.of_edition(connection, edition)
         counts = results.by_domain(connection, edition.id) if edition.frozen else []
-        refusals = deliveries.refusals(connection, edition.id, REFUSALS) if edition.frozen else []
+        refusals = report.refused(connection, edition, REFUSALS) if edition.frozen else []
         until = editions.next_begun(connection, edition) if edition.started_at else None
         gone = results.departures(connection, edition, until) if edition.started_at else []
     largest, rest = by_provider(counts)

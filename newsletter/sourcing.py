@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from newsletter import gather, trial
 from newsletter.config import Source
-from newsletter.errors import BadData
+from newsletter.errors import BadData, TooOften
 from newsletter.model import AuditEntry, Harvest, Who
 from newsletter.newsroom import Newsroom
 from newsletter.store import articles, audit, notes, sources
@@ -20,13 +20,7 @@ from newsletter.words import plain
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 TRIALS_AN_HOUR = 20  # by one editor
-BETWEEN = timedelta(seconds=30)  # from one collecting by hand to the next, whoever asks
-COLLECTED = "collected by hand"
 LONGEST_URL = 1000  # characters
-
-
-class TooOften(BadData):
-    """Somebody has to wait: the sites of others are asked by it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +45,7 @@ def collect(room: Newsroom, *, who: Who) -> int:
 
     Raises TooOften where somebody did so a moment ago, ConfigError where there is no source.
     """
-    with write(room.engine) as connection:
-        if not notes.take_turn(connection, COLLECTED, room.clock(), BETWEEN):
-            raise TooOften("the sources have been asked a moment ago")
+    gather.take_turn(room, who, "collected")
     gathered = gather.collect(room)
     came = {
         harvest.source: {"articles": len(harvest.articles), "new": kept.new, "changed": kept.changed}
@@ -100,9 +92,10 @@ def _address(typed: str) -> str:
 
 
 def _shown(url: str) -> str:
-    """An address as the log keeps it: without a log-in, and without its parameters, which may hold a key."""
+    """An address as the log keeps it: its host alone, since all that stands behind that may hold a key, or a reader's
+    address."""
     parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"[:300]
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"[:300]
 
 
 def lines(harvest: Harvest) -> str:

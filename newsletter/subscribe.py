@@ -31,6 +31,7 @@ ONE_LETTER = timedelta(days=1)  # to one address, however often somebody signs i
 # Letters that a stranger can have us write. Who counts them and then writes one, does so alone (`COUNTING`).
 COUNTED = (LetterKind.CONFIRM, LetterKind.KNOWN, LetterKind.NEW_ADDRESS)
 COUNTING = "letters counted"
+MAY_LEAVE = (Status.ACTIVE, Status.PENDING, Status.UNREACHABLE)  # unsubscribed, by whoever
 LEFT = (Status.UNSUBSCRIBED, Status.UNREACHABLE)  # may join again by a confirmed sign-up
 REVIVABLE = (Status.COMPLAINED, Status.UNREACHABLE)  # may be brought back by the newsroom, when they ask it
 # Addresses of a post, not of a person (RFC 2142), which nobody can have asked for us by.
@@ -222,7 +223,7 @@ def leave(room: Newsroom, known: Subscriber, origin: Origin) -> None:
     now = room.clock()
     with write(room.engine) as connection:
         found = subscribers.by_id(connection, known.id, locked=True)
-        if found and found.status in (Status.ACTIVE, Status.PENDING, Status.UNREACHABLE):
+        if found and found.status in MAY_LEAVE:
             subscribers.set_status(connection, known.id, Status.UNSUBSCRIBED, now)
             consents.record(connection, [known.id], Act.UNSUBSCRIBED, origin, now)
 
@@ -327,13 +328,14 @@ def add(
 def remove(
     room: Newsroom, address: str, *, who: Who | None = None, note: str | None = None, dry_run: bool = False
 ) -> Subscriber:
-    """Unsubscribe an address; what was sent to it stays in the ledger. Harmless a second time."""
+    """Unsubscribe an address, also where mail to it comes back; what was sent to it stays in the ledger. Returns how it
+    stood before: only where that is one of `MAY_LEAVE` is anything changed."""
     now, who = room.clock(), who or room.here
     with write(room.engine, rehearsal=dry_run) as connection:
         known = subscribers.find(connection, normalise(address).key, locked=True)
         if known is None:
             raise BadData(f"{address} is not on the list")
-        if known.status in (Status.ACTIVE, Status.PENDING):
+        if known.status in MAY_LEAVE:
             subscribers.set_status(connection, known.id, Status.UNSUBSCRIBED, now)
             consents.record(connection, [known.id], Act.UNSUBSCRIBED, _by(who, note), now)
             _note(connection, who, "reader_unsubscribed", known, now)

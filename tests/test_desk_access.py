@@ -25,16 +25,16 @@ from click.testing import CliRunner
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import Engine, event
-from werkzeug.routing import Rule
+from werkzeug.routing import IntegerConverter, Rule
 from werkzeug.test import TestResponse
 
 from cli import cli
-from newsletter import daily, editors, letters, post, report, subscribe, tidy
+from newsletter import daily, draft, editors, letters, post, report, subscribe, tidy
 from newsletter.errors import BadData, Unavailable
 from newsletter.links import Purpose
 from newsletter.model import Editor, LetterKind, Role, Who
 from newsletter.newsroom import Newsroom
-from newsletter.store import audit
+from newsletter.store import audit, editions
 from newsletter.store import editors as kept
 from newsletter.store.database import read, write
 from newsletter.web import create_app, create_desk_app, guard
@@ -107,7 +107,7 @@ class Desk:
 def _filled(rule: Rule, room: Newsroom) -> str:
     path = rule.rule
     for name in rule.arguments:
-        number = type(rule._converters[name]).__name__ == "IntegerConverter"
+        number = isinstance(rule._converters[name], IntegerConverter)
         value = "1" if number else "none" if "token" in name else room.today().isoformat()
         path = re.sub(rf"<(?:[^<>]*:)?{name}>", value, path)
     return path
@@ -232,6 +232,22 @@ def test_a_mailbox_gets_five_links_an_hour(desk: Desk, clock: Clock) -> None:
         clock.move(minutes=1)
     assert len(mailed(desk.room)) == editors.LINKS_AN_HOUR
     clock.move(hours=1)
+    editors.ask_for_link(desk.room, "afi@journal.example", HOME, language="fr")
+    assert len(mailed(desk.room)) == 1
+
+
+def test_nobody_is_kept_out_by_who_asks_for_them_from_elsewhere(desk: Desk, clock: Clock) -> None:
+    desk.editor()
+    for number in range(5):
+        for _ in range(5):
+            editors.ask_for_link(desk.room, "afi@journal.example", f"198.51.{number}.0/24", language="fr")
+    assert len(mailed(desk.room)) == 25
+    editors.ask_for_link(desk.room, "afi@journal.example", HOME, language="fr")
+    assert len(mailed(desk.room)) == 1
+    for number in range(50):  # and yet a mailbox is not filled without end
+        editors.ask_for_link(desk.room, "afi@journal.example", f"198.52.{number}.0/24", language="fr")
+    assert len(mailed(desk.room)) == editors.LINKS_AN_HOUR_BY_EDITOR - 26
+    clock.move(hours=1, minutes=1)
     editors.ask_for_link(desk.room, "afi@journal.example", HOME, language="fr")
     assert len(mailed(desk.room)) == 1
 
@@ -506,6 +522,17 @@ def test_who_gives_up_being_an_owner_is_led_to_what_is_theirs(desk: Desk) -> Non
     assert desk.post(desk.enter(efua), f"/editors/{efua.id}/role", role="editor").status_code == 409
 
 
+@pytest.mark.parametrize("number", ["9" * 18, "9" * 30, "9" * 5000, "-1", "²", "x"])
+def test_what_is_no_number_leads_nowhere(desk: Desk, number: str) -> None:
+    owner = desk.enter(desk.editor())
+    assert owner.get(f"{desk.door}/editors/{number}").status_code == 404
+    for act in ("role", "invite", "log-out", "remove"):
+        assert desk.post(owner, f"/editors/{number}/{act}", role="owner", sure="yes").status_code == 404
+    assert desk.post(owner, f"/me/sessions/{number}/end").status_code == (303 if len(number) == 18 else 404)
+    for path in ("/editions?before=", "/audit?before=", "/sources?entry=", "/readers?before="):
+        assert owner.get(f"{desk.door}{path}{number}").status_code == 200
+
+
 def test_the_only_owner_stays(desk: Desk) -> None:
     afi = desk.editor()
     client = desk.enter(afi)
@@ -544,9 +571,13 @@ def test_an_owner_ends_sessions_and_mails_links_up_to_the_cap(desk: Desk) -> Non
     theirs = desk.enter(efua)  # by a first link
     desk.post(owner, f"/editors/{efua.id}/log-out")
     assert theirs.get(f"{desk.door}/me").status_code == 303
+    for number in range(5):  # strangers who wish for links to her do not keep the owner's from her
+        editors.ask_for_link(desk.room, efua.address, f"198.51.{number}.0/24", language="fr")
+    assert len(mailed(desk.room)) == 5
     said = [desk.post(owner, f"/editors/{efua.id}/invite").headers["Location"].partition("=")[2] for _ in range(5)]
     assert said == ["invited"] * 4 + ["enough"]
     assert len(mailed(desk.room)) == 4
+    assert "cela suffit" in owner.get(f"{desk.door}/editors/{efua.id}?done=enough").text
 
 
 def test_what_was_done_with_editors_is_written_down(desk: Desk) -> None:
@@ -810,6 +841,29 @@ def test_others_sessions_end_and_this_one_stays(both: Newsroom) -> None:
     assert editors.log_out_everywhere(both, efua, who=AT_HOME, dry_run=True) == 1
     assert editors.log_out_everywhere(both, efua, who=AT_HOME) == 1
     assert editors.session(both, cookies[2]) is None
+
+
+def test_with_the_sessions_the_links_end(both: Newsroom) -> None:
+    efua = editors.add(both, "efua@journal.example", Role.EDITOR, who=AT_HOME)
+    yao = editors.add(both, "yao@journal.example", Role.EDITOR, who=AT_HOME)
+    now = both.clock()
+    with write(both.engine) as connection:
+        edition = editions.keep_draft(connection, both.today(), "daily", now, [])
+        letter = kept.issue(connection, efua.id, now + draft.GOOD_FOR, now, edition_id=edition.id)
+    about = both.signer.token(Purpose.DRAFT, letter, now)
+    printed, others = (editors.link(both, one.address, who=AT_HOME).rpartition("/")[2] for one in (efua, yao))
+    assert draft.opened(both, about)
+    editors.log_out_everywhere(both, efua, who=AT_HOME, dry_run=True)
+    assert editors.to_log_in(both, printed)
+    editors.log_out_everywhere(both, efua, who=AT_HOME)
+    assert draft.opened(both, about) is None
+    assert editors.log_in(both, printed, None, "") is None
+    mine = editors.session(both, editors.log_in(both, others, None, "") or "")
+    assert mine
+    left = editors.link(both, yao.address, who=AT_HOME).rpartition("/")[2]
+    editors.log_out_others(both, mine)
+    assert editors.to_log_in(both, left) is None
+    assert editors.log_in(both, editors.link(both, efua.address, who=AT_HOME).rpartition("/")[2], None, "")
 
 
 def test_an_address_works_here_once_however_it_is_spelled(both: Newsroom) -> None:

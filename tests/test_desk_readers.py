@@ -29,7 +29,7 @@ from newsletter.store.database import read, write
 from newsletter.store.schema import deliveries
 from newsletter.store.schema import subscribers as table
 from newsletter.web import create_app
-from newsletter.web.desk.access import COOKIE
+from newsletter.web.desk.access import COOKIE, SEARCH
 from tests.at_desk import AtDesk, location
 from tests.browser import AMA, chromium, everything, free_place, reader, serving
 from tests.conftest import TOML, Clock
@@ -92,37 +92,70 @@ def test_the_list_tells_figures_and_readers(room: Newsroom) -> None:
 @pytest.mark.parametrize(
     ("asked", "found"),
     [
-        ("q=AMA", [AMA]),
-        ("q=lecteurs.ex", ["zoe@lecteurs.example", AMA]),
-        ("q=zoe%40lecteurs.example", ["zoe@lecteurs.example"]),
-        ("q=%20ZOE%40Lecteurs.Example%20", ["zoe@lecteurs.example"]),
-        ("q=%25", []),
-        ("q=_", []),
-        ("q=%5C", []),
-        ("q=a%00ma", []),
+        ({"q": "AMA"}, [AMA]),
+        ({"q": "lecteurs.ex"}, ["zoe@lecteurs.example", AMA]),
+        ({"q": "zoe@lecteurs.example"}, ["zoe@lecteurs.example"]),
+        ({"q": " ZOE@Lecteurs.Example "}, ["zoe@lecteurs.example"]),
+        ({"q": "é & ; = % +"}, []),
+        ({"q": "%"}, []),
+        ({"q": "_"}, []),
+        ({"q": "\\"}, []),
+        ({"q": "a\0ma"}, []),
+        ({"q": " "}, ["zoe@lecteurs.example", AMA]),
+        ({"status": "unsubscribed"}, ["zoe@lecteurs.example"]),
+        ({"q": "ama", "status": "unsubscribed"}, []),
+        ({"q": "zoe@lecteurs.example", "status": "active"}, []),
+        ({"status": "forgotten"}, ["zoe@lecteurs.example", AMA]),
+    ],
+)
+def test_readers_are_looked_for(room: Newsroom, asked: dict[str, str], found: list[str]) -> None:
+    reader(room)
+    subscribe.remove(room, reader(room, "zoe@lecteurs.example").address)
+    desk = AtDesk(room)
+    path = location(desk.post("/readers/found", **asked))
+    assert path in ("/readers", "/readers?status=unsubscribed", "/readers/found"), "no address stands in it"
+    assert shown_in(desk.get(path).text) == found
+    assert shown_in(desk.get(path).text) == found, "it can be left and come back to"
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
         ("status=unsubscribed", ["zoe@lecteurs.example"]),
-        ("q=ama&status=unsubscribed", []),
-        ("q=zoe%40lecteurs.example&status=active", []),
-        ("status=forgotten", ["zoe@lecteurs.example", AMA]),
         ("status=%27%3B--", ["zoe@lecteurs.example", AMA]),
+        ("q=ama", ["zoe@lecteurs.example", AMA]),
         ("before=2", [AMA]),
         ("before=-1", ["zoe@lecteurs.example", AMA]),
         ("before=99999999999999999999", ["zoe@lecteurs.example", AMA]),
         ("before=%C2%B2", ["zoe@lecteurs.example", AMA]),
     ],
 )
-def test_readers_are_looked_for(room: Newsroom, asked: str, found: list[str]) -> None:
+def test_the_list_s_address_says_no_more_than_a_status(room: Newsroom, asked: str, found: list[str]) -> None:
     reader(room)
     subscribe.remove(room, reader(room, "zoe@lecteurs.example").address)
-    answer = AtDesk(room).get(f"/readers?{asked}")
-    assert answer.status_code == 200
-    table = html5lib.parse(answer.text, namespaceHTMLElements=False).find(".//table")
-    assert [cell.findtext(".//bdi") for cell in ([] if table is None else table.findall(".//tbody/tr/th"))] == found
+    assert shown_in(AtDesk(room).get(f"/readers?{asked}").text) == found
+
+
+def shown_in(html: str) -> list[str | None]:
+    table = html5lib.parse(html, namespaceHTMLElements=False).find(".//table")
+    return [cell.findtext(".//bdi") for cell in ([] if table is None else table.findall(".//tbody/tr/th"))]
+
+
+def test_a_search_is_forgotten_with_the_session(room: Newsroom) -> None:
+    reader(room)
+    desk = AtDesk(room)
+    desk.post("/readers/found", q=AMA)
+    [held] = [one for one in desk.client._cookies.values() if one.key == SEARCH]
+    assert (held.path, held.http_only, held.max_age) == ("/desk/readers", True, 3600)
+    assert AMA not in desk.get("/readers").text.partition("<table")[0], "the whole list is another page"
+    desk.post("/out")
+    assert not [one for one in desk.client._cookies.values() if one.key == SEARCH]
 
 
 def test_fifty_at_once_and_the_others_behind(room: Newsroom) -> None:
     many(room, 120)
-    desk, path, seen = AtDesk(room), "/readers?q=lecteur", []
+    desk, seen = AtDesk(room), list[str]()
+    path = location(desk.post("/readers/found", q="lecteur"))
     for _ in range(5):
         html = html5lib.parse(desk.get(path).text, namespaceHTMLElements=False)
         seen += [cell.text for cell in html.findall(".//tbody//bdi") if "@" in (cell.text or "")]
@@ -311,6 +344,29 @@ def test_unsubscribing_is_asked(room: Newsroom) -> None:
     ]
 
 
+@pytest.mark.parametrize("status", [Status.PENDING, Status.UNREACHABLE])
+def test_who_is_not_reached_can_be_unsubscribed(room: Newsroom, status: SubscriberStatus) -> None:
+    known, desk = reader(room), AtDesk(room)
+    put(room, known, status)
+    assert "/unsubscribe" in desk.get(f"/readers/{known.id}").text
+    assert "Plus rien n’y part" in desk.get(location(desk.post(f"/readers/{known.id}/unsubscribe"))).text
+    assert subscribe.find(room, AMA).status is Status.UNSUBSCRIBED
+    assert subscribe.history(room, known)[-1].act == "unsubscribed"
+    assert acts(room)[-1] == ("reader_unsubscribed", "Kossi Adzo", known.id)
+
+
+def test_who_complained_is_not_unsubscribed_and_that_is_said(room: Newsroom) -> None:
+    known, desk = reader(room), AtDesk(room)
+    put(room, known, Status.COMPLAINED)
+    before = acts(room)
+    assert "/unsubscribe" not in desk.get(f"/readers/{known.id}").text
+    answer = desk.post(f"/readers/{known.id}/unsubscribe")
+    assert answer.status_code == 409
+    assert "Rien n’a été changé" in answer.text
+    assert "Rien n’a été changé" in desk.get(f"/readers/{known.id}/unsubscribe").text
+    assert (subscribe.find(room, AMA).status, acts(room)) == (Status.COMPLAINED, before)
+
+
 @pytest.mark.parametrize("status", [Status.COMPLAINED, Status.UNREACHABLE])
 def test_bringing_back_needs_a_reason(room: Newsroom, status: SubscriberStatus) -> None:
     known, desk = reader(room), AtDesk(room)
@@ -493,7 +549,7 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., A
     room.engine.dispose()
 
 
-LOOKED_AT = ["/readers", "/readers?q=nobody", "/readers/1", "/readers/1/unsubscribe", "/readers/2/revive"]
+LOOKED_AT = ["/readers", "/readers/found", "/readers/1", "/readers/1/unsubscribe", "/readers/2/revive"]
 LOOKED_AT += ["/readers/1/forget", "/sources?entry=56", "/audit", "/audit?edition=x"]
 SMALL = """[...document.querySelectorAll('main button, main a.button, main a.reach, main summary, main select,'
   + 'main input:not([type=hidden])')].filter(e => e.offsetHeight && e.getBoundingClientRect().height < 43.9)
@@ -543,8 +599,9 @@ def test_hostile_texts_stay_texts(room: Newsroom, clock: Clock, add_article: Cal
     subscribe.remove(room, AMA, note=HOSTILE)
     desk = AtDesk(room, name=HOSTILE[:60])
     desk.post(f"/readers/{known.id}/unsubscribe")
-    pages = ["/readers", "/readers?q=%3Cscript%3E%22%27", f"/readers/{known.id}", "/audit"]
+    pages = ["/readers", "/readers/found", f"/readers/{known.id}", "/audit"]
     pages += [f"/readers/{known.id}{path}" for path in PATHS[1:]]
+    desk.post("/readers/found", q="<script>\"'")
     for path in pages:
         harmless(desk.get(path).text, path)
     shown = "".join(html5lib.parse(desk.get(f"/readers/{known.id}").text, namespaceHTMLElements=False).itertext())

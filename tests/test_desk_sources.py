@@ -133,7 +133,7 @@ def test_a_feed_is_tried(desk: AtDesk) -> None:
     lines = html5lib.parse(answer.text, namespaceHTMLElements=False).findtext(".//pre")
     assert tomllib.loads(lines or "") == {"sources": [{"kind": "feed", "url": "https://journal.example/feed/"}]}
     harmless(answer.text, "try")
-    assert entries(desk.room) == [("source_tried", {"url": "https://journal.example/feed/"})]
+    assert entries(desk.room) == [("source_tried", {"url": "https://journal.example"})]
     with read(desk.room.engine) as connection:
         assert connection.execute(select(article_table)).all() == []
 
@@ -194,7 +194,7 @@ def test_an_editor_tries_twenty_an_hour(room: Newsroom, clock: Clock) -> None:
 def test_a_key_in_an_address_is_not_kept(desk: AtDesk) -> None:
     desk.room.fetcher = Fetcher("test", resolve=resolver(), sleep=lambda seconds: None)
     desk.post("/sources/try", url="https://nowhere.example/feed?key=geheim#x")
-    assert entries(desk.room) == [("source_tried", {"url": "https://nowhere.example/feed"})]
+    assert entries(desk.room) == [("source_tried", {"url": "https://nowhere.example"})]
 
 
 @pytest.mark.parametrize("url", ['https://x.example/"a"', "https://x.example/é\\n", "https://x.example/'''"])

@@ -21,6 +21,7 @@ OPERATIONS = {
     "pauses",
     "draft",
     "daily",
+    "making",
     "dispatch",
     "subscribe",
     "preferences",

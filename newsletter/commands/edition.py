@@ -1,4 +1,4 @@
-"""edition build, show, explain, draft, approve, hold, cancel, stop, resume; others' are `shaping`, `corrections`."""
+"""edition build, show, explain, draft, approve, hold, cancel; others stand in `shaping`, `corrections`, `going`."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from newsletter.commands import (
     with_newsroom,
 )
 from newsletter.commands.corrections import correct, extra, results
+from newsletter.commands.going import GOING
 from newsletter.commands.shaping import SHAPING
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def edition() -> None:
     """
 
 
-for command in (*SHAPING, extra, correct, results):
+for command in (*SHAPING, extra, correct, results, *GOING):
     edition.add_command(command)
 
 subject_option = click.option("--subject", help="In the place of the lead's title; empty: the lead's title again.")
@@ -61,9 +62,9 @@ def build(room: Newsroom, day: date | None, subject: str | None, dry_run: bool, 
     Example:
       newsletter edition build --dry-run
     """
-    from newsletter import daily
+    from newsletter import making
 
-    made = daily.make_edition(room, day or room.today(), subject=subject, dry_run=dry_run)
+    made = making.make(room, day or room.today(), room.here, subject=subject, dry_run=dry_run)
     for harvest in made.gathered.harvests:
         if harvest.error:
             complain(harvest.complaint)
@@ -256,50 +257,3 @@ def draft(room: Newsroom, day: date | None, again: bool, dry_run: bool) -> None:
     say(f"edition {done.made.edition.name}: {counted(len(done.made.picked), 'article')}, {told}")
     if not dry_run:
         post.try_to_send(room, lambda: False)
-
-
-named_option = click.option("--edition", "name", metavar="NAME", help="The edition by its name, as 2026-11-23-extra.")
-
-
-@edition.command()
-@date_option
-@named_option
-@dry_run_option
-@with_newsroom
-def stop(room: Newsroom, day: date | None, name: str | None, dry_run: bool) -> None:
-    """Stop an edition on its way: within a second nothing more of it is begun, until `edition resume`.
-
-    \b
-    Example:
-      newsletter edition stop
-    """
-    from newsletter import edit
-
-    found = edit.stop_sending(room, _number(room, day, name), room.here, dry_run=dry_run)
-    say(f"edition {found.name}: {'would be ' if dry_run else ''}stopped; `newsletter edition resume` goes on")
-
-
-@edition.command()
-@date_option
-@named_option
-@dry_run_option
-@with_newsroom
-def resume(room: Newsroom, day: date | None, name: str | None, dry_run: bool) -> None:
-    """Go on with an edition that was stopped: a runner does at once, else the next `newsletter send`.
-
-    \b
-    Example:
-      newsletter edition resume
-    """
-    from newsletter import edit
-
-    found = edit.resume_sending(room, _number(room, day, name), room.here, dry_run=dry_run)
-    say(f"edition {found.name}: {'would go' if dry_run else 'goes'} on")
-
-
-def _number(room: Newsroom, day: date | None, name: str | None) -> int:
-    from newsletter import edit
-
-    if day and name:
-        raise click.UsageError("--date or --edition, one of them")
-    return edit.named(room, day or room.today(), name).id

@@ -1,4 +1,4 @@
-"""editors add, remove, list, role, link, log-out."""
+"""editors add, remove, list, role, link, sessions, log-out."""
 
 from __future__ import annotations
 
@@ -139,12 +139,37 @@ def link(room: Newsroom, address: str, mail: bool, dry_run: bool) -> None:
     say(made or f"{address}: would get a link")
 
 
+@editors.command()
+@click.argument("address")
+@json_option
+@with_newsroom
+def sessions(room: Newsroom, address: str, as_json: bool) -> None:
+    """List where somebody is logged in: each session with its number, network and browser.
+
+    \b
+    Example:
+      newsletter editors sessions afi@journal.example
+    """
+    from newsletter import editors as people
+
+    rows = [
+        {"session": one.id, "since": iso(one.created_at), "seen": iso(one.seen_at)}
+        | {"network": one.network, "browser": one.browser}
+        for one in people.sessions(room, people.find(room, address))
+    ]
+    if as_json:
+        print_json(rows)
+    else:
+        print_table(("session", "since", "last seen", "network", "browser"), [tuple(row.values()) for row in rows])
+
+
 @editors.command("log-out")
 @click.argument("address")
+@click.option("--session", type=click.IntRange(1, 2**63 - 1), help="That session alone, as `editors sessions` has it.")
 @dry_run_option
 @with_newsroom
-def log_out(room: Newsroom, address: str, dry_run: bool) -> None:
-    """End all sessions of somebody, as when a telephone is lost. They may log in anew.
+def log_out(room: Newsroom, address: str, session: int | None, dry_run: bool) -> None:
+    """End all sessions of somebody and their open links, as when a telephone is lost; or one. They may log in anew.
 
     \b
     Example:
@@ -153,5 +178,9 @@ def log_out(room: Newsroom, address: str, dry_run: bool) -> None:
     from newsletter import editors as people
 
     known = people.find(room, address)
+    if session is not None:
+        people.end_session(room, known, session, who=room.here, dry_run=dry_run)
+        say(f"{known.address}: session {session} {'would be ' if dry_run else ''}ended")
+        return
     count = people.log_out_everywhere(room, known, who=room.here, dry_run=dry_run)
     say(f"{known.address}: {counted(count, 'session')} {'would be ' if dry_run else ''}ended")

@@ -1,4 +1,4 @@
-"""subscribers add, remove, list, show, import, export, forget, revive."""
+"""subscribers add, remove, list, find, show, import, export, forget, revive."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def remove(room: Newsroom, address: str, note: str | None, dry_run: bool) -> Non
     from newsletter import subscribe
 
     before = subscribe.remove(room, address, note=note, dry_run=dry_run)
-    if before.status in (SubscriberStatus.ACTIVE, SubscriberStatus.PENDING):
+    if before.status in subscribe.MAY_LEAVE:
         say(f"{before.address}: {'would be ' if dry_run else ''}unsubscribed")
     else:
         say(f"{before.address}: {before.status} already")
@@ -102,6 +102,30 @@ def list_(room: Newsroom, status: str | None, as_json: bool) -> None:
         print_json([_figures(one) for one in people])
     else:
         print_table(("address", "status", "since"), [tuple(_figures(one).values()) for one in people])
+
+
+@subscribers.command()
+@click.argument("text")
+@click.option("--status", type=click.Choice(STATUSES), help="Only these.")
+@json_option
+@with_newsroom
+def find(room: Newsroom, text: str, status: str | None, as_json: bool) -> None:
+    """Look for subscribers by a part of their address or name: the newest fifty. A whole address finds its own alone.
+
+    \b
+    Example:
+      newsletter subscribers find dossou
+    """
+    from newsletter import readers
+
+    found = readers.find(room, text, SubscriberStatus(status) if status else None)
+    rows = [_figures(one) | {"name": one.name} for one in found.people]
+    if as_json:
+        print_json(rows)
+    else:
+        print_table(("address", "status", "since", "name"), [tuple(row.values()) for row in rows])
+    if found.more:
+        complain(f"there are more than {len(rows)}: say more of the address or the name")
 
 
 @subscribers.command()

@@ -117,6 +117,7 @@ def refresh(
     """
     with write(room.engine, rehearsal=True) as connection:
         open_edition(connection, edition_id)  # too late is told before anybody is asked
+    gather.take_turn(room, who, "refreshed")
     harvests = gather.ask_all(room)
     with read(room.engine) as connection:
         before = editions.choices_of(connection, edition_id)

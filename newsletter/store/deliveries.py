@@ -224,17 +224,16 @@ def give_up(connection: Connection, edition_id: int, reason: str, now: datetime)
     return _set(connection, here, state=State.UNCERTAIN, repeated=True, reply=reason, at=now)
 
 
-def refusals(connection: Connection, edition_id: int, limit: int = 5) -> list[tuple[str, int]]:
-    """What the relay said most often to those it did not accept, with how often."""
+def refusals(connection: Connection, edition_id: int) -> Iterator[tuple[str, int]]:
+    """All that the relay said to those it did not accept, each with how often; the most frequent first."""
     states = deliveries.c.state.in_([State.REJECTED, State.DEFERRED, State.UNCERTAIN])
     query = (
         select(deliveries.c.reply, func.count().label("times"))
         .where(deliveries.c.edition_id == edition_id, states)
         .group_by(deliveries.c.reply)
-        .order_by(func.count().desc())
-        .limit(limit)
+        .order_by(func.count().desc(), deliveries.c.reply)
     )
-    return [(row.reply or "", row.times) for row in connection.execute(query)]
+    return ((row.reply or "", row.times) for row in connection.execute(query))
 
 
 def uncertain(connection: Connection, edition_id: int) -> Claimed:

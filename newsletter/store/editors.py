@@ -148,13 +148,29 @@ def use(connection: Connection, ticket_id: int, now: datetime) -> bool:
     return bool(connection.execute(update(tickets).where(*unused).values(used_at=now)).rowcount)
 
 
-def asked(connection: Connection, since: datetime, *, editor_id: int | None = None, network: str | None = None) -> int:
-    """How many links to log in were asked for since: by an editor, or from a network, where named; else in all."""
+def end_tickets(connection: Connection, editor_id: int, now: datetime) -> None:
+    """Let nothing that was mailed to an editor be good any more; it is counted still."""
+    open_ones = tickets.c.editor_id == editor_id, tickets.c.until > now
+    connection.execute(update(tickets).where(*open_ones).values(until=now))
+
+
+def asked(
+    connection: Connection,
+    since: datetime,
+    *,
+    editor_id: int | None = None,
+    network: str | None = None,
+    wished: bool | None = None,
+) -> int:
+    """How many links to log in were asked for since: by an editor, or from a network, where named; else in all.
+    `wished`: only those that somebody asked for at the log-in (so they have a network), or only the others."""
     query = select(func.count()).select_from(tickets).where(tickets.c.at > since, tickets.c.edition_id.is_(None))
     if editor_id is not None:
         query = query.where(tickets.c.editor_id == editor_id)
     if network is not None:
         query = query.where(tickets.c.network == network)
+    if wished is not None:
+        query = query.where(tickets.c.network.isnot(None) if wished else tickets.c.network.is_(None))
     return connection.execute(query).scalar_one()
 
 

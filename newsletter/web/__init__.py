@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from flask import Blueprint, Flask, Response, request
 from werkzeug.exceptions import HTTPException
+from werkzeug.routing import IntegerConverter
 
 from newsletter import config
 from newsletter.errors import BadData, NewsletterError, TemplateError, Unavailable
@@ -41,10 +42,17 @@ def create_desk_app(room: Newsroom | None = None) -> Flask:
     return app
 
 
+class Number(IntegerConverter):
+    """`<int:…>` in an address: as many digits as a row of the database may have; what is longer leads nowhere."""
+
+    regex = "[0-9]{1,18}"
+
+
 def _app(room: Newsroom, address: str, blueprints: list[Blueprint]) -> Flask:
     app = Flask("newsletter.web", static_folder=None, template_folder=None)
     prefix = urlsplit(address).path.rstrip("/")
     app.extensions[paper.EXTENSION] = paper.Web(room, prefix)
+    app.url_map.converters["int"] = Number
     # The router corrects addresses by redirects that name the host the visitor gave: none of that.
     app.url_map.strict_slashes = app.url_map.merge_slashes = False
     app.url_map.redirect_defaults = False

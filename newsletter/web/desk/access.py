@@ -24,6 +24,7 @@ from newsletter.web.paper import filled, language, room
 
 PATH = "/desk"
 COOKIE = "newsletter_desk"
+SEARCH = "newsletter_desk_search"  # a passing cookie, see `readers.look_for`
 PLAIN = re.compile(r"(?:/[A-Za-z0-9_-][A-Za-z0-9._-]*)+/?")
 LONGEST_PLACE = 100  # characters
 FIELD = "form"  # of every form: the token by which we know it for ours
@@ -108,15 +109,16 @@ def _is_from_here() -> bool:
 # --- Cookies and places ------------------------------------------------------------------------------
 
 
-def remember(response: Response, name: str, value: str, span: timedelta) -> None:
-    """Give the browser a cookie: for the desk alone, for no script, and for no form that stands elsewhere."""
+def remember(response: Response, name: str, value: str, span: timedelta, *, below: str = "") -> None:
+    """Give the browser a cookie: for the desk alone, or what is below a page of it; for no script, and for no form that
+    stands elsewhere."""
     secure = room().config.desk_url.startswith("https://")
-    place = here("") or "/"
+    place = here(below) or "/"
     response.set_cookie(name, value, max_age=span, path=place, secure=secure, httponly=True, samesite="Lax")
 
 
-def forget(response: Response, name: str) -> None:
-    response.delete_cookie(name, path=here("") or "/")
+def forget(response: Response, name: str, *, below: str = "") -> None:
+    response.delete_cookie(name, path=here(below) or "/")
 
 
 def place() -> str:

@@ -7,5 +7,9 @@ from flask import request
 
 def number(name: str) -> int | None:
     """A number that a row of the database may have; None for all else."""
-    text = request.args.get(name, "")
+    return whole(request.args.get(name, ""))
+
+
+def whole(text: str) -> int | None:
+    """The same, of a field of a form."""
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else None

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response
 
 from newsletter import corrections, results
 from newsletter.model import DAILY, Edition, EditionStatus, Role
 from newsletter.web.desk.access import go, needs, page, who
+from newsletter.web.desk.asked import number
 from newsletter.web.paper import room
 
 blueprint = Blueprint("editions", __name__)
@@ -14,8 +15,7 @@ blueprint = Blueprint("editions", __name__)
 
 @blueprint.get("/editions")
 def listed() -> Response:
-    before = request.args.get("before", "")
-    lines, older = results.listed(room(), int(before) if before.isdecimal() and len(before) < 15 else None)
+    lines, older = results.listed(room(), number("before"))
     return page("editions.html", lines=lines, older=older)
 
 

@@ -12,7 +12,7 @@ from newsletter import editors
 from newsletter.errors import BadData
 from newsletter.model import Editor
 from newsletter.web.desk import browsers
-from newsletter.web.desk.access import COOKIE, FIELD, everybody, forget, go, me, page, remember, session, wanted
+from newsletter.web.desk.access import COOKIE, FIELD, SEARCH, everybody, forget, go, me, page, remember, session, wanted
 from newsletter.web.paper import language, origin, room, words
 
 blueprint = Blueprint("log_in", __name__)
@@ -141,4 +141,5 @@ def _gone() -> Response:
     g.session = None
     response = go("/in", done="out")
     forget(response, COOKIE)
+    forget(response, SEARCH, below="/readers")
     return response

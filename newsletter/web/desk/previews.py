@@ -10,7 +10,7 @@ from flask import Blueprint, Response, request
 from newsletter import edit, preview
 from newsletter.errors import NewsletterError
 from newsletter.model import Choice, Edition
-from newsletter.web.desk.access import go, me, page
+from newsletter.web.desk.access import go, me, page, who
 from newsletter.web.desk.today import the_edition, tried_article, tried_words
 from newsletter.web.desk.trouble import trouble
 from newsletter.web.paper import room, words
@@ -105,7 +105,7 @@ def test(name: str) -> Response:
     """Mail it to whoever asks, marked as a test, outside the ledger."""
     found, choices = edit.with_choices(room(), the_edition(name).id)
     try:
-        results = preview.mail_test(room(), found, choices, [me().address])
+        results = preview.mail_test(room(), found, choices, [me().address], who=who())
     except NewsletterError as error:
         return page("preview.html", 502, edition=found, **_bare(), **trouble(error))
     refused = preview.refused(results)

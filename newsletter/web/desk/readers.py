@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from datetime import timedelta
 from typing import Any
+from urllib.parse import parse_qsl, urlencode
 
 from flask import Blueprint, Response, abort, request
 
@@ -12,9 +14,10 @@ from newsletter import auditlog, exports, readers, subscribe
 from newsletter.errors import BadData
 from newsletter.model import AuditEntry, Consent, DeliveryState, Origin, Role, Subscriber, SubscriberStatus
 from newsletter.readers import Dossier
-from newsletter.subscribe import REVIVABLE, CannotBeAdded
+from newsletter.subscribe import MAY_LEAVE, REVIVABLE, CannotBeAdded
 from newsletter.web import phrases
-from newsletter.web.desk.access import go, needs, page, who
+from newsletter.web.desk.access import SEARCH, go, needs, page, remember, who
+from newsletter.web.desk.access import forget as drop_cookie
 from newsletter.web.desk.asked import number
 from newsletter.web.paper import room, words
 from newsletter.words import Words, plain
@@ -24,8 +27,8 @@ blueprint = Blueprint("readers", __name__)
 Status = SubscriberStatus
 
 PEOPLE = [status for status in Status if status is not Status.FORGOTTEN]
-MAY_LEAVE = (Status.ACTIVE, Status.PENDING)
 LONGEST_REASON = 500  # characters
+LOOKED_FOR = timedelta(hours=1)  # for how long a search is remembered
 OWNERS = needs(Role.OWNER)
 
 
@@ -35,7 +38,29 @@ OWNERS = needs(Role.OWNER)
 @blueprint.get("/readers")
 @OWNERS
 def listed() -> Response:
-    return _list_page()
+    return _list_page(wanted=_status(request.args.get("status", "")))
+
+
+@blueprint.post("/readers/found")
+@OWNERS
+def look_for() -> Response:
+    """What is looked for is an address, mostly: it must not stand in the page's own, which proxies write down and
+    browsers keep. A passing cookie holds it, so that the page behind can be left and come back to."""
+    part, wanted = plain(request.form.get("q", ""))[: readers.LONGEST_SEARCH], _status(request.form.get("status", ""))
+    if not part:
+        response = go("/readers", status=wanted or "")
+        drop_cookie(response, SEARCH, below="/readers")
+        return response
+    response = go("/readers/found")
+    remember(response, SEARCH, urlencode({"q": part, "status": wanted or ""}), LOOKED_FOR, below="/readers")
+    return response
+
+
+@blueprint.get("/readers/found")
+@OWNERS
+def found() -> Response:
+    held = dict(parse_qsl(request.cookies.get(SEARCH, "")))
+    return _list_page(part=held.get("q", ""), wanted=_status(held.get("status", "")))
 
 
 @blueprint.post("/readers/add")
@@ -67,8 +92,7 @@ def export() -> Response:
     return response
 
 
-def _list_page(status: int = 200, **typed: Any) -> Response:
-    part, wanted = request.args.get("q", ""), _status(request.args.get("status", ""))
+def _list_page(status: int = 200, *, part: str = "", wanted: Status | None = None, **typed: Any) -> Response:
     found = readers.find(room(), part, wanted, number("before"))
     figures = readers.figures(room())
     return page(
@@ -79,6 +103,7 @@ def _list_page(status: int = 200, **typed: Any) -> Response:
         q=plain(part)[: readers.LONGEST_SEARCH],
         wanted=wanted.value if wanted else "",
         people=[_row(one) for one in found.people],
+        here="/readers/found" if part else "/readers",
         last=found.people[-1].id if found.more else None,
         further=number("before") is not None,
         done=request.args.get("done", ""),
@@ -204,14 +229,20 @@ def data(reader_id: int) -> Response:
 @blueprint.get("/readers/<int:reader_id>/unsubscribe")
 @OWNERS
 def ask_unsubscribe(reader_id: int) -> Response:
-    return page("reader-unsubscribe.html", reader=_row(_known(reader_id)))
+    return _unsubscribe_page(_known(reader_id))
 
 
 @blueprint.post("/readers/<int:reader_id>/unsubscribe")
 @OWNERS
 def unsubscribe(reader_id: int) -> Response:
-    subscribe.remove(room(), _known(reader_id).address, who=who(), note=_reason() or None)
+    before = subscribe.remove(room(), _known(reader_id).address, who=who(), note=_reason() or None)
+    if before.status not in (*MAY_LEAVE, Status.UNSUBSCRIBED):  # pressed twice, it is true as well
+        return _unsubscribe_page(before, 409)
     return go(f"/readers/{reader_id}", done="unsubscribed")
+
+
+def _unsubscribe_page(known: Subscriber, status: int = 200) -> Response:
+    return page("reader-unsubscribe.html", status, reader=_row(known), allowed=known.status in MAY_LEAVE)
 
 
 @blueprint.get("/readers/<int:reader_id>/revive")

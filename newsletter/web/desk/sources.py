@@ -7,9 +7,9 @@ from typing import Any
 from flask import Blueprint, Response, request
 
 from newsletter import sourcing
-from newsletter.errors import BadData, ConfigError, SourceError
+from newsletter.errors import BadData, ConfigError, SourceError, TooOften
 from newsletter.model import Article, Harvest
-from newsletter.sourcing import Standing, TooOften
+from newsletter.sourcing import Standing
 from newsletter.web.desk.access import go, page, who
 from newsletter.web.desk.asked import number
 from newsletter.web.paper import room, words

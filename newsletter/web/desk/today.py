@@ -9,7 +9,7 @@ from typing import Any
 
 from flask import Blueprint, Response, abort, request
 
-from newsletter import daily, edit, preview, proof, shaping
+from newsletter import edit, making, preview, proof, shaping
 from newsletter.errors import BadData, NewsletterError
 from newsletter.model import AuditEntry, Choice, Edition, Picture
 from newsletter.shaping import Conflict, Shaped
@@ -100,7 +100,7 @@ def make() -> Response:
     """Collect, and pick the day's draft."""
     day = _day(request.form.get("day", "")) or room().today()
     try:
-        made = daily.make_edition(room(), day)
+        made = making.make(room(), day, who())
         made.gathered.check()
     except NewsletterError as error:
         return page("none-yet.html", 502, day=day, due=room().config.due(day), **trouble(error))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from newsletter.errors import BadData, NewsletterError, NotSent, TemplateError, Unavailable
+from newsletter.errors import BadData, NewsletterError, NotSent, TemplateError, TooOften, Unavailable
 from newsletter.web.paper import words
 
 
@@ -19,6 +19,8 @@ def _sentence(error: NewsletterError) -> str:
         return say("No answer came from there. Nothing was changed: try again in a moment.")
     if isinstance(error, NotSent):
         return say("It is too late for that: the edition stands as it is.")
+    if isinstance(error, TooOften):
+        return say("The sites were asked a moment ago, and nothing was changed: please wait half a minute.")
     if isinstance(error, BadData):
         return say("That could not be done, and nothing was changed.")
     return say("That did not work.")
