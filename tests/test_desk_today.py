@@ -483,8 +483,8 @@ def test_refusals_are_in_the_editor_s_language(desk: Desk, made: Edition, ready:
             article | {"picture": "https://journal.example/a.jpg", "alt": "é" * 301},
         ),
         "L’adresse de l’image n’en est pas une": (f"article/{number}", article | {"picture": "quai.jpg"}),
-        "Il n’y a plus rien à annuler": ("undo", {}),
-        "Il n’y a rien à rétablir": ("redo", {}),
+        "Il n’y a plus rien à défaire": ("undo", {}),
+        "Il n’y a rien à refaire": ("redo", {}),
         "Cet article ne fait pas partie": ("order", {"do": "up/999"}),
     }
     for sentence, (path, fields) in said.items():
