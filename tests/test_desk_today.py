@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import mailbox
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import html5lib
 import pytest
 from sqlalchemy import update
 
-from newsletter import daily, edit, preview
+from newsletter import config, daily, edit, editors, preview
 from newsletter.model import Choice, Edition, EditionStatus, Role
 from newsletter.newsroom import Newsroom
 from newsletter.store.database import write
@@ -331,3 +332,206 @@ def test_pages_are_light(desk: Desk, made: Edition) -> None:
         total += len(answer.data)
     assert total < 15_000
     assert "Content-Encoding" not in desk.get("/").headers
+
+
+# --- What others wrote is not taken back in silence -------------------------------------------------
+
+
+def field_of(page: str, name: str) -> str:
+    """What stands in a field of a form."""
+    tree = html5lib.parse(page, namespaceHTMLElements=False)
+    [found] = [one for one in tree.iter() if one.tag in ("input", "textarea") and one.attrib.get("id") == name]
+    return found.attrib.get("value", "") if found.tag == "input" else "".join(found.itertext())
+
+
+def version_of(page: str) -> str:
+    found = re.search(r'name="version" value="(\d*)"', page)
+    assert found is not None
+    return found[1]
+
+
+def test_saving_after_a_conflict_puts_back_nothing_else(desk: Desk, made: Edition, ready: Newsroom) -> None:
+    kodjo, path = Desk(ready, name="Kodjo"), f"/edition/{made.name}/words"
+    version = version_of(desk.text(path))
+    kodjo.act(path, subject="Objet de Kodjo", preheader="Accroche de Kodjo", note="Mot de Kodjo", version=version)
+    answer = desk.post(path, subject="", preheader="", note="Mot d’Efua", version=version)
+    assert answer.status_code == 409
+    assert "Mot de Kodjo" in text_of(answer.text)  # the other's text, beside one's own
+    fields = {name: field_of(answer.text, name) for name in ("subject", "preheader", "note")}
+    assert fields == {"subject": "Objet de Kodjo", "preheader": "Accroche de Kodjo", "note": "Mot d’Efua"}
+    desk.act(path, **fields, version=version_of(answer.text))
+    found = now(ready, made)
+    assert (found.subject, found.preheader, found.note) == ("Objet de Kodjo", "Accroche de Kodjo", "Mot d’Efua")
+
+
+def test_nor_in_an_article(desk: Desk, made: Edition, ready: Newsroom) -> None:
+    kodjo, one = Desk(ready, name="Kodjo"), picked(ready, made)[1]
+    path = f"/edition/{made.name}/article/{one.candidate.id}"
+    page = desk.text(path)
+    fields = {name: field_of(page, name) for name in ("title", "summary", "section", "picture", "alt")}
+    fields |= {"shown": "yes", "version": version_of(page)}
+    kodjo.act(path, **(fields | {"title": "Titre de Kodjo", "summary": "Résumé de Kodjo"}))
+    answer = desk.post(path, **(fields | {"title": "Titre d’Efua"}))
+    assert answer.status_code == 409
+    assert (field_of(answer.text, "title"), field_of(answer.text, "summary")) == ("Titre d’Efua", "Résumé de Kodjo")
+    assert "Titre de Kodjo" in answer.text
+
+
+def test_a_form_with_a_mistake_keeps_its_version(desk: Desk, made: Edition, ready: Newsroom) -> None:
+    kodjo, path = Desk(ready, name="Kodjo"), f"/edition/{made.name}/words"
+    version = version_of(desk.text(path))
+    kodjo.act(path, subject="Objet de Kodjo", preheader="", note="", version=version)
+    answer = desk.post(path, subject="", preheader="", note="é" * 3001, version=version)
+    assert answer.status_code == 400
+    desk.act(path, subject="", preheader="", note="Plus court", version=version_of(answer.text))
+    assert (now(ready, made).subject, now(ready, made).note) == ("Objet de Kodjo", "Plus court")
+
+
+def test_one_s_own_second_window_is_told_so(desk: Desk, made: Edition) -> None:
+    path = f"/edition/{made.name}/words"
+    desk.act(path, subject="", preheader="", note="De la première", version=0)
+    answer = desk.post(path, subject="", preheader="", note="De la seconde", version=0)
+    assert answer.status_code == 409
+    assert "dans une autre fenêtre" in answer.text
+    assert "Quelqu’un d’autre" not in answer.text
+
+
+def test_undoing_what_somebody_else_did_since_speaks_of_no_form(desk: Desk, made: Edition, ready: Newsroom) -> None:
+    kodjo, base = Desk(ready, name="Kodjo"), f"/edition/{made.name}"
+    desk.act(f"{base}/words", subject="", preheader="", note="D’Efua", version=0)
+    version = now(ready, made).version
+    kodjo.act(f"{base}/words", subject="", preheader="", note="De Kodjo", version=version)
+    answer = desk.post(f"{base}/undo", version=version)
+    assert answer.status_code == 409
+    assert "a travaillé à l’édition" in answer.text
+    assert "formulaire ci-dessous" not in answer.text
+
+
+# --- A session that is over -------------------------------------------------------------------------
+
+TYPED = {"subject": "", "preheader": "", "note": "Un long <b>mot</b>", "version": "1", "form": "old"}
+
+
+def test_what_was_typed_is_not_lost_with_the_session(desk: Desk, made: Edition, ready: Newsroom) -> None:
+    path = f"/edition/{made.name}/words"
+    for one in editors.sessions(ready, desk.editor):
+        editors.log_out(ready, one)
+    before = everything(ready)
+    answer = desk.client.post(f"/desk{path}", data=TYPED, headers={"Accept-Language": "fr"})
+    assert answer.status_code == 403
+    assert field_of(answer.text, "typed-note") == "Un long <b>mot</b>"
+    assert f"/desk/in?after={path}" in answer.text
+    assert not [title for title in TITLES if title in answer.text]
+    bare = desk.client.post(f"/desk/edition/{made.name}/order", data={"do": "up/1", "form": "old"})
+    assert bare.status_code == 303
+    assert bare.headers["Location"] == f"/desk/in?after=%2Fedition%2F{made.name}"
+    assert everything(ready) == before
+
+
+def test_nor_with_a_form_of_an_older_session(desk: Desk, made: Edition) -> None:
+    path = f"/edition/{made.name}/words"
+    answer = desk.client.post(f"/desk{path}", data=TYPED, headers={"Accept-Language": "fr"})
+    assert answer.status_code == 403
+    assert field_of(answer.text, "typed-note") == "Un long <b>mot</b>"
+    assert f'href="/desk{path}"' in answer.text
+
+
+def test_a_form_that_stood_elsewhere_is_not_shown(desk: Desk, made: Edition) -> None:
+    headers = {"Sec-Fetch-Site": "cross-site"}
+    answer = desk.client.post(f"/desk/edition/{made.name}/words", data=TYPED, headers=headers)
+    assert answer.status_code == 403
+    assert "Un long" not in answer.text
+
+
+# --- Numbers, and refusals --------------------------------------------------------------------------
+
+HUGE = ("9" * 25, "9" * 5000, "٣")
+
+
+@pytest.mark.parametrize("number", HUGE, ids=["25 digits", "5000 digits", "an Arabic digit"])
+def test_numbers_that_are_none(desk: Desk, made: Edition, number: str) -> None:
+    base = f"/edition/{made.name}"
+    for path in (f"/?since={number}", f"{base}?since={number}", f"{base}/mail?only={number}"):
+        assert desk.get(path).status_code == 200, path
+    for fields in ({"do": f"up/{number}"}, {"do": f"add/{number}"}):
+        assert desk.post(f"{base}/order", **fields).status_code == 400
+    first = picked(desk.room, made)[0].candidate.id
+    assert desk.post(f"{base}/order", order=f"{number},{first}").status_code == 303
+    assert desk.post(f"{base}/words", note="x", version=number).status_code == 303
+    assert desk.post(f"{base}/try", article=number, title="x").status_code == 400
+    assert titles(desk.room, made) == list(TITLES)
+
+
+@pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31", "2026-11-22", "2026-12-01", "demain"])
+def test_a_draft_is_made_of_the_days_to_come_alone(desk: Desk, day: str) -> None:
+    assert desk.post("/make", day=day).status_code == 400
+    assert everything(desk.room)["editions"] == []
+
+
+def test_a_draft_may_be_made_of_a_day_to_come(desk: Desk) -> None:
+    assert desk.post("/make", day="2026-11-30").headers["Location"].startswith("/desk/edition/2026-11-30")
+
+
+def test_refusals_are_in_the_editor_s_language(desk: Desk, made: Edition, ready: Newsroom) -> None:
+    base, number = f"/edition/{made.name}", picked(ready, made)[0].candidate.id
+    article = {"title": "x", "summary": "x", "section": "", "alt": "", "picture": "", "shown": "yes"}
+    said = {
+        "« Mot de la rédaction » compte 3 001 caractères, pour 3 000 au plus": ("words", {"note": "é" * 3001}),
+        "« Rubrique » compte 81 caractères, pour 80 au plus": (f"article/{number}", article | {"section": "é" * 81}),
+        "« Ce qu’on y voit » compte 301 caractères": (
+            f"article/{number}",
+            article | {"picture": "https://journal.example/a.jpg", "alt": "é" * 301},
+        ),
+        "L’adresse de l’image n’en est pas une": (f"article/{number}", article | {"picture": "quai.jpg"}),
+        "Il n’y a plus rien à défaire": ("undo", {}),
+        "Il n’y a rien à refaire": ("redo", {}),
+        "Cet article ne fait pas partie": ("order", {"do": "up/999"}),
+    }
+    for sentence, (path, fields) in said.items():
+        answer = desk.post(f"{base}/{path}", **fields)
+        assert answer.status_code in (400, 409), path
+        shown = text_of(answer.text).replace("\u00a0", " ").replace("\u202f", " ")
+        assert sentence in shown
+        assert 'lang="en"' not in answer.text
+    edit.decide(ready, made.day, EditionStatus.CANCELLED)
+    assert "L’édition est annulée" in desk.post(f"{base}/order", do=f"up/{number}").text
+
+
+def test_no_field_cuts_what_is_pasted(desk: Desk, made: Edition, ready: Newsroom) -> None:
+    number = picked(ready, made)[0].candidate.id
+    for path in ("words", f"article/{number}"):
+        assert "maxlength" not in desk.text(f"/edition/{made.name}/{path}")
+
+
+# --- Style and script -------------------------------------------------------------------------------
+
+
+def test_style_and_script_are_kept_under_the_address_of_their_content(
+    desk: Desk, ready: Newsroom, folder: Path
+) -> None:
+    page = desk.text("/")
+    for name in ("desk.css", "desk.js"):
+        found = re.search(rf'"/desk/{re.escape(name)}(\?v=[0-9a-f]+)"', page)
+        assert found is not None
+        assert "max-age=604800" in desk.client.get(f"/desk/{name}{found[1]}").headers["Cache-Control"]
+        assert desk.client.get(f"/desk/{name}?v=0").headers["Cache-Control"] == "no-cache"
+    toml = folder / "newsletter.toml"
+    toml.write_text(toml.read_text(encoding="utf-8").replace("[newsletter]", '[newsletter]\ncolour = "#005a9c"'))
+    blue = Desk(Newsroom(config.load(toml, {}), clock=ready.clock)).text("/")
+    assert re.findall(r"desk\.css\?v=\w+", blue) != re.findall(r"desk\.css\?v=\w+", page)
+    assert re.findall(r"desk\.js\?v=\w+", blue) == re.findall(r"desk\.js\?v=\w+", page)
+
+
+def test_titles_of_other_scripts_stand_in_their_own_direction(desk: Desk, made: Edition) -> None:
+    tree = html5lib.parse(desk.text("/"), namespaceHTMLElements=False)
+    headings = list(tree.iter("h3"))
+    assert len(headings) == len(TITLES)
+    assert all(one.attrib.get("dir") == "auto" for one in headings)
+
+
+def test_no_act_but_a_harmless_one_is_a_form_s_own(desk: Desk, made: Edition) -> None:
+    shown = desk.act(f"/edition/{made.name}/words", subject="", preheader="", note="x")
+    tree = html5lib.parse(shown, namespaceHTMLElements=False)
+    live = [one.attrib["action"] for one in tree.iter("form") if "data-live" in one.attrib]
+    assert [one.rpartition("/")[2] for one in live] == ["refresh", "order"]
+    assert f'formaction="/desk/edition/{made.name}/undo"' in shown

@@ -10,6 +10,18 @@ from newsletter.shaping.act import REDO, SHAPING, UNDO, Act, Conflict, Shaped, p
 from newsletter.shaping.anew import pick_anew
 from newsletter.shaping.back import redo, redoable, undo, undoable
 from newsletter.shaping.order import add, arrange, drop, lead, move, place, step
+from newsletter.shaping.refusals import (
+    Cancelled,
+    MadeByHand,
+    NoAddress,
+    NoArticle,
+    NoPicture,
+    NothingToRedo,
+    NothingToUndo,
+    Overtaken,
+    TooLong,
+    Used,
+)
 from newsletter.shaping.site import Change, Refreshed, ask_pages, changes, leave, not_taken, refresh, take
 from newsletter.shaping.texts import LONGEST, rewrite, set_subject, tried, write_words
 
@@ -19,10 +31,20 @@ __all__ = [
     "SHAPING",
     "UNDO",
     "Act",
+    "Cancelled",
     "Change",
     "Conflict",
+    "MadeByHand",
+    "NoAddress",
+    "NoArticle",
+    "NoPicture",
+    "NothingToRedo",
+    "NothingToUndo",
+    "Overtaken",
     "Refreshed",
     "Shaped",
+    "TooLong",
+    "Used",
     "add",
     "arrange",
     "ask_pages",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from newsletter.errors import BadData, NotSent
 from newsletter.model import AuditEntry, Edition, EditionStatus, Who
 from newsletter.newsroom import Newsroom
 from newsletter.shape import Patch, Shape
+from newsletter.shaping.refusals import Cancelled, NoArticle
 from newsletter.store import articles, audit, editions
 from newsletter.store import shapes as rows
 from newsletter.store.database import write
@@ -28,14 +29,18 @@ Act = Callable[[Connection, Shape], Patch]
 
 
 class Conflict(BadData):
-    """Somebody else has changed the same since: nothing was changed. `keys` says what, `meanwhile` who did it."""
+    """The same has been changed since: nothing was changed now. `keys` says what, `meanwhile` who did it, and `written`
+    all that was to be changed: a field which is not in there was left alone."""
 
-    def __init__(self, edition: Edition, keys: Sequence[str], meanwhile: Sequence[AuditEntry]) -> None:
+    def __init__(
+        self, edition: Edition, keys: Sequence[str], meanwhile: Sequence[AuditEntry], written: Iterable[str] = ()
+    ) -> None:
         who = ", ".join(dict.fromkeys(entry.who.name for entry in meanwhile)) or "somebody"
         super().__init__(f"{', '.join(keys)}: changed meanwhile by {who}; look again, and say it once more")
         self.edition = edition
         self.keys = list(keys)
         self.meanwhile = list(meanwhile)
+        self.written = frozenset(written)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +88,7 @@ def do_in(
     `pins`: every article picked is kept from now on as its site gives it. Without, the choice stays the machine's.
     """
     if article is not None and not articles.chosen(connection, [article]):
-        raise BadData(f"there is no article {article}; `newsletter edition explain` shows their numbers")
+        raise NoArticle(article)
     now = rows.read(connection, edition.id)
     patch = act(connection, now)
     others = tuple(entry for entry in since(connection, edition.id, version) if entry.who != who)
@@ -126,7 +131,7 @@ def open_edition(connection: Connection, edition_id: int) -> Edition:
     if edition.frozen:
         raise NotSent(f"the edition {edition.name} is {edition.status} already: it cannot be changed any more")
     if edition.status is Status.CANCELLED:
-        raise NotSent(f"the edition {edition.name} is cancelled: approve it, or hold it, before you change it")
+        raise Cancelled(edition.name)
     return edition
 
 

@@ -8,11 +8,11 @@ from sqlalchemy import Connection
 
 from newsletter import picking
 from newsletter import shape as shapes
-from newsletter.errors import BadData
 from newsletter.model import DAILY, Who
 from newsletter.newsroom import Newsroom
 from newsletter.shape import Patch, Shape
 from newsletter.shaping.act import Shaped, do
+from newsletter.shaping.refusals import MadeByHand
 from newsletter.store import editions
 from newsletter.store import shapes as rows
 
@@ -28,7 +28,7 @@ def pick_anew(
     def patch(connection: Connection, now: Shape) -> Patch:
         edition = editions.by_id(connection, edition_id)
         if edition.slot != DAILY:
-            raise BadData(f"the edition {edition.name} is made by hand: nothing is picked for it")
+            raise MadeByHand(edition.name)
         end = picking.moment_of(room, edition.day)
         made = picking.choose(room, connection, edition.day, end, edition.id)
         editions.consider(connection, edition.id, [replace(one, picked=False, place=None) for one in made])

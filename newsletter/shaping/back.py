@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from sqlalchemy import Connection
 
 from newsletter import shape as shapes
-from newsletter.errors import BadData
 from newsletter.model import AuditEntry, Edition, EditionStatus, Who
 from newsletter.newsroom import Newsroom
 from newsletter.shaping.act import REDO, SHAPING, UNDO, Conflict, Shaped, keep, open_edition, since
+from newsletter.shaping.refusals import NothingToRedo, NothingToUndo, Overtaken
 from newsletter.store import audit, editions
 from newsletter.store import shapes as rows
 from newsletter.store.database import read, write
@@ -41,7 +41,7 @@ def undo(room: Newsroom, who: Who, edition_id: int, version: int | None = None, 
         _check_nobody_else(connection, edition, who, version)
         last = _undoable(audit.of_edition(connection, edition_id))
         if last is None:
-            raise BadData(f"there is nothing to undo in the edition {edition.name}")
+            raise NothingToUndo(edition.name)
         number = _reverse(connection, room, who, edition, UNDO, last)
         audit.take_back(connection, last.id, number)
         return Shaped(editions.by_id(connection, edition_id), True)
@@ -55,7 +55,7 @@ def redo(room: Newsroom, who: Who, edition_id: int, version: int | None = None, 
         entries = audit.of_edition(connection, edition_id)
         undoing = _redoable(entries)
         if undoing is None:
-            raise BadData(f"there is nothing to do again in the edition {edition.name}")
+            raise NothingToRedo(edition.name)
         number = _reverse(connection, room, who, edition, REDO, undoing)
         audit.take_back(connection, undoing.id, number)
         audit.restore(connection, undoing.id)
@@ -89,7 +89,7 @@ def _reverse(connection: Connection, room: Newsroom, who: Who, edition: Edition,
     now = rows.read(connection, edition.id)
     patch = shapes.undone(now, entry.before, entry.after)
     if patch is None:
-        raise BadData("it cannot be taken back: what it changed was changed again since")
+        raise Overtaken
     if edition.status is EditionStatus.APPROVED:
         patch = shapes.still_pinned(now, patch)
     return keep(connection, room, who, edition, name, patch, entry.article_id)

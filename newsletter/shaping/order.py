@@ -5,11 +5,11 @@ from __future__ import annotations
 from sqlalchemy import Connection
 
 from newsletter import shape as shapes
-from newsletter.errors import BadData
 from newsletter.model import Edition, Who
 from newsletter.newsroom import Newsroom
 from newsletter.shape import Patch, Shape
 from newsletter.shaping.act import Shaped, do
+from newsletter.shaping.refusals import Used
 from newsletter.store import articles, editions
 
 
@@ -118,4 +118,4 @@ def drop(
 def _check_free(connection: Connection, edition: Edition, article: int) -> None:
     known = articles.chosen(connection, [article])[article]
     if known.used_in and edition.corrects is None:
-        raise BadData(f"« {known.article.title} » is in the edition of {known.used_in} already")
+        raise Used(known.article.title, known.used_in)

@@ -12,15 +12,23 @@ from urllib.parse import urlsplit
 from sqlalchemy import Connection
 
 from newsletter import shape as shapes
-from newsletter.errors import BadData
 from newsletter.model import Article, AuditEntry, Choice, Edition, Edits, Picture, Who
 from newsletter.newsroom import Newsroom
 from newsletter.shape import Patch, Shape, key
 from newsletter.shaping.act import Act, Conflict, Shaped, do, do_in, since
+from newsletter.shaping.refusals import NoAddress, NoPicture, TooLong
 from newsletter.store import articles, editions
 
-LONGEST = {"subject": 200, "preheader": 200, "note": 3000, "section": 80, "title": 300, "summary": 1500}  # characters
-LONGEST_ALT, LONGEST_URL = 300, 2000
+LONGEST = {
+    "subject": 200,
+    "preheader": 200,
+    "note": 3000,
+    "section": 80,
+    "title": 300,
+    "summary": 1500,
+    "alt": 300,
+}  # characters
+LONGEST_URL = 2000
 MANY_LINES = ("note",)
 BLANKS = re.compile(r"[ \t]+")
 UNSEEN = ("Cc", "Cs", "Co")  # PostgreSQL stores no NUL; lone surrogates cannot be encoded; private use marks our slots
@@ -92,8 +100,13 @@ def _merged(
     found, disputed = shapes.merged(base, now, mine)
     if disputed:
         touching = [entry for entry in meanwhile if set(entry.after) & set(disputed)]
-        raise Conflict(editions.by_id(connection, edition_id), disputed, touching)
+        raise Conflict(editions.by_id(connection, edition_id), disputed, touching, _written(base, mine))
     return found
+
+
+def _written(base: Shape, mine: Patch) -> list[str]:
+    """What the editor changed on a form that was made from `base`."""
+    return [name for name, value in mine.items() if base.get(name) != value]
 
 
 def _sites(connection: Connection, article: int, *shown: Shape) -> list[Article]:
@@ -112,7 +125,7 @@ def _described(given: Mapping[str, Any], own: Mapping[str, Any] | None, sites: l
     )  # as it is kept, else as the site has it
     url = there.url if there else (own or {}).get("url")
     if url is None:
-        raise BadData("the article has no picture that could be described")
+        raise NoPicture
     return {**given, "picture": {"url": url, "alt": picture.get("alt")}}
 
 
@@ -148,21 +161,28 @@ def as_kept(name: str, value: Any, sites: list[Article] | None = None) -> Any:
     text = _lines(value) if name in MANY_LINES else _line(value)
     if name in ("title", "summary") and any(text == _line(getattr(site, name)) for site in sites or []):
         return None
-    if len(text) > LONGEST[name]:
-        raise BadData(f"{name}: {len(text)} characters are too many: {LONGEST[name]} at most")
+    _check_length(name, text)
     return text or None
+
+
+def _check_length(name: str, text: str) -> None:
+    if len(text) > LONGEST[name]:
+        raise TooLong(name, len(text), LONGEST[name])
 
 
 def _picture(value: Any, sites: list[Article]) -> Any:
     if value is None or value == {}:
         return value
-    url, alt = str(value.get("url") or "").strip(), _line(value.get("alt"))[:LONGEST_ALT]
+    url, alt = str(value.get("url") or "").strip(), _line(value.get("alt"))
     for site in sites:
         if site.picture and site.picture.url == url:  # what is known of its size stays known
-            same = alt == _line(site.picture.alt)[:LONGEST_ALT]
-            return None if same else {**asdict(site.picture), "alt": alt}
+            if alt == _line(site.picture.alt):  # the site's own may be longer than what editors write
+                return None
+            _check_length("alt", alt)
+            return {**asdict(site.picture), "alt": alt}
     if not _is_web_address(url):
-        raise BadData(f"picture: {url[:100]!r} is no web address: it begins with https://")
+        raise NoAddress(url)
+    _check_length("alt", alt)
     return {"url": url, "alt": alt}
 
 

@@ -20,6 +20,7 @@ from werkzeug.exceptions import HTTPException
 from newsletter import auditlog, editors
 from newsletter.model import Editor, Role, Session, Who
 from newsletter.web import guard, paper
+from newsletter.web.desk import files
 from newsletter.web.paper import filled, language, room
 
 PATH = "/desk"
@@ -28,6 +29,10 @@ SEARCH = "newsletter_desk_search"  # a passing cookie, see `readers.look_for`
 PLAIN = re.compile(r"(?:/[A-Za-z0-9_-][A-Za-z0-9._-]*)+/?")
 LONGEST_PLACE = 100  # characters
 FIELD = "form"  # of every form: the token by which we know it for ours
+TEXTS = (  # what people type into forms: it must not be lost with a session
+    *("subject", "preheader", "note", "title", "summary", "section", "picture", "alt", "text"),
+    *("name", "address", "reason", "url"),
+)
 
 blueprint = Blueprint("desk", __name__)
 
@@ -66,10 +71,25 @@ def enter() -> Any:
     if getattr(view, "for_everybody", False):
         return None
     if g.session is None:
-        return go("/in", after="" if changes else wanted(place()))
+        return _typed_in_vain() if changes else go("/in", after=wanted(place()))
     if changes and not editors.is_our_form(room(), g.session, request.form.get(FIELD, "")):
-        return page("not-ours.html", 403)
+        return page("not-ours.html", 403, typed=_typed(), after=_page_of_the_form())
     return None
+
+
+def _typed_in_vain() -> Response:
+    """To whoever sends a form after their session is over: what they typed, to be copied; without any, the log-in."""
+    typed, after = _typed(), _page_of_the_form()
+    return page("not-ours.html", 403, typed=typed, after=after) if typed else go("/in", after=after)
+
+
+def _typed() -> dict[str, str]:
+    return {name: text for name in TEXTS if (text := request.form.get(name, ""))}
+
+
+def _page_of_the_form() -> str:
+    """Where a form was written: at the path to which it is sent, or the one above."""
+    return wanted(place()) or wanted(place().rpartition("/")[0])
 
 
 def leave(response: Response) -> Response:
@@ -199,6 +219,7 @@ def page(template: str, status: int = 200, **values: Any) -> Response:
         f"desk/{template}",
         **values,
         desk=here,
+        file=_address_of,
         told=lambda entry: auditlog.line_of(room(), entry, paper.words()),
         me=known.editor if known else None,
         may=lambda role: known is not None and known.editor.role.may(Role(role)),
@@ -209,3 +230,8 @@ def page(template: str, status: int = 200, **values: Any) -> Response:
     response = Response(text, status, mimetype="text/html")
     response.headers["Content-Language"] = language()
     return response
+
+
+def _address_of(file: str) -> str:
+    """Style or script, by what is in it: see `style`."""
+    return f"{here(f'/{file}')}?v={files.mark(files.content(file))}"

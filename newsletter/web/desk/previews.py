@@ -5,11 +5,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, abort, request
 
 from newsletter import edit, preview
 from newsletter.errors import NewsletterError
 from newsletter.model import Choice, Edition
+from newsletter.web.desk import asked
 from newsletter.web.desk.access import go, me, page, who
 from newsletter.web.desk.today import the_edition, tried_article, tried_words
 from newsletter.web.desk.trouble import trouble
@@ -32,7 +33,7 @@ def looked_at(name: str) -> Response:
     }
     shown, problem = _shown(found, choices)
     weight = len(shown.html.encode()) if shown else 0
-    values: dict[str, Any] = {"edition": found, "seen": seen, "shown": shown, "problem": problem}
+    values: dict[str, Any] = {"edition": found, "seen": seen, "shown": shown} | problem
     values |= {"weight": weight, "clipped": CLIPPED, "done": request.args.get("done", ""), "address": me().address}
     return page("preview.html", **values)
 
@@ -48,21 +49,23 @@ def mail(name: str) -> Response:
 def tried(name: str) -> Response:
     """The mail with what is typed in a form and not kept yet: nothing changes."""
     found, choices = edit.with_choices(room(), the_edition(name).id)
-    number = request.form.get("article", "")
+    number = asked.posted("article")
+    if number is None and request.form.get("article"):
+        abort(400)
     try:
-        if number.isdecimal():
-            found, choices = tried_article(found, choices, int(number))
-            choices = _with_lead(choices, int(number))
-        else:
+        if number is None:
             found, choices = tried_words(found, choices)
+        else:
+            found, choices = tried_article(found, choices, number)
+            choices = _with_lead(choices, number)
     except NewsletterError as error:
-        return in_frame(page("in-frame.html", 400, said=str(error)))
+        return in_frame(page("in-frame.html", 400, said=trouble(error)["problem"]))
     return framed(found, choices)
 
 
 def _only(choices: list[Choice]) -> list[Choice]:
-    number = request.args.get("only", "")
-    return _with_lead(choices, int(number)) if number.isdecimal() else choices
+    number = asked.number("only")
+    return choices if number is None else _with_lead(choices, number)
 
 
 def _with_lead(choices: list[Choice], number: int) -> list[Choice]:
@@ -73,7 +76,7 @@ def _with_lead(choices: list[Choice], number: int) -> list[Choice]:
 def framed(found: Edition, choices: list[Choice]) -> Response:
     shown, problem = _shown(found, choices)
     if shown is None:
-        return in_frame(page("in-frame.html", said=problem))
+        return in_frame(page("in-frame.html", said=problem["problem"]))
     dark, pictures = request.values.get("light") == "dark", request.values.get("pictures") != "no"
     html = preview.as_page(room(), shown, dark=dark, pictures=pictures)
     return in_frame(Response(html, mimetype="text/html"), pictures=pictures)
@@ -90,14 +93,14 @@ def in_frame(response: Response, *, pictures: bool = False) -> Response:
     return response
 
 
-def _shown(found: Edition, choices: list[Choice]) -> tuple[preview.Preview | None, str]:
+def _shown(found: Edition, choices: list[Choice]) -> tuple[preview.Preview | None, dict[str, str]]:
     """The edition as a mail; where it cannot be one, why."""
     if not any(one.picked for one in choices) and not found.note:
-        return None, words().say("The edition carries no article yet.")
+        return None, {"problem": words().say("The edition carries no article yet.")}
     try:
-        return preview.of_edition(room(), found, choices), ""
+        return preview.of_edition(room(), found, choices), {}
     except NewsletterError as error:
-        return None, str(error)
+        return None, trouble(error)
 
 
 @blueprint.post("/edition/<name>/test")

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import date
+from collections.abc import Callable, Iterable
+from datetime import date, timedelta
 from typing import Any
 
 from flask import Blueprint, Response, abort, request
 
 from newsletter import edit, making, preview, proof, shaping
-from newsletter.errors import BadData, NewsletterError
+from newsletter.errors import NewsletterError
 from newsletter.model import AuditEntry, Choice, Edition, Picture
 from newsletter.shaping import Conflict, Shaped
+from newsletter.web.desk import asked
 from newsletter.web.desk.access import go, page, who
 from newsletter.web.desk.sending import decision_values
 from newsletter.web.desk.trouble import trouble
-from newsletter.web.paper import room, words
+from newsletter.web.paper import room
 
 blueprint = Blueprint("today", __name__)
 
 FOUND = ("changed", "gone", "fresh")  # of a look at the sites
+MAKES_AHEAD = timedelta(days=7)
+WORDS = ("subject", "preheader", "note")
 LEFT_OUT = 30  # of those left out, shown at once: the rest on demand
 
 
@@ -85,9 +87,8 @@ def _number(name: str) -> int:
 
 def _meanwhile(edition: Edition) -> list[AuditEntry]:
     """What others have done since the version that the last act was made from."""
-    try:
-        since = int(request.args.get("since", ""))
-    except ValueError:
+    since = asked.number("since")
+    if since is None:
         return []
     return [entry for entry in edit.history(room(), edition, since) if entry.who != who()]
 
@@ -98,7 +99,7 @@ def _meanwhile(edition: Edition) -> list[AuditEntry]:
 @blueprint.post("/make")
 def make() -> Response:
     """Collect, and pick the day's draft."""
-    day = _day(request.form.get("day", "")) or room().today()
+    day = _day(request.form.get("day", ""))
     try:
         made = making.make(room(), day, who())
         made.gathered.check()
@@ -107,25 +108,32 @@ def make() -> Response:
     return go(f"/edition/{made.edition.name}", done="made")
 
 
-def _day(text: str) -> date | None:
+def _day(text: str) -> date:
+    """Today, where none is named, or one of the next days: no other has a draft to be made."""
+    today = room().today()
     try:
-        return date.fromisoformat(text)
+        day = date.fromisoformat(text) if text else today
     except ValueError:
-        return None
+        abort(400)
+    if not today <= day <= today + MAKES_AHEAD:
+        abort(400)
+    return day
 
 
 @blueprint.post("/edition/<name>/order")
 def order(name: str) -> Response:
     """All buttons of the list: `do` is what and which, as `up/12`; `order` is what dragging gave."""
     found = the_edition(name)
-    what, _, number = request.form.get("do", "").partition("/")
+    what, _, named = request.form.get("do", "").partition("/")
+    number = asked.figure(named)
     if request.form.get("order"):
-        ids = [int(one) for one in request.form["order"].split(",")[:200] if one.isdecimal()]
+        given = [asked.figure(one) for one in request.form["order"].split(",")[:200]]
+        ids = [one for one in given if one is not None]
         return _done(found, "moved", lambda: shaping.arrange(room(), who(), found.id, ids, _version()))
-    if what not in ACTS or not number.isdecimal():
+    if what not in ACTS or number is None:
         abort(400)
     act, said = ACTS[what]
-    return _done(found, said, lambda: act(found.id, int(number)), f"a{number}")
+    return _done(found, said, lambda: act(found.id, number), f"a{number}")
 
 
 def _step(by: int) -> Callable[[int, int], Shaped]:
@@ -189,25 +197,16 @@ def _done(edition: Edition, said: str, act: Callable[[], Shaped], anchor: str = 
 
 def _version() -> int | None:
     """The version from which the form was made."""
-    text = request.form.get("version", "")
-    return int(text) if text.isdecimal() else None
+    return asked.posted("version")
 
 
 # --- The words, and an article's texts --------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
-    """A field of a form: what stands in it, and what stands on the site."""
-
-    value: str
-    site: str = ""
-
-
 @blueprint.get("/edition/<name>/words")
 def words_form(name: str) -> Response:
     found = the_edition(name)
-    return _words_page(found, {one: getattr(found, one) or "" for one in ("subject", "preheader", "note")})
+    return _words_page(found, _words_of(found))
 
 
 @blueprint.post("/edition/<name>/words")
@@ -216,19 +215,26 @@ def words_written(name: str) -> Response:
     try:
         shaped = shaping.write_words(room(), who(), found.id, wanted, _version())
     except Conflict as error:
-        return _words_page(the_edition(name), wanted, 409, disputed=error)
+        found = the_edition(name)
+        return _words_page(found, status=409, **_disputed(error, wanted, _words_of(found)))
     except NewsletterError as error:
-        return _words_page(found, wanted, 400, **trouble(error))
+        return _words_page(found, wanted, 400, made_from=_version(), **trouble(error))
     return _written(found, shaped)
 
 
+def _words_of(found: Edition) -> dict[str, str]:
+    return {name: getattr(found, name) or "" for name in WORDS}
+
+
 def _posted_words() -> dict[str, str]:
-    return {name: request.form.get(name, "") for name in ("subject", "preheader", "note")}
+    return {name: request.form.get(name, "") for name in WORDS}
 
 
 def _words_page(found: Edition, values: dict[str, str], status: int = 200, **more: Any) -> Response:
+    """The form, as made from `made_from`: a form that comes back with a mistake goes on from its own version."""
     _, choices = edit.with_choices(room(), found.id)
-    return page("words.html", status, edition=found, values=values, usual=_usual(found, choices), **more)
+    common = {"made_from": found.version, "longest": shaping.LONGEST}
+    return page("words.html", status, edition=found, values=values, usual=_usual(found, choices), **(common | more))
 
 
 def _usual(found: Edition, choices: list[Choice]) -> dict[str, str]:
@@ -253,10 +259,29 @@ def article_written(name: str, number: int) -> Response:
     try:
         shaped = shaping.rewrite(room(), who(), found.id, number, _wanted(values, choice), _version())
     except Conflict as error:
-        return _article_page(the_edition(name), _choice(found, number), values, 409, disputed=error)
+        found = the_edition(name)
+        choice = _choice(found, number)
+        return _article_page(found, choice, status=409, **_disputed(error, values, _as_it_stands(choice)))
     except NewsletterError as error:
-        return _article_page(found, choice, values, 400, **trouble(error))
+        return _article_page(found, choice, values, 400, made_from=_version(), **trouble(error))
     return _written(found, shaped, f"a{number}")
+
+
+def _disputed(error: Conflict, typed: dict[str, str], there: dict[str, str]) -> dict[str, Any]:
+    """For the form that comes back: what its editor wrote, the rest as it is now, and what stands where they meet."""
+    written, keys = _fields(error.written), _fields(error.keys)
+    return {
+        "values": there | {name: typed[name] for name in there if name in written},
+        "disputed": error,
+        "theirs": {name: there[name] for name in there if name in keys and there[name] != typed[name]},
+        "own": bool(error.meanwhile) and all(entry.who == who() for entry in error.meanwhile),
+    }
+
+
+def _fields(keys: Iterable[str]) -> set[str]:
+    """The fields of the forms that are behind what an act changes."""
+    named = {key.partition("/")[0] for key in keys}
+    return named | ({"alt", "shown"} if "picture" in named else set())
 
 
 def _written(found: Edition, shaped: Shaped, anchor: str = "") -> Response:
@@ -303,8 +328,9 @@ def _wanted(values: dict[str, str], choice: Choice) -> dict[str, Any]:
 
 
 def _article_page(found: Edition, choice: Choice, values: dict[str, str], status: int = 200, **more: Any) -> Response:
-    more |= {"given": choice.kept or choice.candidate.article, "sections": room().config.pick.sections}
-    return page("article.html", status, edition=found, choice=choice, values=values, **more)
+    common = {"made_from": found.version, "longest": shaping.LONGEST, "sections": room().config.pick.sections}
+    common |= {"given": choice.kept or choice.candidate.article}
+    return page("article.html", status, edition=found, choice=choice, values=values, **(common | more))
 
 
 # --- For the previews -------------------------------------------------------------------------------
@@ -319,5 +345,5 @@ def tried_article(found: Edition, choices: list[Choice], number: int) -> tuple[E
     """The edition as an article's form would make it."""
     choice = next((one for one in choices if one.candidate.id == number), None)
     if choice is None:
-        raise BadData(words().say("This article is not among those of the edition."))
+        raise shaping.NoArticle(number)
     return shaping.tried(room(), found, choices, {}, {number: _wanted(_posted_article(), choice)})

@@ -10,6 +10,7 @@ const wide = matchMedia("(min-width: 64rem)");
 function showFrames(root = document) {
   if (!wide.matches) return;
   for (const frame of root.querySelectorAll("iframe[data-src]")) {
+    frame.hidden = false; // without a script it would stand there empty
     if (!frame.getAttribute("src")) frame.src = frame.dataset.src;
   }
 }
@@ -17,24 +18,55 @@ function showFrames(root = document) {
 // --- Forms that stay on the page ------------------------------------------------------------------------
 
 async function send(form, button) {
+  if (form.hasAttribute("aria-busy")) return null; // a second tap while the first is on its way
   const fields = new URLSearchParams(new FormData(form));
   if (button?.name) fields.set(button.name, button.value);
   const place = button ? `${button.name}=${button.value}` : "";
-  form.setAttribute("aria-busy", "true");
-  let answer;
-  try {
-    answer = await fetch(button?.getAttribute("formaction") || form.action, { method: "POST", body: fields });
-  } catch {
-    form.removeAttribute("aria-busy");
-    return form.submit(); // the line is bad: let the browser try, and tell
-  }
-  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-  const main = page.querySelector("main"), here = document.querySelector("main");
-  if (!main || !here) return location.assign(answer.url);
-  here.replaceChildren(...main.childNodes);
+  const free = hold(form);
+  const { page, url } = await asked(button?.getAttribute("formaction") || form.getAttribute("action"), fields);
+  free();
+  if (!page) return unanswered(button);
+  const here = document.querySelector("main");
+  here.replaceChildren(...page.querySelector("main").childNodes);
   document.title = page.title;
   prepare(here);
-  focusOn(here, place, new URL(answer.url).hash);
+  return focusOn(here, place, new URL(url).hash);
+}
+
+// The desk's answer as a page; none where the line broke, or where somebody else answered, as a proxy does.
+async function asked(address, fields) {
+  try {
+    const answer = await fetch(address, { method: "POST", body: fields, signal: AbortSignal.timeout?.(150_000) });
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    return page.querySelector("body[data-desk] main") ? { page, url: answer.url } : {};
+  } catch {
+    return {};
+  }
+}
+
+// While a form is on its way none of its buttons can be pressed; returns what sets them free.
+function hold(form) {
+  const held = [...form.querySelectorAll("button:not([disabled])")];
+  form.setAttribute("aria-busy", "true");
+  for (const one of held) one.disabled = true;
+  return () => {
+    form.removeAttribute("aria-busy");
+    for (const one of held) one.disabled = false;
+  };
+}
+
+// Whether it was done, nobody knows here: nothing is done again, and the page says how to look.
+function unanswered(button) {
+  const said = document.getElementById("said");
+  const link = document.createElement("a");
+  link.href = location.pathname + location.search;
+  link.textContent = said.dataset.look;
+  const told = document.createElement("p");
+  told.className = "problem";
+  told.append(said.dataset.unanswered, " ", link);
+  said.replaceChildren(told);
+  button?.focus({ preventScroll: true });
+  said.scrollIntoView({ block: "nearest" });
 }
 
 // The button that was pressed may have gone with its row: then the row, the article, or what was said.
@@ -52,6 +84,7 @@ function focusOn(here, place, hash) {
 document.addEventListener("submit", (event) => {
   const form = event.target;
   if (!form.matches("form[data-live]") || event.defaultPrevented) return;
+  if (!("submitter" in event)) return; // an old browser, which does not tell the button: it goes by itself
   event.preventDefault();
   send(form, event.submitter);
 });
@@ -117,7 +150,7 @@ function makeSortable(root) {
     });
     list.addEventListener("drop", (event) => {
       const over = event.target.closest("[data-id]");
-      if (!moving || !over || over === moving) return;
+      if (!moving || !over || over === moving || list.closest("[aria-busy]")) return;
       event.preventDefault();
       const below = moving.compareDocumentPosition(over) & Node.DOCUMENT_POSITION_FOLLOWING;
       over[below ? "after" : "before"](moving);
@@ -127,7 +160,7 @@ function makeSortable(root) {
       order.value = [...list.children].map((item) => item.dataset.id).join(",");
       const form = list.closest("form");
       form.append(order);
-      send(form, null);
+      send(form, null).then(() => order.remove());
     });
     list.addEventListener("dragend", () => {
       for (const item of list.children) item.classList.remove("moving", "over");
@@ -136,7 +169,88 @@ function makeSortable(root) {
   }
 }
 
+// --- What was typed and not saved -------------------------------------------------------------------------
+// A form that says data-keep (whose it is) is kept in this tab while it is typed into, and offered back when its page is
+// opened again: after a log-in, say. It is forgotten when a page says data-saved, when it is thrown away, and at the
+// log-out.
+
+const KEPT = "desk:";
+
+function keepTyping(root) {
+  if (location.pathname.endsWith("/in") && location.search.includes("done=out")) forgetKept(() => true);
+  if (root.querySelector("#said[data-saved]")) forgetKept((kept) => kept.sent);
+  for (const form of root.querySelectorAll("form[data-keep]")) {
+    const name = `${KEPT}${form.dataset.keep}:${location.pathname}`;
+    offerBack(form, name);
+    form.addEventListener("input", ({ target }) => {
+      if (target.name) store(name, { fields: { ...recall(name)?.fields, [target.name]: value(target) } });
+    });
+    form.addEventListener("submit", (event) => {
+      const kept = recall(name);
+      if (kept && !event.submitter?.hasAttribute("formaction")) store(name, { ...kept, sent: true });
+    });
+  }
+}
+
+const value = (field) => (field.type === "checkbox" ? field.checked : field.value);
+
+// Only the fields that were typed into: the others may have been changed by somebody else since.
+function offerBack(form, name) {
+  const kept = recall(name)?.fields ?? {};
+  if (![...form.elements].some((field) => field.name in kept && value(field) !== kept[field.name])) return;
+  const offer = document.createElement("div");
+  offer.className = "warn";
+  offer.append(Object.assign(document.createElement("p"), { textContent: form.dataset.kept }));
+  const press = (label, look, act) => {
+    const button = Object.assign(document.createElement("button"), { type: "button", textContent: label, className: look });
+    button.addEventListener("click", () => {
+      act();
+      offer.remove();
+    });
+    offer.append(button, " ");
+  };
+  press(form.dataset.back, "second", () => putBack(form, kept));
+  press(form.dataset.away, "plain", () => store(name, null));
+  form.prepend(offer);
+}
+
+function putBack(form, fields) {
+  for (const field of form.elements) {
+    if (!(field.name in fields)) continue;
+    if (field.type === "checkbox") field.checked = fields[field.name];
+    else field.value = fields[field.name];
+    field.dispatchEvent(new Event("input", { bubbles: true }));
+  }
+}
+
+function forgetKept(which) {
+  try {
+    const names = Object.keys(sessionStorage).filter((name) => name.startsWith(KEPT));
+    for (const name of names) if (which(recall(name) ?? {})) sessionStorage.removeItem(name);
+  } catch {
+    // a browser that keeps nothing for us
+  }
+}
+
+function recall(name) {
+  try {
+    return JSON.parse(sessionStorage.getItem(name));
+  } catch {
+    return null;
+  }
+}
+
+function store(name, value) {
+  try {
+    if (value) sessionStorage.setItem(name, JSON.stringify(value));
+    else sessionStorage.removeItem(name);
+  } catch {
+    // full, or forbidden: the form works without
+  }
+}
+
 function prepare(root) {
+  keepTyping(root);
   keepFresh(root);
   showFrames(root);
   watchTyping(root);
@@ -159,7 +273,7 @@ function keepFresh(root) {
       if (!document.hidden) {
         try {
           const answer = await fetch(element.dataset.from);
-          if (answer.redirected) return; // logged out meanwhile: the page stays as it was
+          if (answer.redirected) return loggedOut(element);
           if (answer.ok) fill(element, await answer.text());
           failures = answer.ok ? 0 : failures + 1;
         } catch {
@@ -170,6 +284,18 @@ function keepFresh(root) {
     };
     setTimeout(look, pause());
   }
+}
+
+// Old figures would be taken for new ones.
+function loggedOut(element) {
+  const link = document.createElement("a");
+  link.href = location.pathname;
+  link.textContent = element.dataset.logIn;
+  const told = document.createElement("p");
+  told.className = "warn";
+  told.setAttribute("role", "alert");
+  told.append(element.dataset.loggedOut, " ", link);
+  element.replaceChildren(told);
 }
 
 // A button that is being pressed, or has the focus, must not vanish under the finger.
