@@ -572,6 +572,25 @@ def test_every_page_can_be_read_and_reached(opened: Callable[..., Any], width: i
     assert not wrong
 
 
+def test_who_was_found_can_be_left_and_come_back_to(opened: Callable[..., Any]) -> None:
+    page, desk = opened(width=360, javascript=False)
+    page.goto(f"{desk}/readers")
+    page.fill("#q", "courrier-des-lecteurs")
+    for name in ("Chercher", "la suite"):
+        with page.expect_navigation():
+            page.locator("main [role=search] button" if name == "Chercher" else "main a[href*='before=']").click()
+        assert "courrier" not in page.url
+    assert page.url.startswith(f"{desk}/readers/found?before=")
+    assert page.input_value("#q") == "courrier-des-lecteurs"
+    left = page.url
+    with page.expect_navigation():
+        page.locator("main a.reach").first.click()
+    page.go_back()
+    assert page.url == left
+    assert page.input_value("#q") == "courrier-des-lecteurs"
+    assert page.locator("main a.reach").count() == 1
+
+
 def test_a_reader_is_forgotten_by_keyboard_and_without_a_script(opened: Callable[..., Any]) -> None:
     page, desk = opened(width=360, javascript=False)
     page.goto(f"{desk}/readers/9/forget")

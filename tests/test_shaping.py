@@ -16,7 +16,7 @@ from sqlalchemy import Engine
 
 from cli import cli
 from newsletter import config, daily, edit, gather, shaping
-from newsletter.errors import BadData, NotSent
+from newsletter.errors import BadData, NotSent, TooOften
 from newsletter.model import Article, AuditEntry, Choice, Edition, EditionStatus, Who
 from newsletter.newsroom import Newsroom
 from newsletter.shaping import Conflict
@@ -480,7 +480,7 @@ def test_a_subject_from_the_command_line_is_an_act_and_leaves_the_choice_to_the_
 # --- The sites --------------------------------------------------------------------------------------
 
 
-def test_a_change_is_taken_or_left(room: Newsroom, draft: Edition, add_article: Add) -> None:
+def test_a_change_is_taken_or_left(room: Newsroom, clock: Clock, draft: Edition, add_article: Add) -> None:
     port, lycee, *_ = numbers(room, draft)
     shaping.write_words(room, AMA, draft.id, {"note": "Bonjour"})
     add_article("Le port a rouvert", hours=1, name="a0", section="Société")
@@ -496,10 +496,14 @@ def test_a_change_is_taken_or_left(room: Newsroom, draft: Edition, add_article: 
     shaping.take(room, AMA, draft.id, port)
     shaping.leave(room, AMA, draft.id, lycee)
     assert picked(room, draft)[:2] == ["Le port a rouvert", "Le lycée ferme"]
+    with pytest.raises(TooOften):
+        shaping.refresh(room, KODJO, draft.id)
+    clock.move(seconds=31)
     found = shaping.refresh(room, AMA, draft.id)
     assert (found.changes, found.fresh) == ((), ())
     assert shaping.not_taken(choices(room, draft)) == ()
     add_article("Le lycée a bien fermé", hours=2, name="a1", section="Société")
+    clock.move(seconds=31)
     found = shaping.refresh(room, AMA, draft.id)  # a later change is told again
     assert [one.now.title for one in found.changes] == ["Le lycée a bien fermé"]
     [line] = shaping.not_taken(choices(room, draft))

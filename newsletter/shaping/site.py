@@ -113,11 +113,13 @@ def refresh(
     """Ask the sources and the picked articles' pages what has changed; take over what is named, or all of it; leave
     what is named to be left. Nothing else of an editor's choice changes.
 
-    Takes up to a minute; no transaction is open meanwhile. Raises NotSent where the edition is frozen.
+    Takes up to a minute; no transaction is open meanwhile. Raises NotSent where the edition is frozen, TooOften where
+    the desk asked a moment ago.
     """
     with write(room.engine, rehearsal=True) as connection:
         open_edition(connection, edition_id)  # too late is told before anybody is asked
-    gather.take_turn(room, who, "refreshed")
+    if not dry_run:
+        gather.take_turn(room, who, "refreshed")
     harvests = gather.ask_all(room)
     with read(room.engine) as connection:
         before = editions.choices_of(connection, edition_id)
