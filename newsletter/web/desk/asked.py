@@ -6,15 +6,15 @@ from flask import request
 
 
 def number(name: str) -> int | None:
-    """A number of the address that a row of the database may have; None for all else."""
-    return figure(request.args.get(name, ""))
+    """A number that a row of the database may have; None for all else."""
+    return whole(request.args.get(name, ""))
 
 
 def posted(name: str) -> int | None:
-    """The same of a form."""
-    return figure(request.form.get(name, ""))
+    """The same, of a form."""
+    return whole(request.form.get(name, ""))
 
 
-def figure(text: str) -> int | None:
-    """A number that a row of the database may have; None for all else."""
+def whole(text: str) -> int | None:
+    """The same, of any text."""
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else None

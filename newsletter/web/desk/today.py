@@ -125,9 +125,9 @@ def order(name: str) -> Response:
     """All buttons of the list: `do` is what and which, as `up/12`; `order` is what dragging gave."""
     found = the_edition(name)
     what, _, named = request.form.get("do", "").partition("/")
-    number = asked.figure(named)
+    number = asked.whole(named)
     if request.form.get("order"):
-        given = [asked.figure(one) for one in request.form["order"].split(",")[:200]]
+        given = [asked.whole(one) for one in request.form["order"].split(",")[:200]]
         ids = [one for one in given if one is not None]
         return _done(found, "moved", lambda: shaping.arrange(room(), who(), found.id, ids, _version()))
     if what not in ACTS or number is None:
