@@ -117,7 +117,7 @@ def send_called(room: Newsroom, stop: Stop) -> None:
         if sending_holder(room.engine) or stop.asked:
             return
         if _take_turn(room, f"runner called {edition.name} {edition.go_at}", SOON):
-            found = daily.send_named(room, edition.name, watch=_watch(room, stop), patient=False)
+            found = daily.send_named(room, edition.name, watch=_watch(room, stop), patient=False, go_at=edition.go_at)
             log.info("edition %s: %s", found.edition, found.said)
 
 
