@@ -73,6 +73,7 @@ def make_edition(room: Newsroom, day: date, *, subject: str | None = None, dry_r
         elif not edition.frozen:
             picking.offer(room, connection, edition)
         if subject is not None and not edition.frozen:
+            shaping.check_stays(room, edition)
             edition = shaping.set_subject(connection, room, room.here, edition, subject)
         return Made(edition, editions.choices_of(connection, edition.id), gathered)
 
@@ -323,7 +324,7 @@ def _rehearse(room: Newsroom, day: date, regardless: bool) -> Report:
         audience = subscribers.readers(connection, room.clock())
     if edition and edition.status is Status.SENDING:
         return report.of_day(room, day, said=f"would go on with the edition of {day}, which is not finished")
-    called = edition is not None and edition.go_at is not None
+    called = edition is not None and going.is_fresh(room, edition)
     decided = clearance.of_day(room, day, edition, regardless=regardless or called)
     if decided:
         return decided

@@ -12,7 +12,7 @@ from datetime import timedelta
 from newsletter import clearance, dispatch, edit, instance, letters, report
 from newsletter.deliver import Stop
 from newsletter.dispatch import Watch
-from newsletter.errors import NotSent, Overtaken, Paused, Unfinished
+from newsletter.errors import NotSent, Outdated, Paused, Unfinished
 from newsletter.model import DAILY, Edition, EditionStatus
 from newsletter.newsroom import Newsroom
 from newsletter.report import Report
@@ -30,6 +30,11 @@ def called(room: Newsroom) -> list[Edition]:
     now = room.clock()
     with read(room.engine) as connection:
         return editions.called(connection, now - TAKEN_UP_WITHIN, now)
+
+
+def is_fresh(room: Newsroom, edition: Edition) -> bool:
+    """Whether an editor has named a moment for it, and not so long ago that it is over."""
+    return edition.go_at is not None and edition.go_at > room.clock() - TAKEN_UP_WITHIN
 
 
 def drop_old(room: Newsroom) -> list[Edition]:
@@ -94,7 +99,7 @@ def begin(room: Newsroom, edition: Edition, watch: Watch, *, patient: bool = Tru
         _, choices = edit.with_choices(room, edition.id)  # of what is newer than the edition, freezing says so
         try:
             return dispatch.send_edition(room, edition, choices, watch, patient=patient)
-        except Overtaken:
+        except Outdated:
             continue
     raise Unfinished(f"the edition {edition.name} is being changed again and again; run `newsletter send` again")
 
