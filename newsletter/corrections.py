@@ -124,18 +124,26 @@ def make_correction(
     """A draft of today that corrects an edition which went out, with that text; without a subject, it says by its
     subject what it is. `article`: which of the edition's is concerned.
 
-    Asked twice with the same words it is made once. Raises BadData for a text that is none or too long, and for an
-    article that the edition did not carry; NotSent where the edition did not go out, or is a correction.
+    Asked twice with the same words, of the same article, it is made once. Raises BadData for a text that is none or too
+    long, and for an article that the edition did not carry; NotSent where the edition did not go out, or is a
+    correction.
     """
     with write(room.engine, rehearsal=dry_run) as connection:
         corrected = editions.lock(connection, edition_id)  # two who press at once make one
         made, choices = _proposed(room, connection, corrected, text, subject, article, who.name)
         for one in editions.corrections_of(connection, [edition_id], out=False):
-            if one.note == made.note and not one.frozen and one.status is not Status.CANCELLED:
+            open_one = not one.frozen and one.status is not Status.CANCELLED
+            if open_one and _says(connection, one) == (made.subject, made.note, {c.candidate.id for c in choices}):
                 return one
         patch: dict[str, Any] = {"shaped": True, "subject": made.subject, "note": made.note} | _as_patch(choices)
         told = {"corrects": corrected.name, "subject": made.subject, "note": made.note}
         return _draft(connection, room, made.day, CORRECTION, choices, who, patch, told, corrects=edition_id)
+
+
+def _says(connection: Connection, one: Edition) -> tuple[str | None, str | None, set[int]]:
+    """What makes a correction the same as another."""
+    picked = {choice.candidate.id for choice in editions.choices_of(connection, one.id) if choice.picked}
+    return one.subject, one.note, picked
 
 
 def _proposed(

@@ -73,6 +73,7 @@ def make_edition(room: Newsroom, day: date, *, subject: str | None = None, dry_r
         elif not edition.frozen:
             picking.offer(room, connection, edition)
         if subject is not None and not edition.frozen:
+            shaping.check_stays(room, edition)
             edition = shaping.set_subject(connection, room, room.here, edition, subject)
         return Made(edition, editions.choices_of(connection, edition.id), gathered)
 
@@ -127,16 +128,19 @@ def send(room: Newsroom, day: date, *, regardless: bool = False, dry_run: bool =
     return found
 
 
-def send_named(room: Newsroom, name: str, *, watch: Watch, patient: bool = True) -> Report:
+def send_named(
+    room: Newsroom, name: str, *, watch: Watch, patient: bool = True, go_at: datetime | None = None
+) -> Report:
     """The edition of that name, of whatever slot, as it stands: what an editor sends now, or goes on with.
 
     Neither the schedule's days nor its hours matter, and nothing is picked anew. Without `patient`, what the relay puts
-    off is left for a later call: the day's edition must not wait for an extra's last mailbox. Raises BadData where
-    there is none, ConfigError and DatabaseError.
+    off is left for a later call; of another slot than the day's it is left too when the day's hour has come: that must
+    not wait for an extra's last mailbox. `go_at`: only as an editor's call for that moment, where it still stands.
+    Raises BadData where there is none, ConfigError and DatabaseError.
     """
     edition = edit.named(room, None, name)
     watch = _foretelling(room, watch)
-    found = _sent(room, name, lambda: _send_named_locked(room, edition, watch, patient), watch)
+    found = _sent(room, name, lambda: _send_named_locked(room, edition, watch, patient, go_at), watch)
     if edition.slot == DAILY and (found.status != Status.SENDING or found.problem):
         monitor.conclude(room, edition.day, found, stopped=watch.stop.asked)
     return found
@@ -213,14 +217,15 @@ def _tell(room: Newsroom, found: Report, watch: Watch) -> None:
 def _send_locked(room: Newsroom, day: date, regardless: bool, watch: Watch) -> Report:
     """Earlier editions first; yet what the relay has put off of them does not keep the day's edition waiting."""
     with sending_lock(room.engine) as still_ours:
-        calls = going.Calls(room, day.isoformat())
-        watch = replace(watch, still_ours=still_ours, called=calls.waits)
         instance.check(room)
         instance.renew(room)
+        going.drop_old(room)
         with read(room.engine) as connection:
             unfinished = editions.sending(connection)
         own = next((edition for edition in unfinished if (edition.day, edition.slot) == (day, DAILY)), None)
         others = [edition for edition in unfinished if edition is not own and not edition.paused_at]
+        calls = going.Calls(room, day.isoformat(), others)
+        watch = replace(watch, still_ours=still_ours, called=calls.waits)
         dispatch.deliver_to_newcomers(room, watch)
         earlier = _finish(room, others, watch, patient=False)
         if earlier and _cannot_go_on(earlier[-1]):
@@ -231,15 +236,15 @@ def _send_locked(room: Newsroom, day: date, regardless: bool, watch: Watch) -> R
             raise
         except NewsletterError as error:
             found = _failed(room, day.isoformat(), error)
-        both = list(zip(others, earlier, strict=True))
+        both = {one.id: (one, told) for one, told in zip(others, earlier, strict=True)}
         while _waits(found) and not watch.stop.asked:
-            both += _send_called(room, calls, watch)
+            both |= _send_called(room, calls, watch)
             found = dispatch.deliver_edition(room, edit.named(room, day, None), watch)
         if found.status != Status.SENDING or isinstance(found.problem, Paused):
-            both += _send_called(room, calls, watch)
-        ended = [one for _, one in both if not _waits(one)]
+            both |= _send_called(room, calls, watch)
+        ended = [one for _, one in both.values() if not _waits(one)]
         if found.status != Status.SENDING or isinstance(found.problem, Paused):
-            ended += _finish(room, [edition for edition, one in both if _waits(one)], watch, patient=True)
+            ended += _finish(room, [edition for edition, one in both.values() if _waits(one)], watch, patient=True)
         stopped = next((one.problem for one in ended if _cannot_go_on(one)), None)
         return replace(found, earlier=tuple(ended), problem=found.problem or stopped)
 
@@ -266,36 +271,32 @@ def _cannot_go_on(found: Report) -> bool:
     return isinstance(found.problem, Unfinished) and not isinstance(found.problem, Paused)
 
 
-def _send_called(room: Newsroom, calls: going.Calls, watch: Watch) -> list[tuple[Edition, Report]]:
-    """What editors sent beside the day's edition; what the relay puts off of it is left for the end."""
-    found = []
-    for edition in calls.take():
-        one = _whatever_comes(room, edition.name, partial(_send_chosen, room, edition, watch, patient=False))
+def _send_called(room: Newsroom, calls: going.Calls, watch: Watch) -> dict[int, tuple[Edition, Report]]:
+    """What editors sent, or go on with, beside the day's edition; what the relay puts off of it is left for the end."""
+    found = {}
+    for edition in [] if watch.stop.asked else calls.take():
+        work = dispatch.deliver_edition if edition.status is Status.SENDING else going.begin
+        one = _whatever_comes(room, edition.name, partial(work, room, edition, watch, patient=False))
         _tell(room, one, watch)
-        found.append((edition, one))
+        found[edition.id] = (edition, one)
     return found
 
 
-def _send_named_locked(room: Newsroom, edition: Edition, watch: Watch, patient: bool) -> Report:
+def _send_named_locked(room: Newsroom, edition: Edition, watch: Watch, patient: bool, go_at: datetime | None) -> Report:
     with sending_lock(room.engine) as still_ours:
-        watch = replace(watch, still_ours=still_ours)
+        watch = replace(watch, still_ours=still_ours, called=lambda: going.makes_way(room, edition))
         instance.check(room)
         instance.renew(room)
         with read(room.engine) as connection:
-            edition = editions.by_id(connection, edition.id)
-        if edition.status is Status.SENDING:
-            return dispatch.deliver_edition(room, edition, watch, patient=patient)
-        decided = clearance.decided(room, edition.name, edition) or clearance.unapproved(room, edition)
-        return decided or _send_chosen(room, edition, watch, patient=patient)
-
-
-def _send_chosen(room: Newsroom, edition: Edition, watch: Watch, *, patient: bool = True) -> Report:
-    """An edition as it stands, at the moment that an editor has named, where one has."""
-    if edition.go_at:
-        edition = going.wait(room, edition, watch.stop)
-    with read(room.engine) as connection:
-        choices = editions.choices_of(connection, edition.id)
-    return dispatch.send_edition(room, edition, choices, watch, patient=patient)
+            now = editions.by_id(connection, edition.id)
+        if go_at and (now.go_at != go_at or now.status not in (Status.APPROVED, Status.SENDING)):
+            raise Paused(f"the edition {now.name} was taken back a moment before it went")
+        work = dispatch.deliver_edition if now.status is Status.SENDING else going.begin
+        found = work(room, now, watch, patient=patient)
+        if patient and _waits(found):  # it made way: whoever lives goes on
+            with write(room.engine) as connection:
+                editions.change(connection, now.id, go_at=room.clock())
+        return found
 
 
 def _send_day(room: Newsroom, day: date, regardless: bool, watch: Watch) -> Report:
@@ -303,20 +304,16 @@ def _send_day(room: Newsroom, day: date, regardless: bool, watch: Watch) -> Repo
     with read(room.engine) as connection:
         edition = editions.get(connection, day, DAILY)
     if edition and edition.status is Status.APPROVED and edition.go_at:
-        return _send_chosen(room, edition, watch)
+        return going.begin(room, edition, watch)
     decided = clearance.of_day(room, day, edition, regardless=regardless)
     if decided:
         return decided
     made = _make(room, day)
     if not made.picked:
         return _nothing_new(room, made)
-    waits = clearance.unapproved(room, made.edition)
-    if waits:
-        return replace(waits, remarks=made.gathered.remarks)
-    if watch.stop.asked:
-        raise Unfinished("stopped before the edition was begun; run `newsletter send` again")
-    found = dispatch.send_edition(room, made.edition, made.choices, watch)
-    return replace(found, remarks=made.gathered.remarks + found.remarks + shaping.not_taken(made.picked))
+    found = going.begin(room, made.edition, watch)
+    not_taken = () if found.status == Status.DRAFT else shaping.not_taken(made.picked)
+    return replace(found, remarks=made.gathered.remarks + found.remarks + not_taken)
 
 
 def _rehearse(room: Newsroom, day: date, regardless: bool) -> Report:
@@ -327,7 +324,7 @@ def _rehearse(room: Newsroom, day: date, regardless: bool) -> Report:
         audience = subscribers.readers(connection, room.clock())
     if edition and edition.status is Status.SENDING:
         return report.of_day(room, day, said=f"would go on with the edition of {day}, which is not finished")
-    called = edition is not None and edition.go_at is not None
+    called = edition is not None and going.is_fresh(room, edition)
     decided = clearance.of_day(room, day, edition, regardless=regardless or called)
     if decided:
         return decided

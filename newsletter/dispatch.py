@@ -11,7 +11,7 @@ from newsletter import collect as collecting
 from newsletter import pauses, report
 from newsletter.deliver import Ending, Ledger, Run, Stop, deliver, recover
 from newsletter.deliver.judge import End, is_about_address
-from newsletter.errors import AlreadyRunning, NewsletterError, NotSent, Paused, Unavailable, Unfinished
+from newsletter.errors import AlreadyRunning, NewsletterError, NotSent, Outdated, Paused, Unavailable, Unfinished
 from newsletter.mail.message import WireTemplate, freeze
 from newsletter.model import (
     Choice,
@@ -46,7 +46,8 @@ class Watch:
 def send_edition(
     room: Newsroom, edition: Edition, choices: Sequence[Choice], watch: Watch, *, patient: bool = True
 ) -> Report:
-    """Render it once, deliver it to each of its audience. Only for who holds the sending lock."""
+    """Render it once, deliver it to each of its audience. Only for who holds the sending lock. Raises Outdated where
+    editors changed it, sent it or took it back while it was rendered."""
     picked = _drop_taken(room, edition, _drop_gone(room, edition, choices))
     if not edition.stands_alone and (edition.corrects is not None or not picked):
         with read(room.engine) as connection:
@@ -166,11 +167,10 @@ def _freeze(room: Newsroom, edition: Edition, rendered: Rendered) -> None:
     after = _plan_all_but_the_end(room, edition, now)
     with write(room.engine) as connection:
         values: dict[str, Any] = {"subject": rendered.subject, "started_at": now}
-        values |= {"picked_at": edition.picked_at, "version": edition.version}  # what was rendered stands there
         open_ones = [Status.DRAFT, Status.APPROVED]
-        if not editions.move(connection, edition.id, open_ones, Status.SENDING, **values):
+        if not editions.move(connection, edition.id, open_ones, Status.SENDING, seen=edition, **values):
             if editions.by_id(connection, edition.id).status in open_ones:
-                raise Unfinished(f"the edition of {edition.name} was changed just now; run `newsletter send` again")
+                raise Outdated(f"the edition of {edition.name} was changed just now; run `newsletter send` again")
             raise NotSent(f"the edition of {edition.name} was held or cancelled a moment ago")
         editions.keep_wires(connection, edition.id, wires)
         audience.plan(connection, edition, now, after=after)

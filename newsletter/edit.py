@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection
@@ -14,7 +14,7 @@ from newsletter import pauses, shape
 from newsletter.errors import BadData, NotSent
 from newsletter.model import DAILY, AuditEntry, Choice, Edition, EditionStatus, Who
 from newsletter.newsroom import Newsroom
-from newsletter.shaping import pin, set_subject
+from newsletter.shaping import check_stays, pin, set_subject
 from newsletter.store import articles, audit, editions, shapes
 from newsletter.store.database import read, write
 
@@ -27,6 +27,7 @@ DECISIONS = {
     Status.CANCELLED: (Status.DRAFT, Status.APPROVED, Status.HELD, Status.CANCELLED),
 }
 OPEN = (Status.DRAFT, Status.APPROVED, Status.HELD)  # what may be sent now; who cancelled it approves it first
+CALLS = ("send_now", Status.APPROVED.value)  # the acts that name the moment at which an edition goes
 SEND_NOW, TAKE_BACK, STOP, RESUME = "send_now", "take_back", "stop", "resume"  # as the audit log names them
 
 
@@ -55,12 +56,16 @@ def decide(
     seen: str = "",
     origin: Sequence[EditionStatus] = (),
     remark: str | None = None,
+    scheduled: bool = False,
     dry_run: bool = False,
 ) -> Edition:
     """Approve, hold or cancel an edition, as `who` does (by default, whoever is at the command line). One of the day
     that does not exist yet can be held or cancelled beforehand.
 
-    What is approved is kept as it stands: what its sites change after that is taken over by hand (`shaping.take`).
+    What is approved is kept as it stands: what its sites change after that is taken over by hand (`shaping.take`). Past
+    its hour, and not too late, it goes after `desk.undo_seconds`, as if it were sent now: the run of its hour may be
+    over. Not where the decision is `scheduled`: then it is that run's own. What is about to go stays so.
+
     `subject` goes before the lead's title, also in a later picking; empty, the lead's title it is again. `seen` is what
     they had before them (see `sight`), `origin` the statuses out of which alone, `remark` why.
 
@@ -77,17 +82,39 @@ def decide(
         if status is Status.APPROVED:
             _check_seen(connection, edition, seen, who)
             _check_can_go(room, connection, edition, subject)
-        values: dict[str, Any] = {"go_at": None, "remark": remark}
+        if status is edition.status is Status.APPROVED and edition.go_at and subject is None:
+            return edition
+        if status is Status.APPROVED and subject is not None:
+            check_stays(room, edition)
+        go_at = None if scheduled or status is not Status.APPROVED else _past_its_hour(room, edition)
+        values: dict[str, Any] = {"go_at": go_at, "remark": remark}
         if not editions.move(connection, edition.id, origin or DECISIONS[status], status, **values):
             raise NotSent(f"the edition of {edition.name} is {edition.status} already: it cannot be {status} any more")
         if subject is not None:
             set_subject(connection, room, who or room.here, edition, subject)
-        patch = pin(connection, edition.id) if status is Status.APPROVED else {}
-        version = shapes.write(connection, edition.id, patch)
-        was, now = {"status": edition.status}, {"status": status}
-        told: dict[str, Any] = {"edition_id": edition.id, "version": version, "before": was, "after": now}
-        audit.add(connection, who or room.here, status.value, room.clock(), **told)
+        _write_down(room, connection, edition, who or room.here, status)
         return editions.by_id(connection, edition.id)
+
+
+def _past_its_hour(room: Newsroom, edition: Edition) -> datetime | None:
+    """When an edition goes that is approved now; None where the schedule sends it, or does not any more."""
+    config, now = room.config, room.clock()
+    on_schedule = edition.slot == DAILY and edition.day.weekday() in config.schedule.days
+    if on_schedule and config.due(edition.day) < now <= config.too_late(edition.day):
+        return edition.go_at or now + timedelta(seconds=config.desk.undo_seconds)
+    return None
+
+
+def _write_down(
+    room: Newsroom, connection: Connection, edition: Edition, who: Who, status: EditionStatus, act: str = ""
+) -> None:
+    """What was decided, with all that takes it back: what is approved is pinned by it."""
+    known = shapes.read(connection, edition.id)
+    patch = pin(connection, edition.id) if status is Status.APPROVED else {}
+    version = shapes.write(connection, edition.id, patch)
+    told: dict[str, Any] = {"edition_id": edition.id, "version": version, "after": dict(patch) | {"status": status}}
+    told["before"] = shape.before(known, patch) | {"status": edition.status}
+    audit.add(connection, who, act or status.value, room.clock(), **told)
 
 
 def _absent(day: date | None, slot: str = DAILY) -> str:
@@ -189,12 +216,7 @@ def send_now(room: Newsroom, edition_id: int, who: Who, *, seen: str = "", dry_r
         values: dict[str, Any] = {"go_at": now + timedelta(seconds=room.config.desk.undo_seconds), "remark": None}
         if not editions.move(connection, edition.id, OPEN, Status.APPROVED, **values):
             raise NotSent(f"the edition {edition.name} is {edition.status}: it cannot be sent")
-        known, patch = shapes.read(connection, edition.id), pin(connection, edition.id)
-        version = shapes.write(connection, edition.id, patch)
-        was = shape.before(known, patch) | {"status": edition.status}
-        told: dict[str, Any] = {"edition_id": edition.id, "version": version}
-        told |= {"before": was, "after": dict(patch) | {"status": Status.APPROVED}}
-        audit.add(connection, who, SEND_NOW, now, **told)
+        _write_down(room, connection, edition, who, Status.APPROVED, SEND_NOW)
         return editions.by_id(connection, edition.id)
 
 
@@ -202,7 +224,7 @@ def take_back(room: Newsroom, edition_id: int, who: Who, *, dry_run: bool = Fals
     """Put an edition that is about to go back to what it was. Raises NotSent where its sending has begun."""
     with write(room.engine, rehearsal=dry_run) as connection:
         edition = editions.lock(connection, edition_id)
-        entries = [one for one in audit.of_edition(connection, edition.id) if one.act == SEND_NOW and not one.undone]
+        entries = [one for one in audit.of_edition(connection, edition.id) if one.act in CALLS and not one.undone]
         if edition.status is not Status.APPROVED or edition.go_at is None or not entries:
             raise NotSent(f"the edition {edition.name} is {edition.status}: there is nothing to take back")
         last = entries[0]

@@ -12,6 +12,7 @@ NewsletterError
 ├── NotSent              by decision: held, too late, not adopted
 ├── AlreadyRunning       another run is sending
 └── Unfinished           stopped before the end: run again
+    ├── Outdated         an editor changed the edition while it was rendered: read it again
     └── Paused           by an editor, on its way or a moment before: it waits for their word
 """
 
@@ -72,6 +73,10 @@ class AlreadyRunning(NewsletterError):
 
 class Unfinished(NewsletterError):
     """Stopped before the end; running again goes on where it stopped."""
+
+
+class Outdated(Unfinished):
+    """An editor has changed the edition since it was rendered: what was rendered must not go."""
 
 
 class Paused(Unfinished):

@@ -84,7 +84,8 @@ def ask_all(room: Newsroom) -> list[Harvest]:
 
 
 def keep(connection: Connection, harvests: Iterable[Harvest], now: datetime) -> list[Kept]:
-    """Write it down: the articles, and how each source fared."""
+    """Write it down: the articles, and how each source fared. Of two who bring the same at once, one waits."""
+    notes.one_at_a_time(connection, "gather")
     known = sources.records(connection)
     kept = []
     for harvest in harvests:

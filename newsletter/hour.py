@@ -8,7 +8,7 @@ from newsletter import edit, instance, letters, report
 from newsletter.errors import NotSent
 from newsletter.model import DAILY, Edition, EditionStatus, Who
 from newsletter.newsroom import Newsroom
-from newsletter.store import editions
+from newsletter.store import articles, editions
 from newsletter.store.database import read
 
 SCHEDULE = Who("the schedule")
@@ -31,19 +31,21 @@ def decide_when_due(room: Newsroom, day: date) -> Edition | None:
     said = _nobody_came(room, day) if required else None
     status = EditionStatus.HELD if required else EditionStatus.APPROVED
     try:
-        edition = edit.decide(room, day, status, who=SCHEDULE, origin=[EditionStatus.DRAFT], remark=said)
+        edition = edit.decide(
+            room, day, status, who=SCHEDULE, origin=[EditionStatus.DRAFT], remark=said, scheduled=True
+        )
     except NotSent:  # an editor was a moment faster
         return None
     if said:
-        problem = NotSent(f"{said} {room.words.say('To let it go all the same, approve it at the desk.')}")
+        problem = NotSent(f"{said} {_how_it_goes(room)}")
         letters.tell_editors(room, report.of_day(room, day, problem=problem))
         room.stirred.set()
     return edition
 
 
 def _undecided(room: Newsroom, day: date) -> Edition | None:
-    """The day's draft, where it stood at the hour and carries anything. One that was made after the hour is no reason:
-    it goes, or waits, as if there were none."""
+    """The day's draft, where it stood at the hour and carries anything that no other edition has carried since. One
+    that was made after the hour is no reason: it goes, or waits, as if there were none."""
     by = room.config.decided_by(day)
     if (
         by is None
@@ -55,7 +57,18 @@ def _undecided(room: Newsroom, day: date) -> Edition | None:
         edition = editions.get(connection, day, DAILY)
         if edition is None or edition.status is not EditionStatus.DRAFT or edition.picked_at > by:
             return None
-        return edition if editions.picked(connection, edition.id) else None
+        left = editions.picked(connection, edition.id) - len(articles.taken(connection, edition.id))
+        return edition if left > 0 else None
+
+
+def _how_it_goes(room: Newsroom) -> str:
+    say = room.words.say
+    if report.runner_lives(room):
+        return say("To let it go all the same, approve it at the desk.")
+    return say(
+        "To let it go all the same, approve it at the desk: the next run of `newsletter send` takes it up,"
+        " since no runner lives."
+    )
 
 
 def _nobody_came(room: Newsroom, day: date) -> str:

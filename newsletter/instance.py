@@ -18,6 +18,7 @@ import json
 import os
 import secrets
 from pathlib import Path
+from typing import Any
 
 from newsletter.errors import NotSent, Unavailable
 from newsletter.model import Edition, EditionStatus
@@ -66,10 +67,11 @@ def renew(room: Newsroom) -> None:
 
 
 def adopt(room: Newsroom, *, go_on: bool, dry_run: bool = False) -> list[Edition]:
-    """Make this the database that sends. Returns the editions it knows as unfinished.
+    """Make this the database that sends. Returns the editions it knows as unfinished, and those about to go.
 
-    Unless `go_on`, those are stopped: the original may have sent the rest of them, so what is open ends as uncertain
-    and is not repeated. Raises AlreadyRunning while a run is sending.
+    Unless `go_on`, the first are stopped: the original may have sent the rest of them, so what is open ends as
+    uncertain and is not repeated. The others are held: the original may have sent them. Raises AlreadyRunning while a
+    run is sending.
     """
     with sending_lock(room.engine):
         unfinished = _take_over(room, go_on, dry_run)
@@ -82,14 +84,18 @@ def _take_over(room: Newsroom, go_on: bool, dry_run: bool) -> list[Edition]:
     now = room.clock()
     with write(room.engine, rehearsal=dry_run) as connection:
         unfinished = editions.sending(connection)
+        called = editions.not_taken_up(connection)
         if not go_on:
+            remark = "held when this copy of the database was adopted: the original may have sent it"
+            editions.drop_calls(connection, status=EditionStatus.HELD, remark=remark)
             for edition in unfinished:
                 remark = "stopped when this copy of the database was adopted"
                 deliveries.give_up(connection, edition.id, remark, now)
                 origin = [EditionStatus.SENDING]
-                editions.move(connection, edition.id, origin, EditionStatus.STOPPED, remark=remark, ended_at=now)
+                values: dict[str, Any] = {"remark": remark, "ended_at": now, "go_at": None}
+                editions.move(connection, edition.id, origin, EditionStatus.STOPPED, **values)
         notes.drop(connection, NOTE)
-    return unfinished
+    return unfinished + called
 
 
 def _problem(room: Newsroom, stamp: str | None) -> str | None:

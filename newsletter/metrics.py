@@ -33,6 +33,7 @@ def figures(room: Newsroom) -> dict[str, Any]:
         "sending": seen.holder is not None and not seen.holder.stopped,
         "speed": round(seen.speed, 3),
         "remaining": seen.remaining,
+        "paused": seen.paused,
         "ends_at": seen.ends_at.timestamp() if seen.ends_at else None,
         "overdue": bool(monitor.overdue(room, room.words_in("en"))),
     }

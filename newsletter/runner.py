@@ -15,7 +15,7 @@ from newsletter import daily, dispatch, draft, gather, going, hour, instance, mo
 from newsletter.deliver import Stop
 from newsletter.dispatch import Watch
 from newsletter.errors import NewsletterError, Unavailable, Unfinished
-from newsletter.model import DAILY
+from newsletter.model import DAILY, EditionStatus
 from newsletter.newsroom import Newsroom
 from newsletter.report import ALIVE, Report
 from newsletter.store import editions, notes
@@ -104,20 +104,21 @@ def do_what_is_due(room: Newsroom, stop: Stop) -> None:
         return
     if _take_turn(room, "runner collected", HOUR):
         gather.collect(room)
-    day = room.today()
-    due = room.clock() >= room.config.due(day) and not _is_done(room, day)
-    if due and _take_turn(room, f"runner sent {day} {_status(room, day)}", AGAIN):
-        _send(room, day, stop)
+    for day in (room.today() - timedelta(days=1), room.today()):
+        if _is_due(room, day) and _take_turn(room, f"runner sent {day} {_status(room, day)}", AGAIN):
+            _send(room, day, stop)
 
 
 def send_called(room: Newsroom, stop: Stop) -> None:
     """What editors send, or go on with, at a moment of their own; what the relay puts off, a minute later again. While
     another run is sending, it waits."""
+    if _take_turn(room, "looked for old calls", AGAIN):
+        going.drop_old(room)
     for edition in going.called(room):
         if sending_holder(room.engine) or stop.asked:
             return
         if _take_turn(room, f"runner called {edition.name} {edition.go_at}", SOON):
-            found = daily.send_named(room, edition.name, watch=_watch(room, stop), patient=False)
+            found = daily.send_named(room, edition.name, watch=_watch(room, stop), patient=False, go_at=edition.go_at)
             log.info("edition %s: %s", found.edition, found.said)
 
 
@@ -145,9 +146,20 @@ def _status(room: Newsroom, day: date) -> str:
     return edition.status.value if edition else "none"
 
 
-def _is_done(room: Newsroom, day: date) -> bool:
+def _is_due(room: Newsroom, day: date) -> bool:
+    """Whether its hour has come, and nothing came of it yet; yesterday's as long as it is not too late, where editions
+    were made before. One that editors sent goes by itself; one that they approved after all is not done."""
+    now, config = room.clock(), room.config
+    yesterdays = day < room.today()
+    if now < config.due(day) or (yesterdays and now > config.too_late(day)):
+        return False
     with read(room.engine) as connection:
-        return notes.get(connection, f"runner done {day}") is not None
+        edition = editions.get(connection, day, DAILY)
+        done = notes.get(connection, f"runner done {day}") is not None
+        known = not yesterdays or editions.latest(connection, DAILY, day) is not None
+    if edition and edition.status is EditionStatus.APPROVED:
+        return edition.go_at is None and not (done and now > config.too_late(day))
+    return known and not done
 
 
 def _take_turn(room: Newsroom, name: str, every: timedelta) -> bool:

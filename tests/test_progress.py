@@ -168,6 +168,7 @@ def test_the_same_figures_for_a_monitor(under_way: Newsroom, clock: Clock) -> No
         "newsletter_deliveries_remaining 92",
         f"newsletter_estimated_finish_timestamp_seconds {end}",
         "newsletter_edition_overdue 0",
+        "newsletter_edition_paused 0",
         'newsletter_deliveries{edition="2026-11-23",state="accepted"} 108',
     ):
         assert line in lines

@@ -15,9 +15,9 @@ from click.testing import CliRunner, Result
 from sqlalchemy import Engine
 
 from cli import cli
-from newsletter import config, daily, edit, gather, shaping
+from newsletter import config, daily, edit, editors, gather, shaping
 from newsletter.errors import BadData, NotSent, TooOften
-from newsletter.model import Article, AuditEntry, Choice, Edition, EditionStatus, Who
+from newsletter.model import Article, AuditEntry, Choice, Edition, EditionStatus, Role, Who
 from newsletter.newsroom import Newsroom
 from newsletter.shaping import Conflict
 from newsletter.store import articles, audit, editions, shapes
@@ -42,7 +42,10 @@ def room(folder: Path, clock: Clock, engine: Engine) -> Newsroom:
 
 @pytest.fixture
 def draft(room: Newsroom, add_article: Add) -> Edition:
-    """Four articles of one section, the newest first; all of them picked."""
+    """Four articles of one section, the newest first; all of them picked. Two editors."""
+    for who in (AMA, KODJO):
+        address = f"{who.name.lower()}@journal.example"
+        assert editors.add(room, address, Role.EDITOR, name=who.name, who=room.here).id == who.editor_id
     for i, title in enumerate(TITLES):
         add_article(title, hours=i + 1, name=f"a{i}", section="Société")
     return daily.make_edition(room, DAY).edition

@@ -153,8 +153,9 @@ def test_a_runner_sends_what_is_approved_after_the_hour_but_not_too_late(
     due(room)
     assert todays(room).status is Status.DRAFT
     clock.move(minutes=1)
-    edit.decide(room, DAY, Status.APPROVED, who=AMA)
-    due(room)  # at once, not at the runner's next try ten minutes later
+    assert edit.decide(room, DAY, Status.APPROVED, who=AMA).go_at == clock() + timedelta(minutes=1)
+    clock.move(minutes=1)
+    due(room)  # not at the runner's next try ten minutes later
     assert todays(room).status is Status.SENT
 
 

@@ -225,7 +225,8 @@ def _decide(
     slot = meant.slot if meant else DAILY
     day = meant.day if meant else day or room.today()
     found = edit.decide(room, day, status, slot=slot, subject=subject, dry_run=dry_run)
-    say(f"edition {found.name}: {'would be ' if dry_run else ''}{found.status}")
+    at = f", and goes at {found.go_at.astimezone(room.config.newsletter.zone):%H:%M:%S}" if found.go_at else ""
+    say(f"edition {found.name}: {'would be ' if dry_run else ''}{found.status}{at}")
 
 
 @edition.command()

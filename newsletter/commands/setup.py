@@ -127,6 +127,7 @@ def adopt(room: Newsroom, resume: bool, dry_run: bool) -> None:
     """Let this copy of the database send: after a backup was restored, or the newsroom has moved.
 
     An edition that was being sent when the copy was made is stopped, since the original may have sent the rest.
+    One that an editor had sent and that was about to go is held.
     An edition that the original sent later is not known here, and would be sent again.
 
     \b
@@ -139,7 +140,7 @@ def adopt(room: Newsroom, resume: bool, dry_run: bool) -> None:
     say(f"the latest edition this database knows: {latest.edition or 'none'} ({latest.status})")
     unfinished = instance.adopt(room, go_on=resume, dry_run=dry_run)
     for edition in unfinished:
-        say(f"edition {edition.name}: {'goes on' if resume else 'stopped'}")
+        say(f"edition {edition.name}: {'goes on' if resume else 'stopped' if edition.frozen else 'held'}")
     say("would be adopted" if dry_run else "adopted: this database sends from now on")
 
 

@@ -6,11 +6,23 @@ taken back, and a second editor who works from an older version is told what the
 each is done; `order`, `texts`, `site`, `anew` and `back` what they are.
 """
 
-from newsletter.shaping.act import REDO, SHAPING, UNDO, Act, Conflict, Shaped, pin
+from newsletter.shaping.act import (
+    REDO,
+    SHAPING,
+    UNDO,
+    Act,
+    Conflict,
+    Shaped,
+    check_stays,
+    pin,
+    refusal,
+)
 from newsletter.shaping.anew import pick_anew
 from newsletter.shaping.back import redo, redoable, undo, undoable
 from newsletter.shaping.order import add, arrange, drop, lead, move, place, step
 from newsletter.shaping.refusals import (
+    AboutToGo,
+    AskAnEditor,
     Cancelled,
     MadeByHand,
     NoAddress,
@@ -30,7 +42,9 @@ __all__ = [
     "REDO",
     "SHAPING",
     "UNDO",
+    "AboutToGo",
     "Act",
+    "AskAnEditor",
     "Cancelled",
     "Change",
     "Conflict",
@@ -49,6 +63,7 @@ __all__ = [
     "arrange",
     "ask_pages",
     "changes",
+    "check_stays",
     "drop",
     "lead",
     "leave",
@@ -60,6 +75,7 @@ __all__ = [
     "redo",
     "redoable",
     "refresh",
+    "refusal",
     "rewrite",
     "set_subject",
     "step",

@@ -10,11 +10,11 @@ from sqlalchemy import Connection
 
 from newsletter import shape as shapes
 from newsletter.errors import BadData, NotSent
-from newsletter.model import AuditEntry, Edition, EditionStatus, Who
+from newsletter.model import AuditEntry, Edition, EditionStatus, Role, Who
 from newsletter.newsroom import Newsroom
 from newsletter.shape import Patch, Shape
-from newsletter.shaping.refusals import Cancelled, NoArticle
-from newsletter.store import articles, audit, editions
+from newsletter.shaping.refusals import AboutToGo, AskAnEditor, Cancelled, NoArticle
+from newsletter.store import articles, audit, editions, editors
 from newsletter.store import shapes as rows
 from newsletter.store.database import write
 
@@ -65,9 +65,10 @@ def do(
     dry_run: bool = False,
     pins: bool = True,
 ) -> Shaped:
-    """Do it, and write it down. Raises NotSent where the edition is frozen, BadData for an article that is none."""
+    """Do it, and write it down. Raises NotSent where the edition cannot be changed, BadData for an article that is
+    none."""
     with write(room.engine, rehearsal=dry_run) as connection:
-        edition = open_edition(connection, edition_id)
+        edition = open_edition(connection, room, who, edition_id)
         return do_in(connection, room, who, edition, name, act, version, article, pins=pins)
 
 
@@ -125,14 +126,42 @@ def keep(
     return audit.add(connection, who, name, room.clock(), **told, before=was, after=patch)
 
 
-def open_edition(connection: Connection, edition_id: int) -> Edition:
-    """The edition, which nobody else changes before our transaction has ended. Raises NotSent where it is too late."""
+def open_edition(connection: Connection, room: Newsroom, who: Who, edition_id: int) -> Edition:
+    """The edition, which nobody else changes before our transaction has ended. Raises NotSent, see `refusal`."""
     edition = editions.lock(connection, edition_id)
-    if edition.frozen:
-        raise NotSent(f"the edition {edition.name} is {edition.status} already: it cannot be changed any more")
-    if edition.status is Status.CANCELLED:
-        raise Cancelled(edition.name)
+    error = refusal(room, edition, _role(connection, who))
+    if error:
+        raise error
     return edition
+
+
+def refusal(room: Newsroom, edition: Edition, role: Role) -> NotSent | None:
+    """Why somebody of that role cannot change an edition now; None where they can. An approved one goes as somebody
+    left it who may approve."""
+    if edition.frozen:
+        return NotSent(f"the edition {edition.name} is {edition.status} already: it cannot be changed any more")
+    if edition.status is Status.CANCELLED:
+        return Cancelled(edition.name)
+    if edition.status is Status.APPROVED and edition.go_at and edition.go_at > room.clock():
+        return AboutToGo(edition.name)
+    if edition.status is Status.APPROVED and not role.may(Role.EDITOR):
+        return AskAnEditor(edition.name)
+    return None
+
+
+def check_stays(room: Newsroom, edition: Edition) -> None:
+    """Raise AboutToGo where it goes in a moment, because an editor said so."""
+    error = refusal(room, edition, Role.OWNER)
+    if isinstance(error, AboutToGo):
+        raise error
+
+
+def _role(connection: Connection, who: Who) -> Role:
+    """The one they have at this moment. The command line may do everything."""
+    if who.editor_id is None:
+        return Role.OWNER
+    editor = editors.by_id(connection, who.editor_id)
+    return editor.role if editor else Role.WRITER
 
 
 def since(connection: Connection, edition_id: int, version: int | None) -> list[AuditEntry]:

@@ -37,7 +37,7 @@ def undo(room: Newsroom, who: Who, edition_id: int, version: int | None = None, 
     """Take the last act back, whoever did it. Raises BadData where there is none, or it was overtaken; Conflict where
     somebody else has shaped the edition since that version: what was seen as the last act is it no more."""
     with write(room.engine, rehearsal=dry_run) as connection:
-        edition = open_edition(connection, edition_id)
+        edition = open_edition(connection, room, who, edition_id)
         _check_nobody_else(connection, edition, who, version)
         last = _undoable(audit.of_edition(connection, edition_id))
         if last is None:
@@ -50,7 +50,7 @@ def undo(room: Newsroom, who: Who, edition_id: int, version: int | None = None, 
 def redo(room: Newsroom, who: Who, edition_id: int, version: int | None = None, *, dry_run: bool = False) -> Shaped:
     """Do again what was undone last. Raises as `undo`."""
     with write(room.engine, rehearsal=dry_run) as connection:
-        edition = open_edition(connection, edition_id)
+        edition = open_edition(connection, room, who, edition_id)
         _check_nobody_else(connection, edition, who, version)
         entries = audit.of_edition(connection, edition_id)
         undoing = _redoable(entries)

@@ -76,3 +76,17 @@ class Cancelled(NotSent):
 
     def __init__(self, edition: str) -> None:
         super().__init__(f"the edition {edition} is cancelled: approve it, or hold it, before you change it")
+
+
+class AboutToGo(NotSent):
+    """An editor has sent the edition, and it goes in a moment: what they saw is what goes."""
+
+    def __init__(self, edition: str) -> None:
+        super().__init__(f"the edition {edition} is about to go: take it back before you change it")
+
+
+class AskAnEditor(NotSent):
+    """The edition is approved, and whoever wants to change it may not approve."""
+
+    def __init__(self, edition: str) -> None:
+        super().__init__(f"the edition {edition} is approved: ask an editor to hold it back, then change it")

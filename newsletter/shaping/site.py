@@ -113,11 +113,11 @@ def refresh(
     """Ask the sources and the picked articles' pages what has changed; take over what is named, or all of it; leave
     what is named to be left. Nothing else of an editor's choice changes.
 
-    Takes up to a minute; no transaction is open meanwhile. Raises NotSent where the edition is frozen, TooOften where
-    the desk asked a moment ago.
+    Takes up to a minute; no transaction is open meanwhile. Raises NotSent where the edition cannot be changed, TooOften
+    where the desk asked a moment ago.
     """
     with write(room.engine, rehearsal=True) as connection:
-        open_edition(connection, edition_id)  # too late is told before anybody is asked
+        open_edition(connection, room, who, edition_id)  # too late is told before anybody is asked
     if not dry_run:
         gather.take_turn(room, who, "refreshed")
     harvests = gather.ask_all(room)
@@ -127,7 +127,7 @@ def refresh(
     with write(room.engine, rehearsal=dry_run) as connection:  # articles first, then the edition: as a picking does
         gathered = Gathered(harvests, gather.keep(connection, harvests, room.clock()))
         articles.answered(connection, answers, room.clock())
-        edition = open_edition(connection, edition_id)
+        edition = open_edition(connection, room, who, edition_id)
         fresh = picking.offer(room, connection, edition)
         wanted = _changed(connection, edition_id) if take_all else dict.fromkeys(take)
         taken = [one for one in wanted if _done(connection, room, who, edition, "take", one)]

@@ -64,6 +64,22 @@ def called(connection: Connection, since: datetime, now: datetime) -> list[Editi
     return [_edition(row) for row in connection.execute(query)]
 
 
+def drop_calls(connection: Connection, upto: datetime | None = None, **values: Any) -> list[Edition]:
+    """Nobody sends any more what an editor sent by that moment and nobody took up: by whatever moment, where none is
+    named. What is on its way stays on it. Returns the editions, as they were."""
+    found = [lock(connection, one.id) for one in not_taken_up(connection, upto)]
+    for one in found:
+        change(connection, one.id, go_at=None, **values)
+    return found
+
+
+def not_taken_up(connection: Connection, upto: datetime | None = None) -> list[Edition]:
+    """The editions that an editor sends at a moment of their own, up to that one, and that are not on their way."""
+    query = select(editions).where(editions.c.status == EditionStatus.APPROVED, editions.c.go_at.is_not(None))
+    query = query if upto is None else query.where(editions.c.go_at <= upto)
+    return [_edition(row) for row in connection.execute(query.order_by(editions.c.go_at))]
+
+
 def is_paused(connection: Connection, edition_id: int) -> bool:
     """Whether an editor has stopped its sending."""
     query = select(editions.c.paused_at).where(editions.c.id == edition_id)
@@ -137,20 +153,18 @@ def move(
     origin: Iterable[EditionStatus],
     to: EditionStatus,
     *,
-    picked_at: datetime | None = None,
-    version: int | None = None,
+    seen: Edition | None = None,
     **values: Any,
 ) -> bool:
-    """Bring an edition from one status to another; False where it was in none of `origin` any more, was picked at
-    another moment than `picked_at`, or shaped since it had that version.
+    """Bring an edition from one status to another; False where it was in none of `origin` any more or, where it is
+    given as it was `seen`, was picked, shaped or called since.
 
     Compare and set: of two who try at once, one succeeds.
     """
     here = [editions.c.id == edition_id, editions.c.status.in_(list(origin))]
-    if picked_at is not None:
-        here.append(editions.c.picked_at == picked_at)
-    if version is not None:
-        here.append(editions.c.version == version)
+    if seen is not None:
+        here += [editions.c.picked_at == seen.picked_at, editions.c.version == seen.version]
+        here.append(editions.c.go_at.is_not_distinct_from(seen.go_at))
     return bool(connection.execute(update(editions).where(*here).values(status=to, **values)).rowcount)
 
 

@@ -41,6 +41,8 @@ def lines(room: Newsroom) -> Iterator[str]:
     yield from _metric("messages_per_second", "gauge", said, "", found["speed"])
     said = "Deliveries of the edition under way that have not ended"
     yield from _metric("deliveries_remaining", "gauge", said, "", found["remaining"])
+    said = "1 where an editor has stopped the edition under way"
+    yield from _metric("edition_paused", "gauge", said, "", int(found["paused"]))
     if found["ends_at"]:
         said = "When the edition under way will be done, as it goes now; absent where that cannot be said"
         yield from _metric("estimated_finish_timestamp_seconds", "gauge", said, "", round(found["ends_at"]))

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from newsletter.config import Config
+from newsletter.going import TAKEN_UP_WITHIN
 from newsletter.model import DAILY, Edition, EditionStatus
 from newsletter.words import NBSP, Words
 
 Status = EditionStatus
+
+WAITED = timedelta(minutes=5)  # past its moment: a run that is under way may still be busy with another
 
 
 def standing(words: Words, config: Config, edition: Edition, now: datetime, *, empty: bool) -> str:
@@ -49,6 +52,13 @@ def _draft(words: Words, config: Config, edition: Edition, now: datetime) -> str
 
 def _approved(words: Words, config: Config, edition: Edition, now: datetime) -> str:
     say = words.say
+    if edition.go_at and now - edition.go_at >= TAKEN_UP_WITHIN:
+        return say(
+            "It was to go at {time}, and nobody was there to send it: it does not go any more.",
+            time=when(words, edition.go_at, now),
+        )
+    if edition.go_at and now - edition.go_at >= WAITED:
+        return say("It was to go at {time}, and waits for whoever sends it.", time=when(words, edition.go_at, now))
     if edition.go_at:
         return say("It goes at {time}.", time=clock(words, edition.go_at))
     if not in_time(config, edition, now):

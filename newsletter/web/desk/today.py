@@ -10,10 +10,10 @@ from flask import Blueprint, Response, abort, request
 
 from newsletter import edit, making, preview, proof, shaping
 from newsletter.errors import NewsletterError
-from newsletter.model import AuditEntry, Choice, Edition, Picture
+from newsletter.model import AuditEntry, Choice, Edition, EditionStatus, Picture
 from newsletter.shaping import Conflict, Shaped
 from newsletter.web.desk import asked
-from newsletter.web.desk.access import go, page, who
+from newsletter.web.desk.access import go, me, page, who
 from newsletter.web.desk.sending import decision_values
 from newsletter.web.desk.trouble import trouble
 from newsletter.web.paper import room
@@ -63,6 +63,7 @@ def view(edition: Edition, choices: list[Choice]) -> dict[str, Any]:
     picked = [one for one in choices if one.picked]
     others = [one for one in choices if not one.picked]
     everything = "all" in request.args
+    closed = shaping.refusal(room(), edition, me().role)
     return {
         "edition": edition,
         "picked": picked,
@@ -74,6 +75,8 @@ def view(edition: Edition, choices: list[Choice]) -> dict[str, Any]:
         "undoable": shaping.undoable(room(), edition.id),
         "redoable": shaping.redoable(room(), edition.id),
         "meanwhile": _meanwhile(edition),
+        "closed": closed,
+        "why_closed": trouble(closed)["problem"] if closed and edition.status is EditionStatus.APPROVED else "",
         "done": request.args.get("done", ""),
         "found": {name: _number(name) for name in FOUND},
     }

@@ -45,6 +45,8 @@ def _sentences(words: Words) -> dict[type[NewsletterError], str]:
         shaping.Overtaken: say("That cannot be undone any more: what it changed has been changed again since."),
         shaping.MadeByHand: say("This edition is made by hand: the machine picks nothing for it."),
         shaping.Cancelled: say("The edition is cancelled: approve it or hold it back before you change it."),
+        shaping.AboutToGo: say("It is about to go: whoever wants to change it takes it back first."),
+        shaping.AskAnEditor: say("It is approved: to change it, ask an editor to hold it back."),
         NotSent: say("It is too late for that: the edition stands as it is."),
     }
 
