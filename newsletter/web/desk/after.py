@@ -9,7 +9,7 @@ from flask import Blueprint, Response, abort, request
 from newsletter import corrections, edit, preview, results
 from newsletter.model import Edition, Role
 from newsletter.web.desk.access import go, needs, page, who
-from newsletter.web.desk.asked import figure
+from newsletter.web.desk.asked import whole
 from newsletter.web.paper import room
 
 blueprint = Blueprint("after", __name__)
@@ -49,7 +49,7 @@ def correct(name: str) -> Response:
     """Shows what the correction would say, and to how many; with `do=make` the draft is made."""
     edition = _edition(name)
     typed = {field: request.form.get(field, "") for field in FIELDS}
-    article = figure(typed["article"])
+    article = whole(typed["article"])
     wrong = corrections.mistakes(typed["text"], typed["subject"])
     if not corrections.may_correct(edition) or wrong:
         return _form(edition, 400, typed=typed, wrong=wrong)

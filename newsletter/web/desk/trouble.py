@@ -20,14 +20,14 @@ def _refused(words: Words, error: NewsletterError) -> str:
     if isinstance(error, shaping.TooLong):
         length, limit = words.number(error.length), words.number(error.limit)
         return words.say(
-            "Too long: « {field} » has {length} characters, and may have {limit}. Nothing was saved yet.",
+            "Too long: “{field}” has {length} characters, and may have {limit}. Nothing was saved yet.",
             field=_field(words, error.field),
             length=length,
             limit=limit,
         )
     if isinstance(error, shaping.Used):
         return words.say(
-            "« {title} » is in the edition of {edition} already.", title=plain(error.title), edition=error.edition
+            "“{title}” is in the edition of {edition} already.", title=plain(error.title), edition=error.edition
         )
     return next((said for kind, said in _sentences(words).items() if isinstance(error, kind)), "")
 
