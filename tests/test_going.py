@@ -340,7 +340,7 @@ def test_approved_past_its_hour_it_goes_though_cron_is_gone(
     if by == "desk":
         page = Desk(room).act(f"/edition/{NAME}/approve", version=edit.sight(*edit.look(room, DAY)))
         assert "Elle part à 6 h 41" in text_of(page)
-        assert "Aucun service ne tourne" in text_of(page)
+        assert "newsletter send --edition 2026-11-23" in text_of(page)
     elif by == "link":
         token = room.signer.token(Purpose.DRAFT, int(letter.details["ticket"]), letter.created_at)
         found = draft.opened(room, token)
