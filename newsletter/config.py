@@ -124,6 +124,10 @@ class Config:
         """A time of that local day; UTC."""
         return datetime.combine(day, at, tzinfo=self.newsletter.zone).astimezone(UTC) if at else None
 
+    def has_day(self, day: date) -> bool:
+        """Whether the newsroom's calendar has that day: a zone that changes sides of the date line skips one."""
+        return self.due(day).astimezone(UTC).astimezone(self.newsletter.zone).date() == day
+
     def too_late(self, day: date) -> datetime:
         """From when on the edition of that local date is not sent any more."""
         return self.due(day).astimezone(UTC) + timedelta(hours=self.schedule.max_lateness_hours)

@@ -151,7 +151,7 @@ def _is_due(room: Newsroom, day: date) -> bool:
     were made before. One that editors sent goes by itself; one that they approved after all is not done."""
     now, config = room.clock(), room.config
     yesterdays = day < room.today()
-    if now < config.due(day) or (yesterdays and now > config.too_late(day)):
+    if not config.has_day(day) or now < config.due(day) or (yesterdays and now > config.too_late(day)):
         return False
     with read(room.engine) as connection:
         edition = editions.get(connection, day, DAILY)
