@@ -92,7 +92,7 @@ def decide(
             raise NotSent(f"the edition of {edition.name} is {edition.status} already: it cannot be {status} any more")
         if subject is not None:
             set_subject(connection, room, who or room.here, edition, subject)
-        _write_down(room, connection, edition, who or room.here, status)
+        _write_down(room, connection, edition, who or room.here, status, status.value)
         return editions.by_id(connection, edition.id)
 
 
@@ -106,7 +106,7 @@ def _past_its_hour(room: Newsroom, edition: Edition) -> datetime | None:
 
 
 def _write_down(
-    room: Newsroom, connection: Connection, edition: Edition, who: Who, status: EditionStatus, act: str = ""
+    room: Newsroom, connection: Connection, edition: Edition, who: Who, status: EditionStatus, act: str
 ) -> None:
     """What was decided, with all that takes it back: what is approved is pinned by it."""
     known = shapes.read(connection, edition.id)
@@ -114,7 +114,7 @@ def _write_down(
     version = shapes.write(connection, edition.id, patch)
     told: dict[str, Any] = {"edition_id": edition.id, "version": version, "after": dict(patch) | {"status": status}}
     told["before"] = shape.before(known, patch) | {"status": edition.status}
-    audit.add(connection, who, act or status.value, room.clock(), **told)
+    audit.add(connection, who, act, room.clock(), **told)
 
 
 def _absent(day: date | None, slot: str = DAILY) -> str:

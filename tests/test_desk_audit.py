@@ -50,9 +50,7 @@ def words(request: pytest.FixtureRequest, room: Newsroom) -> Words:
 PASSED_ON = {
     ("shaping.py", "name"): shaping.SHAPING,
     ("act.py", "name"): shaping.SHAPING,
-    ("edit.py", "act or status.value"): frozenset(one.value for one in edit.DECISIONS) | {"send_now"},
-    ("edit.py", "act"): frozenset(["stop", "resume"]),
-    ("edit.py", "SEND_NOW"): frozenset(["send_now"]),
+    ("edit.py", "act"): frozenset([*(one.value for one in edit.DECISIONS), "send_now", "stop", "resume"]),
     ("edit.py", "TAKE_BACK"): frozenset(["take_back"]),
     ("corrections.py", "act"): frozenset(["make_extra", "make_correction"]),
     ("subscribe.py", "act"): frozenset(one for one in auditlog.OF_READERS if one.startswith("reader_")),
