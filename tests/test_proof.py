@@ -23,7 +23,7 @@ from newsletter.proof import CLIPPING, Level, Remark
 from tests.conftest import MORNING, Clock
 
 DAY = date(2026, 11, 23)
-AMA = Who("Ama", 1)
+AMA = Who("Ama")
 Add = Callable[..., Path]
 EDITION = Edition(1, DAY, "daily", EditionStatus.DRAFT, MORNING)
 PICTURE = Picture("https://journal.example/a.jpg", "Un quai", 640, 400, 40_000)
