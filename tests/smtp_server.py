@@ -39,14 +39,17 @@ class Drip:
     pause: float = 0.05
 
 
+@dataclass(frozen=True)
 class HangUp:
     """Close without a word."""
 
 
+@dataclass(frozen=True)
 class Reset:
     """Close with a TCP reset."""
 
 
+@dataclass(frozen=True)
 class Silence:
     """Say nothing more, and read nothing more."""
 

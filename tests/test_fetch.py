@@ -216,9 +216,9 @@ def test_a_large_page_is_stopped(site: Site) -> None:  # F02
 @pytest.mark.parametrize(
     ("body", "headers"),
     [
-        (gzip.compress(FEED), {"Content_Encoding": "gzip"}),
-        (gzip.compress(FEED), {"Content_Encoding": "x-gzip"}),
-        (gzip.compress(FEED), {"Content_Type": "application/rss+xml"}),
+        (gzip.compress(FEED, mtime=0), {"Content_Encoding": "gzip"}),
+        (gzip.compress(FEED, mtime=0), {"Content_Encoding": "x-gzip"}),
+        (gzip.compress(FEED, mtime=0), {"Content_Type": "application/rss+xml"}),
         (zlib.compress(FEED), {"Content_Encoding": "deflate"}),
         (zlib.compress(FEED)[2:-4], {"Content_Encoding": "deflate"}),
         (FEED, {"Content_Encoding": "identity"}),
