@@ -20,7 +20,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from newsletter.errors import ConfigError
-from newsletter.settings import Days, Rate, Via
+from newsletter.settings import Days, Inbox, Rate, Via
 from newsletter.tables import (
     DeliveryTable,
     DeskTable,
@@ -64,10 +64,19 @@ SHAPES = {  # what pydantic says of them speaks of Python
 SECRET = "•••"  # noqa: S105  what `newsletter config` shows for a password
 
 
+# Each with the environment variable that may hold it; else the file that its key with _file names.
+SECRETS = {
+    "delivery.password": "NEWSLETTER_SMTP_PASSWORD",
+    "bounces.password": "NEWSLETTER_BOUNCES_PASSWORD",
+    "bounces.mailgun_key": "NEWSLETTER_MAILGUN_KEY",
+    "bounces.brevo_secret": "NEWSLETTER_BREVO_SECRET",
+}
+
+
 class Config:
     """The whole configuration: the tables, and where everything comes from."""
 
-    def __init__(self, tables: Tables, path: Path, origins: Mapping[str, str], password: str | None) -> None:
+    def __init__(self, tables: Tables, path: Path, origins: Mapping[str, str], secrets: Mapping[str, str]) -> None:
         self.newsletter = tables.newsletter
         self.schedule = tables.schedule
         self.sources = tables.sources
@@ -77,13 +86,19 @@ class Config:
         self.sign_up = tables.sign_up
         self.web = tables.web
         self.desk = tables.desk
+        self.bounces = tables.bounces
         self.monitor = tables.monitor
         self.privacy = tables.privacy
         self.retention = tables.retention
         self.path = path
         self.folder = path.parent
-        self.password = password
+        self.secrets = secrets  # by their key, see SECRETS
         self.origins = origins
+
+    @property
+    def password(self) -> str | None:
+        """The relay's."""
+        return self.secrets.get("delivery.password")
 
     def resolve(self, path: str) -> Path:
         """A path of the configuration: relative ones start at the file that names them."""
@@ -145,11 +160,8 @@ class Config:
                         "0" if key == "rate" and value is None else _shown(value),
                         self.origins.get(dotted, "default"),
                     )
-        yield (
-            "delivery.password",
-            SECRET if self.password else None,
-            self.origins.get("delivery.password", "default"),
-        )
+        for key in SECRETS:
+            yield key, SECRET if self.secrets.get(key) else None, self.origins.get(key, "default")
 
     def warnings(self) -> list[str]:
         """What is allowed and yet unwise, one line each."""
@@ -159,6 +171,9 @@ class Config:
             found.append(f"newsletter.reply_to: readers answer to {reply_to}; give them an address somebody reads")
         secrets = {
             "delivery.password_file": self.delivery.password_file,
+            "bounces.password_file": self.bounces.password_file,
+            "bounces.mailgun_key_file": self.bounces.mailgun_key_file,
+            "bounces.brevo_secret_file": self.bounces.brevo_secret_file,
             "dkim.key_file": self.dkim.key_file,
             "dkim.ed25519_key_file": self.dkim.ed25519_key_file,
         }
@@ -193,15 +208,18 @@ def load(given: str | Path | None = None, environ: Mapping[str, str] = os.enviro
         tables = Tables.model_validate(raw)
     except ValidationError as error:
         problems = [_problem(path, raw, dict(one)) for one in error.errors()]
-    try:
-        password, where = _password(raw.get("delivery"), path, environ)
-    except ConfigError as error:
-        problems += error.problems
+    secrets: dict[str, str] = {}
+    for key, variable in SECRETS.items():
+        try:
+            secret, where = _secret(raw, key, variable, path, environ)
+        except ConfigError as error:
+            problems += error.problems
+        else:
+            secrets |= {key: secret} if secret is not None else {}
+            origins |= {key: where} if where else {}
     if problems:
         raise ConfigError(*dict.fromkeys(problems))
-    if where:
-        origins["delivery.password"] = where
-    return Config(tables, path, origins, password)
+    return Config(tables, path, origins, secrets)
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -231,11 +249,14 @@ def _overlay(raw: dict[str, Any], origins: dict[str, str], environ: Mapping[str,
                 origins[f"{name}.{key}"] = f"environment ({variable})"
 
 
-def _password(table: object, path: Path, environ: Mapping[str, str]) -> tuple[str | None, str]:
-    """The relay's password, and where it stands. Read beside the other tables, so that all mistakes come together."""
-    if "NEWSLETTER_SMTP_PASSWORD" in environ:
-        return environ["NEWSLETTER_SMTP_PASSWORD"], "environment (NEWSLETTER_SMTP_PASSWORD)"
-    named = table.get("password_file") if isinstance(table, dict) else None
+def _secret(
+    raw: Mapping[str, Any], key: str, variable: str, path: Path, environ: Mapping[str, str]
+) -> tuple[str | None, str]:
+    """A secret, and where it stands. Read beside the other tables, so that all mistakes come together."""
+    if variable in environ:
+        return environ[variable], f"environment ({variable})"
+    table = raw.get(key.partition(".")[0])
+    named = table.get(f"{key.partition('.')[2]}_file") if isinstance(table, dict) else None
     if not isinstance(named, str) or not named:
         return None, ""
     file = path.parent / Path(named).expanduser()
@@ -243,7 +264,7 @@ def _password(table: object, path: Path, environ: Mapping[str, str]) -> tuple[st
         return file.read_text(encoding="utf-8").rstrip("\r\n"), str(file)
     except (OSError, UnicodeDecodeError) as error:
         said = error.strerror if isinstance(error, OSError) else "not UTF-8"
-        raise ConfigError(f"{path}: delivery.password_file: {file}: {said}") from None
+        raise ConfigError(f"{path}: {key}_file: {file}: {said}") from None
 
 
 def _problem(path: Path, raw: Mapping[str, Any], error: Mapping[str, Any]) -> str:
@@ -301,7 +322,7 @@ def _shown(value: object) -> object:
         return [str(one) for one in value]
     if isinstance(value, str) and "://" in value:
         return _masked(value)
-    return str(value) if isinstance(value, (Via, Rate, Days)) else value
+    return str(value) if isinstance(value, (Via, Inbox, Rate, Days)) else value
 
 
 def _masked(url: str) -> str:

@@ -1,4 +1,4 @@
-"""Small values that a configuration is made of: the mail's way, its rate, the days. Pure."""
+"""Small values that a configuration is made of: the mail's way out and in, its rate, the days. Pure."""
 
 from __future__ import annotations
 
@@ -11,6 +11,12 @@ from urllib.parse import unquote, urlsplit
 DAY_NAMES = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
 PORTS = {"plain": 25, "starttls": 587, "tls": 465}
+Security = Literal["plain", "starttls", "tls"]
+IMAP_PORTS: dict[str, tuple[Security, int]] = {
+    "imaps": ("tls", 993),
+    "imap+starttls": ("starttls", 143),
+    "imap": ("plain", 143),
+}
 
 
 def is_loopback(host: str) -> bool:
@@ -32,7 +38,7 @@ class Via:
     path: str = ""  # of the Maildir
     host: str = ""
     port: int = 0
-    security: Literal["plain", "starttls", "tls"] = "plain"
+    security: Security = "plain"
     user: str | None = None
 
     def __str__(self) -> str:
@@ -70,7 +76,7 @@ class Via:
         if parts.password is not None:
             raise ValueError("must not hold a password: use NEWSLETTER_SMTP_PASSWORD or delivery.password_file")
         local = is_loopback(parts.hostname)
-        security: Literal["plain", "starttls", "tls"] = "plain"
+        security: Security = "plain"
         if parts.scheme == "smtps":
             security = "tls"
         elif parts.scheme == "smtp+starttls" or (parts.scheme == "smtp" and not local):
@@ -80,6 +86,59 @@ class Via:
         default = 25 if parts.scheme == "smtp" else PORTS[security]
         user = unquote(parts.username) if parts.username else None
         return cls(text, "smtp", host=parts.hostname, port=port or default, security=security, user=user)
+
+
+@dataclass(frozen=True, slots=True)
+class Inbox:
+    """Where what comes back is read."""
+
+    text: str  # as it is written
+    kind: Literal["maildir", "mbox", "imap"]
+    path: str = ""  # of the Maildir, of the mbox file
+    host: str = ""
+    port: int = 0
+    security: Security = "tls"
+    user: str = ""
+    folder: str = "INBOX"
+
+    def __str__(self) -> str:
+        return self.text
+
+    @classmethod
+    def parse(cls, value: object) -> Inbox | None:
+        """Read `maildir:PATH`, `mbox:FILE`, `imaps://user@host/FOLDER`, `imap+starttls://…`; "" is none.
+
+        `imap://` speaks in the clear, and so with this machine alone (RFC 8314, 3).
+        """
+        if value in (None, "") or isinstance(value, Inbox):
+            return value or None  # type: ignore[return-value]
+        text = str(value).strip()
+        kind, _, path = text.partition(":")
+        if kind in ("maildir", "mbox") and path:
+            return cls(text, "maildir" if kind == "maildir" else "mbox", path=path)
+        try:
+            parts = urlsplit(text)
+            port = parts.port
+        except ValueError:
+            raise ValueError("its port must be a number up to 65535") from None
+        if parts.scheme not in IMAP_PORTS or not parts.hostname or not parts.username or parts.query:
+            raise ValueError(
+                'must be "maildir:FOLDER", "mbox:FILE", "imaps://user@host/INBOX" or "imap+starttls://user@host/INBOX"'
+            )
+        if parts.password is not None:
+            raise ValueError("must not hold a password: use NEWSLETTER_BOUNCES_PASSWORD or bounces.password_file")
+        security, usual = IMAP_PORTS[parts.scheme]
+        if security == "plain" and not is_loopback(parts.hostname):
+            raise ValueError("would send the password in the clear: use imaps:// or imap+starttls://")
+        return cls(
+            text,
+            "imap",
+            host=parts.hostname,
+            port=port or usual,
+            security=security,
+            user=unquote(parts.username),
+            folder=unquote(parts.path.strip("/")) or "INBOX",
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from newsletter import values
-from newsletter.settings import Days, Rate, Via, is_loopback
+from newsletter.settings import Days, Inbox, Rate, Via, is_loopback
 from newsletter.values import ClockTime, ClockTimeOrNone, Line, Lines, Mailbox, Network, Site, WebAddress
 
 # --- The tables of newsletter.toml ----------------------------------------------------------------
@@ -202,6 +202,21 @@ class DeskTable(Table):
         return self
 
 
+class BouncesTable(Table):
+    """[bounces]: where what comes back is read, and when an address is given up."""
+
+    inbox: Annotated[Inbox | None, BeforeValidator(Inbox.parse)] = None
+    password_file: str | None = None
+    folder: Annotated[str, AfterValidator(values.folder_name)] = "newsletter"
+    delete: bool = False
+    soft_editions: int = Field(default=5, ge=2, le=100)
+    soft_days: int = Field(default=7, ge=1, le=90)
+    letters_to: Annotated[tuple[Mailbox, ...], BeforeValidator(values.list_from_text)] = ()
+    ses_topics: Lines = ()
+    mailgun_key_file: str | None = None
+    brevo_secret_file: str | None = None
+
+
 class MonitorTable(Table):
     """[monitor]: whom to tell that the day's work was done."""
 
@@ -225,8 +240,9 @@ class RetentionTable(Table):
     letters: int = Field(default=30, ge=1)
     ledger: int = Field(default=400, ge=0)
     audit: int = Field(default=400, ge=0)
+    bounces: int = Field(default=400, ge=0)
 
-    @field_validator("ledger")
+    @field_validator("ledger", "bounces")
     @classmethod
     def _long_enough(cls, value: int) -> int:
         if 0 < value < 60:
@@ -246,6 +262,7 @@ class Tables(Table):
     sign_up: SignUpTable = SignUpTable()
     web: WebTable = WebTable()
     desk: DeskTable = DeskTable()
+    bounces: BouncesTable = BouncesTable()
     monitor: MonitorTable = MonitorTable()
     privacy: PrivacyTable = PrivacyTable()
     retention: RetentionTable = RetentionTable()

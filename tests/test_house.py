@@ -9,8 +9,8 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "newsletter"
 
 GROUND = {"model", "errors", "settings", "values", "tables", "config", "links", "words", "shape", "providers"}
-STATIONS = {"collect", "pick", "render", "deliver"}
-EQUIPMENT = {"store", "fetch", "mail"}
+STATIONS = {"collect", "pick", "render", "deliver", "bounce"}
+EQUIPMENT = {"store", "fetch", "mail", "lookup"}
 OPERATIONS = {
     "gather",
     "picking",
@@ -54,6 +54,10 @@ OPERATIONS = {
     "trial",
     "founding",
     "demo",
+    "returns",
+    "doctor",
+    "inspection",
+    "trends",
 }
 
 # Room → the rooms it may import. Arrows point down only; stations never import one another.
@@ -75,6 +79,8 @@ MAY_IMPORT = {
     "pick": {"model", "config", "words"},
     "render": {"model", "errors", "config", "links", "words"},
     "deliver": {"model", "errors", "settings", "config", "links", "store", "mail"},
+    "bounce": {"model", "errors", "settings", "links"},
+    "lookup": {"errors"},
     "newsroom": GROUND | STATIONS | EQUIPMENT,
     **{operation: GROUND | STATIONS | EQUIPMENT | OPERATIONS | {"newsroom"} for operation in OPERATIONS},
     "web": GROUND | OPERATIONS | {"newsroom"},

@@ -4,6 +4,7 @@ Times are aware and in UTC; texts are plain text, never HTML, unless a name says
 """
 
 from newsletter.model.articles import Article, Candidate, Harvest, Picture, Validators
+from newsletter.model.bounces import Bounce, Clues, Failure, Proof, Reason, Returned, ReturnKind
 from newsletter.model.desk import AuditEntry, Editor, Role, Session, Who
 from newsletter.model.editions import (
     CORRECTION,
@@ -42,8 +43,10 @@ __all__ = [
     "Act",
     "Article",
     "AuditEntry",
+    "Bounce",
     "Candidate",
     "Choice",
+    "Clues",
     "Consent",
     "Delivery",
     "DeliveryState",
@@ -52,6 +55,7 @@ __all__ = [
     "Editor",
     "Edits",
     "Entry",
+    "Failure",
     "Harvest",
     "Letter",
     "LetterKind",
@@ -60,7 +64,11 @@ __all__ = [
     "Outcome",
     "Phase",
     "Picture",
+    "Proof",
+    "Reason",
     "Rendered",
+    "ReturnKind",
+    "Returned",
     "Role",
     "Session",
     "Slot",

@@ -31,9 +31,10 @@ from sqlalchemy import (
 )
 
 from newsletter.model import Act, SubscriberStatus
+from newsletter.store.columns import Id
 from newsletter.store.database import read
 from newsletter.store.dialect import upsert
-from newsletter.store.schema import Id, consents, imports, subscribers
+from newsletter.store.schema import consents, imports, subscribers
 from newsletter.store.subscribers import EMPTIED
 
 T = TypeVar("T")

@@ -2,18 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import UTC, datetime
-from functools import lru_cache
-from typing import Any
-
 from sqlalchemy import (
-    BigInteger,
     Boolean,
     Column,
     Date,
-    DateTime,
-    Dialect,
     ForeignKey,
     Index,
     Integer,
@@ -22,41 +14,11 @@ from sqlalchemy import (
     String,
     Table,
     Text,
-    TypeDecorator,
     UniqueConstraint,
     false,
 )
 
-
-class Instant(TypeDecorator[datetime]):
-    """A moment: aware and in UTC on our side, on both databases. A naive one is a mistake, not a guess."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError(f"a naive datetime reached the store: {value}")
-        value = value.astimezone(UTC)
-        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        return None if value is None else value.astimezone(UTC)
-
-    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], datetime | None] | None:
-        """SQLite holds text, and many rows the same."""
-        return _moment if dialect.name == "sqlite" else super().result_processor(dialect, coltype)
-
-
-@lru_cache(maxsize=256)
-def _moment(text: str | None) -> datetime | None:
-    return None if text is None else datetime.fromisoformat(text).replace(tzinfo=UTC)
-
-
-# SQLite numbers rows by itself only where the key is INTEGER.
-Id = BigInteger().with_variant(Integer(), "sqlite")
+from newsletter.store.columns import Id, Instant
 
 metadata = MetaData(
     naming_convention={
@@ -395,4 +357,40 @@ deliveries = Table(
     UniqueConstraint("edition_id", "subscriber_id"),
     Index(None, "edition_id", "state", "id"),
     Index(None, "subscriber_id"),
+)
+
+# What came back: a row for each returned mail, event of a provider, or refusal by the relay.
+bounces = Table(
+    "bounces",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("digest", String(64), nullable=False, unique=True),  # what makes it the same, however often it is read
+    Column("at", Instant, nullable=False),
+    Column("kind", String(20), nullable=False),
+    Column("via", String(20), nullable=False),
+    Column("proof", String(20), nullable=False),
+    Column("subscriber_id", Id, ForeignKey("subscribers.id")),
+    Column("delivery_id", Id),  # and what follows: rows that go before this one does
+    Column("edition_id", Id),
+    Column("letter_id", Id),
+    Column("permanent", Boolean),
+    Column("reason", String(20)),
+    Column("suppress", Boolean, nullable=False),
+    Column("code", String(20), nullable=False),
+    Column("text", Text, nullable=False),
+    Column("address", String(320), nullable=False),  # whom it names, where nothing proves whose it is
+    Index(None, "subscriber_id", "id"),
+    Index(None, "edition_id"),
+    Index(None, "at"),
+)
+
+# What came of an edition's deliveries by mailbox provider, counted once it had ended: a million rows need not be read
+# again for each report.
+totals = Table(
+    "totals",
+    metadata,
+    Column("edition_id", Id, ForeignKey("editions.id", ondelete="CASCADE"), primary_key=True),
+    Column("provider", String(255), primary_key=True),
+    Column("state", String(20), primary_key=True),
+    Column("times", Integer, nullable=False),
 )

@@ -1,0 +1,2 @@
+"""What came back → what it says. In comes a mail's bytes, out goes what it is, whom it names and why. Pure but for
+`inbox`, which fetches them."""

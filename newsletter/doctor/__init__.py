@@ -1,0 +1,1 @@
+"""Is all set up right? Each thing looked at, with what to do about it."""

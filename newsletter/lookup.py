@@ -1,0 +1,1 @@
+"""What the DNS says: names asked of a resolver that comes in from outside."""
