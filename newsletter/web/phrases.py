@@ -97,6 +97,8 @@ def act(words: Words, one: Act) -> str:
         Act.ADDRESS: say("changed the address"),
         Act.FORGOTTEN: say("had the data deleted"),
         Act.REVIVED: say("brought back by the newsroom"),
+        Act.UNREACHABLE: say("out of reach: mail came back"),
+        Act.COMPLAINED: say("marked the letter as unwanted"),
     }[one]
 
 
@@ -110,6 +112,8 @@ def how(words: Words, one: str) -> str:
         "command": say("in the newsroom"),
         "desk": say("at the desk"),
         "import": say("out of a file"),
+        "mail": say("by mail"),
+        "bounce": say("by what came back"),
     }
     return known.get(one, one)
 
@@ -138,6 +142,8 @@ def kind(words: Words, one: LetterKind) -> str:
         LetterKind.LOG_IN: say("a link to the desk"),
         LetterKind.INVITED: say("an invitation to the desk"),
         LetterKind.DRAFT: say("the day’s draft"),
+        LetterKind.PROBE: say("does it arrive?"),
+        LetterKind.PASSED_ON: say("a reader’s letter, passed on"),
     }[one]
 
 
