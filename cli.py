@@ -22,6 +22,7 @@ COMMANDS = {
     "subscribers": "people",
     "editors": "editors",
     "audit": "audit",
+    "bounces": "bouncing",
     "config": "setup",
     "resolve": "resolving",
     "adopt": "setup",
