@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, update
 
-from newsletter import daily, post, preferences, readers, returns, subscribe, tidy
+from newsletter import daily, post, preferences, readers, report, returns, subscribe, tidy
 from newsletter.bounce import judge
 from newsletter.deliver import Stop
 from newsletter.dispatch import Watch
@@ -34,7 +34,9 @@ from newsletter.returns import Done, passing_on
 from newsletter.store import bounces, letters
 from newsletter.store.database import read, write
 from newsletter.store.schema import deliveries
+from tests.at_desk import AtDesk
 from tests.conftest import Clock
+from tests.desk import text_of
 from tests.fakes import FakeMailer
 
 Status, Kind = SubscriberStatus, ReturnKind
@@ -374,3 +376,21 @@ def test_a_probe_is_kept_while_it_counts(paper: Newsroom, clock: Clock) -> None:
     tidy.tidy(paper)
     with read(paper.engine) as connection:
         assert bounces.last_probe(connection, known.id) is None
+
+
+def test_the_story_is_told_at_the_desk_and_by_trace(
+    paper: Newsroom, add_article: Callable[..., Path], clock: Clock
+) -> None:
+    send(paper, add_article, {"kodjo": ["policy"]})
+    told = Failure("", True, Reason.UNKNOWN_USER, True, "5.1.1", "550 5.1.1 <ama@lecteurs.example> no such user")
+    take(paper, bounce(paper, "ama", told))
+    desk = AtDesk(paper)
+    page = text_of(desk.get(f"/readers/{subscribe.find(paper, 'ama@lecteurs.example').id}").text)
+    assert "Ce qui est revenu" in page
+    assert "Le message est revenu – boîte inconnue" in page
+    assert "5.1.1 550 5.1.1 &lt;…@lecteurs.example&gt; no such user" in page
+    assert "Hors d’atteinte : le courrier est revenu" in page
+    page = text_of(desk.get(f"/readers/{subscribe.find(paper, 'kodjo@lecteurs.example').id}").text)
+    assert "Refusé à l’envoi" in page
+    story = report.trace(paper, subscribe.find(paper, "ama@lecteurs.example"))
+    assert [(one.reason, one.suppress) for one in story.returned] == [(Reason.UNKNOWN_USER, True)]

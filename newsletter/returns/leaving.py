@@ -83,6 +83,9 @@ def _same(address: str, other: str) -> bool:
 
 def _of_history(room: Newsroom, connection: Connection, known: Subscriber, now: datetime) -> Verdict:
     rules, back = room.config.bounces, bounces.of_subscriber(connection, known.id, limit=4 * LOOKED_AT)
+    failures = {one.delivery_id for one in back if judge.counts(one)}
+    if len(failures) < rules.soft_editions and not any(one.letter_id for one in back):
+        return Verdict.STAYS  # as with most: the rest need not be read
     letter = bounces.last_probe(connection, known.id)
     probe = None
     if letter:
