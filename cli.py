@@ -28,6 +28,7 @@ COMMANDS = {
     "serve": "serving",
     "run": "serving",
     "schedule": "serving",
+    "bounces": "bouncing",
     "embed": "serving",
     "tidy": "serving",
     "keys": "serving",

@@ -31,6 +31,8 @@ def _read(mail: Part, prose: Prose, raw: bytes) -> tuple[ReturnKind, tuple[Failu
     if complaint is not None:
         return ReturnKind.FEEDBACK, complaint, []
     signs = Signs(mail, prose)
+    if signs.asked_by_a_service and not signs.of_a_person:
+        return ReturnKind.CHALLENGE, (), []
     found = failures_of(mail, prose, signs, raw)
     if found.failures or found.is_bounce:
         return ReturnKind.BOUNCE, found.failures, found.envelopes

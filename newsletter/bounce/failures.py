@@ -17,6 +17,7 @@ from newsletter.bounce.reasons import REPLY, verdict
 from newsletter.bounce.texts import Named, named_in, of_originals, with_words
 from newsletter.model.bounces import Failure, Reason
 
+_REASON = re.compile(r"\(reason: (.{3,500}?)\)[ \t]*(?:\n|$)", re.S)
 _ARRIVED = ("delivered", "relayed", "expanded")
 
 
@@ -32,7 +33,7 @@ def failures_of(mail: Part, prose: Prose, signs: Signs, raw: bytes) -> Found:
     reports = [read_report(text) for text in prose.statuses]
     found = Found(envelopes=[report.envelope for report in reports if report.envelope])
     statuses = [status for report in reports for status in report.statuses]
-    if statuses and (mail.kind.startswith("multipart/") or signs.from_a_server or signs.failure_subject):
+    if statuses and (mail.kind == "multipart/report" or signs.from_a_server or not signs.of_a_person):
         return _by_report(found, statuses, prose, signs, mail)
     if not _is_a_bounce(mail, prose, signs, reports):
         return found
@@ -82,13 +83,14 @@ def _judged(status: Status, address: str, said: str, prose: Prose, signs: Signs)
     action = status.action
     if not action and signs.delay:
         action = "delayed"
-    context = _said(said) or prose.own
-    judged = verdict(status.words, status=status.code, action=action, context=context)
+    judged = verdict(status.words, status=status.code, action=action, near=_said(said), context=prose.own)
     return dataclasses.replace(judged, address=address)
 
 
 def _said(words: str) -> str:
     """From the server's own reply on, where there is one: what stands before it is the reporter's."""
+    if stated := _REASON.search(words):  # sendmail's, of each recipient; the transcript is of all
+        return stated[1]
     match = REPLY.search(words)
     return words[match.start() :] if match else words
 
@@ -100,6 +102,8 @@ def _is_a_bounce(mail: Part, prose: Prose, signs: Signs, reports: list[Report]) 
     """Two signs of three at least, one of them its words; a person's answer or a list's mail never is."""
     if "x-failed-recipients" in mail.headers:
         return True
+    if signs.refused_by_rule:
+        return True
     if prose.disposition or signs.of_a_person:
         return bool(prose.statuses) and signs.from_a_server and not prose.disposition
     if mail.kind == "multipart/report" and mail.parameters.get("report-type", "delivery-status").lower() == "delivery-status":
@@ -110,6 +114,8 @@ def _is_a_bounce(mail: Part, prose: Prose, signs: Signs, reports: list[Report]) 
         return False
     if signs.challenge and not signs.failure_subject:
         return False
+    if signs.from_mailer_daemon:
+        return True
     if not signs.failure_words:
         return signs.from_a_server and signs.failure_subject
     return signs.from_a_server or signs.failure_subject

@@ -13,7 +13,7 @@ _DAEMON = re.compile(
     r"mailer[-_. ]?daemon|mail[-_. ]?daemon|post-?master|mdaemon|mail delivery|delivery (?:sub)?system|system administrator|"
     r"mail system|mail(?:er)?[ -]?admin|microsoft exchange|microsoftexchange|\bbounces?[+@-]|double-bounce|mail administrator|"
     r"mmdf|uucp|mailsystem|nondelivery|returned mail|internet mail delivery|mail transfer|undeliver|smtp(?:32| gateway| server)|mta\b|"
-    r"administrateur syst|systemadministrator|administrador del sistema|amministratore di sistema|maildelivery|mail-?router|emailsystem|e-mail system|^<>$",
+    r"administrateur syst|systemadministrator|administrador del sistema|amministratore di sistema|maildelivery|mail-?router|emailsystem|e-mail system|<>\s*$",
     re.I,
 )
 _FAILURE_SUBJECT = re.compile(
@@ -36,7 +36,7 @@ _FAILURE_WORDS = re.compile(
     re.I | re.M,
 )
 _DELAY = re.compile(
-    r"deliver\w* (?:status notification \()?delay|delayed(?: mail| message)?|warning: (?:message|could not|mail)|still (?:be |being )?(?:try|queued|attempt|undeliv|in the)|not (?:yet )?been delivered(?: yet| to)|will (?:continue|keep) (?:to )?(?:be )?(?:try|retr|attempt)|will be (?:retried|attempted|resent)|you do not need to (?:resend|re-send|do)|this is a warning|warning message only|no action is required|retardé|verzögert|retras|continuera|could not send message for past|will try again|in ritardo|atras",
+    r"attempts? will continue|will continue to (?:be )?(?:try|attempt|deliver|retry)|deliver\w* (?:status notification \()?delay|delayed(?: mail| message)?|warning: (?:message|could not|mail)|still (?:be |being )?(?:try|queued|attempt|undeliv|in the)|not (?:yet )?been delivered(?: yet| to)|will (?:continue|keep) (?:to )?(?:be )?(?:try|retr|attempt)|will be (?:retried|attempted|resent)|you do not need to (?:resend|re-send|do)|this is a warning|warning message only|no action is required|retardé|verzögert|retras|continuera|could not send message for past|will try again|in ritardo|atras",
     re.I,
 )
 _DELIVERED = re.compile(
@@ -59,6 +59,8 @@ _CHALLENGE = re.compile(
     re.I,
 )
 
+_TO_BOUNCES = re.compile(r"[-+.](?:bounces?|admin|owner|errors?|request)\b|\bbounces?[-+@]", re.I)  # where lists want bounces
+
 
 class Signs:
     """What its headers and words say of a mail's kind. Each is looked for when it is asked for."""
@@ -69,8 +71,17 @@ class Signs:
         self.words = " ".join(prose.own[:8000].split())
 
     @cached_property
+    def from_a_daemon(self) -> bool:
+        return bool(_DAEMON.search(self.mail.first("from")[:500]))
+
+    @cached_property
     def from_a_server(self) -> bool:
-        return bool(_DAEMON.search(self.mail.first("from")[:500])) or self.empty_path
+        return self.from_a_daemon or self.empty_path
+
+    @cached_property
+    def from_mailer_daemon(self) -> bool:
+        """By the name that nobody else bears."""
+        return bool(re.search(r"mailer[-_. ]?daemon|mail delivery (?:sub)?system", self.mail.first("from")[:500], re.I))
 
     @cached_property
     def empty_path(self) -> bool:
@@ -80,9 +91,15 @@ class Signs:
     @cached_property
     def of_a_person(self) -> bool:
         """An answer or a forwarded mail, a list's mail, or one that carries a program's name for people."""
-        mail = self.mail
-        answers = bool(re.match(r"\s*(?:re|fwd?|tr|aw|wg|sv|rv|res|enc|antw|odp|vs)\s*(?:\[\d+\])?:", self.subject, re.I))
-        return answers or any(name in mail.headers for name in ("list-id", "list-post", "list-unsubscribe", "x-mailman-version"))
+        headers = self.mail.headers
+        if self.from_a_daemon:
+            return False
+        thread = any(name in headers for name in ("in-reply-to", "references", "x-mailer", "user-agent", "thread-index"))
+        passed_on = bool(re.match(r"\s*(?:fwd?|tr|wg|rv|enc|doorst)\s*:", self.subject, re.I))
+        if passed_on or (thread and re.match(r"\s*(?:re|aw|sv|res|antw|odp|vs)\s*(?:\[\d+\])?:", self.subject, re.I)):
+            return True
+        listed = any(name in headers for name in ("list-id", "list-post", "list-unsubscribe", "x-mailman-version"))
+        return listed and not _TO_BOUNCES.search(self.mail.first("to")[:300])
 
     @cached_property
     def failure_subject(self) -> bool:
@@ -93,6 +110,14 @@ class Signs:
         return bool(_FAILURE_WORDS.search(self.prose.own[:12000])) or bool(_FAILURE_WORDS.search(self.words))
 
     @cached_property
+    def refused_by_rule(self) -> bool:
+        """A mailbox's own filter refused it, in the form of a report that it was opened (RFC 5429)."""
+        return bool(
+            re.search(r"disposition:[^\n]*(?:automatic-action[^\n]*(?:deleted|denied)|failed)", self.prose.disposition, re.I)
+            and re.search(r"automatically (?:rejected|refused)|\brejected|refused|quota|could not be delivered", f"{self.subject} {self.words[:600]}", re.I)
+        )
+
+    @cached_property
     def delay(self) -> bool:
         """A warning that it is still tried."""
         return bool(_DELAY.search(self.subject) or _DELAY.search(self.words[:3000]))
@@ -100,6 +125,11 @@ class Signs:
     @cached_property
     def delivered(self) -> bool:
         return bool(_DELIVERED.search(self.subject) or (_DELIVERED.search(self.words[:1500])))
+
+    @cached_property
+    def asked_by_a_service(self) -> bool:
+        """Whose only business it is to ask who writes."""
+        return bool(re.search(r"boxbe|spam ?arrest|bluebottle\.com|antispam|mailinblack|earthlink spam|sendio", self.mail.first("from")[:300], re.I)) and self.challenge
 
     @cached_property
     def challenge(self) -> bool:
@@ -113,7 +143,7 @@ class Signs:
         auto = self.mail.first("auto-submitted").lower()
         precedence = self.mail.first("precedence").lower()
         named = ("x-autoreply", "x-autorespond", "x-autoresponder", "x-auto-reply", "x-auto-response", "x-mail-autoreply")
-        named += ("x-vacation", "x-autoreply-from", "x-autogenerated", "autoreply")
+        named += ("x-vacation", "x-autoreply-from", "autoreply")
         marked = any(name in headers and self.mail.first(name).lower() not in ("no", "none", "false") for name in named)
         return auto.startswith("auto-replied") or precedence in ("auto_reply", "auto-reply") or marked
 
@@ -122,6 +152,9 @@ class Signs:
         """It says that somebody is away, in its subject or, where a machine wrote it, in its words."""
         machine = self.answered_by_a_machine or self.mail.first("auto-submitted").lower().startswith("auto")
         suppressed = "x-auto-response-suppress" in self.mail.headers
-        if _AWAY.search(self.subject):
+        if _AWAY.search(self.subject) and not self.of_a_person:
             return True
-        return machine or ((suppressed or self.empty_path) and bool(_AWAY.search(self.words[:3000])))
+        if self.of_a_person and not self.answered_by_a_machine:
+            return False
+        # Nobody but machines writes with an empty return path; those that write on failures are not asked here.
+        return self.answered_by_a_machine or self.empty_path or ((suppressed or machine) and bool(_AWAY.search(self.words[:3000]) or _THANKS.search(self.words[:3000])))

@@ -53,7 +53,7 @@ TOO_BIG = (
 INACTIVE = (
     _BOX + r"(?:'s)?(?: \S{1,80}){0,3}? (?:is |are |was |has |been |have |currently |now |already |either |no longer |not |temporarily )*"
     r"(?:in-?active|disabled|deactivated|suspended|closed|terminated|discontinued|expired|frozen|blocked due to inactivity|deleted|removed|cancell?ed|locked|blocked by admin|retired|decommissioned|abandoned|de-?activated|not active|unavailable due to inactivity|dormant|on hold|not activated)",
-    r"(?:in-?active|disabled|deactivated|suspended|closed|frozen|expired|terminated|dormant|locked) (?:mail ?box|account|user|recipient|address|e-?mail)",
+    r"\b(?:in-?active|disabled|deactivated|suspended|closed|frozen|expired|terminated|dormant|locked) (?:mail ?box|account|user|recipient|address|e-?mail)",
     r"(?:is|has been) (?:a )?(?:disabled|deactivated|discontinued|suspended|inactive)(?: or discontinued| mail ?box| account| user)?\b",
     r"(?:mail ?box|account|user|recipient|address)\w* (?:was |has )?not (?:been )?(?:logged|used|accessed)|(?:not|no) (?:been )?(?:logged|log) in|disabled ?user|not (?:yet )?activated",
     r"account (?:that you tried to reach )?is disabled|inactivity|disabled due to|disabled or discontinued|user_?disabled|account_?(?:disabled|inactive|suspended)|\[suspend\]",
@@ -78,7 +78,7 @@ HOST = (
 
 UNKNOWN = (
     r"(?:user|recipient|mail ?box|account|address|addressee|alias|username|local[- ]?part|person|customer|subscriber|mail ?drop|receiver|destination|inbox)(?:'s)?(?: \S{1,100}){0,5}? (?:is |was |are |are currently |currently |has |were |could |can |address )*(?:unknown|does(?:n'?t| ?n[o´]t)(?: currently)? (?:exists?|have)|do(?:n'?t| not) exists?|not (?:be )?(?:found|exist|known|recogni[sz]ed|listed|registered|valid|identified|located|here|a valid|a known|resolved|a (?:registered )?user|our customer)|cannot be found|could(?:n't| not) be found|non-?exist\w*|no longer (?:valid|exist\w*|at|with|here|in use|available|works?|active|used|on)|is invalid|invalid\b|not (?:an? )?(?:active|valid|existing|local))",
-    r"(?:unknown|no such|invalid|non-?existent|unrecognized|undefined|unroute?able|illegal|unresolvable|not existing|nonexisting|no valid|not a valid|not a known|not known|unknow|bad|not a local|invalid final|invalid destination|not a working) (?:or (?:invalid|illegal|unknown|disabled|inactive|\w+) )?(?:local |virtual |e-?mail |mail |final |delivery |destination |rcpt |ns )*(?:user\w*|recipient\w*|mail ?box|account|address\w*|alias\w*|local[- ]?part|person|people|addressee|rcpt|customer|name|destination|mail ?drop|id\b|receiver|delivery)",
+    r"\b(?:unknown|no such|invalid|non-?existent|unrecognized|undefined|unroute?able|illegal|unresolvable|not existing|nonexisting|no valid|not a valid|not a known|not known|unknow|bad|not a local|invalid final|invalid destination|not a working) (?:or (?:invalid|illegal|unknown|disabled|inactive|\w+) )?(?:local |virtual |e-?mail |mail |final |delivery |destination |rcpt |ns )*(?:user\w*|recipient\w*|mail ?box|account|address\w*|alias\w*|local[- ]?part|person|people|addressee|rcpt|customer|name|destination|mail ?drop|id\b|receiver|delivery)",
     r"no (?:valid |known |such |mail |local )*(?:mail ?box|user|account|recipient|person|address\w*|one|body)(?: \S{1,60}){0,3} (?:here|by that|with that|found|available|named|exists?|at this|in|on|for this|of that|called|known)|no mailbox|nosuch ?user|no such user|no recipients?$|nobody here",
     r"(?:user|userid|account|name|recipient|it|he|she|who) (?:is |was )?(?:not|isn'?t|isn´t) (?:known|listed|found|registered|recogni[sz]ed|on (?:this|our)|in (?:the|our|this)|here|local|exist|valid|one of|permitted on)|does(?:n't| not) (?:exist|have an? (?:\S+ )?(?:account|mailbox|email))|user-?unknown|is not a (?:known|valid|current|local|registered)|not our (?:customer|user)",
     r"(?:user|recipient|mailbox|address|account|person)[_ -]?(?:unknown|not[_ -]?found|invalid|does[_ -]not[_ -]exist|lookup failure)|unknownuser|invalid_?(?:recipient|mailbox)|bad[_ ](?:recipient|rcpt|address|destination)|recipnotfound|recipient ?not ?found|badrcptto|rcpt \S{0,80} does not exist",
@@ -109,11 +109,13 @@ CONTENT = (
 )
 
 BLOCKED = (
-    r"block(?:ed|ing|list)|black ?-?list|\bspf\b|\bdkim\b|\bdmarc\b|rbl\b|\bdnsbl|spamhaus|spamcop|barracuda|sorbs|reputation|senderscore|banned|not authenticated|unauthenticated|authentication (?:required|check|fail)|your (?:ip|host|server|mail server|domain|isp)\b|refused (?:by|due|your|connection from)|denied by|policy|poli[tc]ique|sec(?:urity)? (?:reason|violat)|access denied|access to .{0,40}denied|not authori[sz]ed|not permitted|administrative(?:ly)? (?:prohibit|den|reject)|rejected (?:for|due|by|because)|transaction failed|5\.7\.\d|unauthorized|dynamic|dial-?up|residential|we do not accept|do not accept mail|refuse|denylist|deny ?list|junk|confidence|trust|ofr_|lpn\d|service refuse|rejeté|interdit|abuse|forged|spoof|impersonat|listed (?:in|by|at|on)|(?:mail|message|connection|transmission) (?:rejected|denied|not accepted)|rejected\b|denied\b",
+    r"block(?:ed|ing|list)|black ?-?list|\bspf\b|\bdkim\b|\bdmarc\b|rbl\b|\bdnsbl|spamhaus|spamcop|barracuda|sorbs|reputation|senderscore|banned|not authenticated|unauthenticated|authentication (?:required|check|fail)|your (?:ip|host|server|mail server|domain|isp)\b|refused (?:by|due|your|connection from)|denied by|policy|poli[tc]ique|sec(?:urity)? (?:reason|violat)|access to .{0,40}denied|not authori[sz]ed|administrative(?:ly)? (?:prohibit|den|reject)|rejected (?:for|due|by|because)|unauthorized|dynamic|dial-?up|residential|we do not accept|do not accept mail|refuse|denylist|deny ?list|junk|confidence|trust|ofr_|lpn\d|service refuse|rejeté|interdit|abuse|forged|spoof|impersonat|listed (?:in|by|at|on)",
 )
 
+REFUSED = (r"rejected\b|denied\b|refused|transaction failed|not permitted|not accepted|not allowed|unacceptable|prohibited",)
+
 NOT_ALLOWED = (
-    r"relay(?:ing)? (?:is )?(?:not|denied|access|prohib|operation|disallow)|relay(?:ing)? (?:mail|to)|unable to relay|not (?:a |an open )?relay|no relay|cannot relay|won'?t relay|we do not relay|relay not permitted|rcpthosts|not (?:allowed|permitted) to (?:send|post|relay|deliver|submit)|only accepts (?:mail|messages) from|(?:closed|members?[- ]only|restricted) (?:list|group|mailing)|not (?:a )?(?:member|subscrib)|resolver\.rst|recipient restrict|(?:you|sender) (?:are|is|do) not (?:allowed|permitted|authori[sz]ed|have permission)|does(?:n't| not) (?:accept|want|like) (?:mail|messages|recipient|e-?mail)(?: from)?|blocked by (?:the )?(?:recipient|user|owner)|you (?:have been|are) blocked|user (?:has )?(?:blocked|refused)|(?:recipient|user|owner) (?:is )?(?:not accept|refus|reject)|is not accepting|not accept(?:ing)? (?:mail|messages|e-?mail)|mail (?:from you )?(?:is )?not (?:wanted|accepted)|authorization (?:denied|failed)|posting (?:is )?(?:denied|not allowed)|ask .{0,30}to (?:add|allow)|mail_?loop_?never|protected by|address rejected: access denied|permission",
+    r"relay(?:ing)? (?:is )?(?:not|denied|access|prohib|operation|disallow)|relay(?:ing)? (?:mail|to)|unable to relay|not (?:a |an open )?relay|no relay|cannot relay|won'?t relay|we do not relay|relay not permitted|rcpthosts|not (?:allowed|permitted) to (?:send|post|relay|deliver|submit)|only accepts (?:mail|messages) from|(?:closed|members?[- ]only|restricted) (?:list|group|mailing)|not (?:a )?(?:member|subscrib)|resolver\.rst|recipient restrict|(?:you|sender) (?:are|is|do) not (?:allowed|permitted|authori[sz]ed|have permission)|does(?:n't| not) (?:accept|want|like) (?:mail|messages|recipient|e-?mail)(?: from)?|blocked by (?:the )?(?:recipient|user|owner)|you (?:have been|are) blocked|user (?:has )?(?:blocked|refused)|(?:recipient|user|owner) (?:is )?(?:not accept|refus)|address rejected: access denied|is not accepting|not accept(?:ing)? (?:mail|messages|e-?mail)|mail (?:from you )?(?:is )?not (?:wanted|accepted)|authorization (?:denied|failed)|posting (?:is )?(?:denied|not allowed)|ask .{0,30}to (?:add|allow)|mail_?loop_?never|protected by|address rejected: access denied|permission",
 )
 
 LOOP = (r"\bloop|too many hops|hop count|hops? exceeded|5\.4\.6|4\.4\.6|received too many|too many received|local configuration error|mail for .{0,80}loops",)
@@ -140,17 +142,21 @@ def compiled(patterns: tuple[str, ...]) -> Pattern:
 # What says more stands before what says less.
 IN_ORDER: tuple[tuple[Reason, tuple[str, ...]], ...] = (
     (Reason.MAILBOX_FULL, FULL),
-    (Reason.LOOP, LOOP),
     (Reason.TOO_BIG, TOO_BIG),
     (Reason.INACTIVE, INACTIVE),
     (Reason.UNKNOWN_USER, UNKNOWN),
     (Reason.EXPIRED, EXPIRED),
     (Reason.HOST_UNKNOWN, HOST),
+    (Reason.LOOP, LOOP),
     (Reason.NOT_ALLOWED, NOT_ALLOWED),
     (Reason.THROTTLED, THROTTLED),
     (Reason.CONTENT, CONTENT),
     (Reason.BLOCKED, BLOCKED),
+)
+# Said of much: a code that says one thing goes before them.
+WEAKLY: tuple[tuple[Reason, tuple[str, ...]], ...] = (
     (Reason.UNKNOWN_USER, WEAKLY_UNKNOWN),
+    (Reason.BLOCKED, REFUSED),
     (Reason.NETWORK, NETWORK),
     (Reason.SYSTEM, SYSTEM),
 )
@@ -167,16 +173,25 @@ BY_CODE = {
     "1.8": Reason.BLOCKED,
     "1.9": Reason.BLOCKED,
     "1.10": Reason.HOST_UNKNOWN,
-    "2.0": Reason.OTHER,
     "2.1": Reason.INACTIVE,
     "2.2": Reason.MAILBOX_FULL,
     "2.3": Reason.TOO_BIG,
+    "3.4": Reason.TOO_BIG,
+    "4.6": Reason.LOOP,
+    "4.7": Reason.EXPIRED,
+    "6.0": Reason.CONTENT,
+    "6.1": Reason.CONTENT,
+    "7.0": Reason.BLOCKED,
+    "7.1": Reason.BLOCKED,
+    "7.2": Reason.NOT_ALLOWED,
+}
+# Codes that say where, and hardly why.
+BY_VAGUE_CODE = {
     "2.4": Reason.SYSTEM,
     "3.0": Reason.SYSTEM,
     "3.1": Reason.SYSTEM,
     "3.2": Reason.SYSTEM,
     "3.3": Reason.SYSTEM,
-    "3.4": Reason.TOO_BIG,
     "3.5": Reason.SYSTEM,
     "4.0": Reason.NETWORK,
     "4.1": Reason.NETWORK,
@@ -184,15 +199,8 @@ BY_CODE = {
     "4.3": Reason.NETWORK,
     "4.4": Reason.NETWORK,
     "4.5": Reason.THROTTLED,
-    "4.6": Reason.LOOP,
-    "4.7": Reason.EXPIRED,
     "5.0": Reason.SYSTEM,
     "5.3": Reason.THROTTLED,
-    "6.0": Reason.CONTENT,
-    "6.1": Reason.CONTENT,
-    "7.0": Reason.BLOCKED,
-    "7.1": Reason.BLOCKED,
-    "7.2": Reason.NOT_ALLOWED,
 }
 # SMTP replies (RFC 5321, 4.2.3), where nothing says more.
 BY_REPLY = {421: Reason.SYSTEM, 422: Reason.MAILBOX_FULL, 431: Reason.SYSTEM, 450: Reason.SYSTEM, 451: Reason.SYSTEM}

@@ -16,7 +16,7 @@ _REPORTS += ("message/global-disposition-notification", "message/feedback-report
 _CUT = re.compile(
     r"^[ \t>*|#=_~-]{0,80}(?:"
     r"(?:this|here|the following|below(?: this line)?|following|included|enclosed|attached)\b.{0,30}\bis (?:a |the )?(?:copy|returned|original|first|text|header|beginning)"
-    r"|below this line is a copy|(?:the )?(?:original|unsent|returned|undelivered|failed|rejected|bounced|your) (?:e-?mail )?message(?: text)?(?: follows| below| headers?| is| was| begins| included| body| content| excerpt)?(?: follows?| below| included| attached| returned)?[ \t]*[:.\->=*_]*$"
+    r"|below this line is a copy|(?:the )?(?:original|unsent|returned|undelivered|failed|rejected|bounced|(?:text|copy|body|start) of your) (?:e-?mail )?message(?: text)?(?: follows| below| headers?| is| was| begins| included| body| content| excerpt)?(?: follows?| below| included| attached| returned)?[ \t]*[:.\->=*_]*$"
     r"|(?:message|mail|original|e-?mail)(?: message)? (?:headers?|text|body|contents?|excerpt)(?: \w+){0,3}[ \t]*[:\-=]"
     r"|(?:start|begin\w*) of (?:the )?(?:original|returned|message|mail|header|forwarded)|original headers|returned (?:message|mail) (?:follows|header)"
     r"|(?:the )?(?:first|header|text|content|body|copy|start|beginning)\w*(?: \d+)?(?: \w+){0,4} (?:of|from) (?:the |your )?(?:original |returned |undelivered |failed )?(?:message|mail|e-?mail)"
@@ -56,6 +56,8 @@ def prose_of(mail: Part) -> Prose:
             pages.append(plain(part.text))
         elif part.kind.startswith("text/") and not part.holds_headers_only and part.kind != "text/calendar":
             texts.append(part.text)
+    if not prose.statuses and prose.originals and prose.originals[0].kind == "multipart/report":
+        return _wrapped(prose, prose.originals[0], texts)
     everything = "\n".join(texts if any(text.strip() for text in texts) else pages)[: MAX_TEXT * 2]
     prose.own, prose.quoted = parted(everything)
     if prose.quoted:
@@ -63,6 +65,15 @@ def prose_of(mail: Part) -> Prose:
     if "\nFinal-Recipient:" in everything or "\nOriginal-Recipient:" in everything:
         prose.statuses += [everything] if not prose.statuses else []
     return prose
+
+
+def _wrapped(prose: Prose, report: Part, texts: list[str]) -> Prose:
+    """A report that came as a mail within a mail, from a server that puts its disclaimer before everything."""
+    inner = prose_of(report)
+    if not inner.statuses:
+        inner.originals = prose.originals
+        inner.own, inner.quoted = parted("\n".join(texts)[: MAX_TEXT * 2])
+    return inner
 
 
 def _whole(part: Part) -> str:
@@ -76,7 +87,7 @@ def parted(text: str) -> tuple[str, str]:
     """What the server says, and the mail it returns."""
     at = len(text)
     for match in _CUT.finditer(text):
-        if match.start() > 20 or text[match.end() :].strip():
+        if match.start() > 20:
             at = match.start()
             break
     head = _head_of_a_mail(text)

@@ -24,25 +24,22 @@ def judge(code: int | None, text: str) -> Failure:
     return verdict(text, reply=code)
 
 
-def verdict(text: str, *, status: str = "", reply: int | None = None, action: str = "", context: str = "") -> Failure:
-    """What a report says of one recipient: the server's words, its codes, what became of it; `context` is asked where
-    those say nothing."""
+def verdict(text: str, *, status: str = "", reply: int | None = None, action: str = "", near: str = "", context: str = "") -> Failure:
+    """What a report says of one recipient: the server's words, its codes, what became of it. Where those say nothing,
+    what stands near its address in the report is asked, and then the report as a whole."""
     words = _words(text)
     code, permanent = _code(text, status, reply, action)
-    reason, certain = _by_words(words)
-    if reason is None and context:
-        about = _words(context)
-        reason, certain = _by_words(about)
+    if not code and (near or context):
+        code, permanent = _code(near, "", None, action) if near else (code, permanent)
         if not code:
             code, permanent = _code(context, "", None, action)
-    if reason is None:
-        reason, certain = _by_code(code), True
+    reason, certain = _why(words, _words(near), _words(context), code)
     if action == "delayed":
         permanent, reason = False, Reason.DELAYED
     elif permanent is None:
         permanent = not _only_for_now(words, reason)
     suppress = certain and permanent and reason in GONE
-    return Failure("", permanent, reason, suppress, code, _one_line(text or context))
+    return Failure("", permanent, reason, suppress, code, _one_line(text or near or context))
 
 
 def _words(text: str) -> str:
@@ -69,10 +66,29 @@ def _code(text: str, status: str, reply: int | None, action: str) -> tuple[str, 
     return "", {"failed": True, "delayed": False}.get(action)
 
 
-def _by_words(words: str) -> tuple[Reason | None, bool]:
-    """The reason, and whether the words are certain enough to give up an address by them."""
+def _why(words: str, near: str, context: str, code: str) -> tuple[Reason, bool]:
+    """The reason, and whether that is certain enough to give up an address by it."""
+    exact = phrases.BY_CODE.get(code[2:]) if "." in code else None
+    for found in (
+        _by_words(words),
+        _by_words(near) if not exact or REPLY.search(near) else _of_the_mailbox(near),
+        (exact, True) if exact in GONE or exact is Reason.MAILBOX_FULL or code[2:] == "7.1" else None,
+        _weakly(words),
+        (exact, True) if exact else None,
+        _weakly(near),
+        _by_words(context),
+        _weakly(context),
+        (Reason.BLOCKED, False) if code[2:].startswith("7.") else None,
+        (phrases.BY_VAGUE_CODE.get(code[2:]), False) if "." in code else (phrases.BY_REPLY.get(int(code or 0)), True),
+    ):
+        if found is not None and found[0] is not None:
+            return found[0], found[1]
+    return Reason.OTHER, False
+
+
+def _by_words(words: str) -> tuple[Reason, bool] | None:
     if not words:
-        return None, False
+        return None
     if _pattern("sender").search(words):
         return Reason.BLOCKED, False
     for number, (reason, _) in enumerate(phrases.IN_ORDER):
@@ -81,13 +97,20 @@ def _by_words(words: str) -> tuple[Reason | None, bool]:
         if reason is Reason.INACTIVE and _pattern("temporarily").search(words):
             return Reason.SYSTEM, False
         return reason, not _pattern("again").search(words)
-    return None, False
+    return None
 
 
-def _by_code(code: str) -> Reason:
-    if "." in code:
-        return phrases.BY_CODE.get(code[2:], Reason.BLOCKED if code[2:].startswith("7.") else Reason.OTHER)
-    return phrases.BY_REPLY.get(int(code), Reason.OTHER) if code else Reason.OTHER
+def _of_the_mailbox(words: str) -> tuple[Reason, bool] | None:
+    """What is said beside an exact code counts only where it is about the mailbox: texts end in disclaimers."""
+    found = _by_words(words)
+    return found if found and found[0] in (*GONE, Reason.MAILBOX_FULL, Reason.TOO_BIG) else None
+
+
+def _weakly(words: str) -> tuple[Reason, bool] | None:
+    for number, (reason, _) in enumerate(phrases.WEAKLY):
+        if words and _pattern(f"weak{number}").search(words):
+            return reason, not _pattern("again").search(words)
+    return None
 
 
 def _only_for_now(words: str, reason: Reason) -> bool:
@@ -98,4 +121,6 @@ def _only_for_now(words: str, reason: Reason) -> bool:
 def _pattern(name: str) -> Pattern:
     """Compiled when first asked for: most commands never ask."""
     named = {"sender": phrases.SENDER, "temporarily": (phrases.TEMPORARILY,), "again": (phrases.AGAIN,)}
+    if name.startswith("weak"):
+        return phrases.compiled(phrases.WEAKLY[int(name[4:])][1])
     return phrases.compiled(named[name] if name in named else phrases.IN_ORDER[int(name)][1])

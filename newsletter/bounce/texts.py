@@ -17,7 +17,7 @@ from newsletter.bounce.prose import Prose
 NEAR = 1500  # characters behind a recipient that are about it
 MAX_FOUND = 200
 
-_A = ADDRESS.pattern.replace("(?<![\\w.!#$%&'*+/=?^`{|}~@-])", "")
+_A = ADDRESS.pattern
 _OPEN = r"[ \t>*|]{0,24}(?:[-*•·]|\d{1,3}[.)])?[ \t]*(?:[<\"'(\[«]|smtp:|rfc822;|mailto:| ){0,4}"
 # By how surely they name who failed.
 _AT_START = re.compile(rf"^{_OPEN}({_A})[>\"')\]]*(?=[ \t]*(?:$|[:;,]|\.\.\.|\(|\[|<[^>\n]*>|-{{1,3}}|=>|[\t ]on[ \t]|[ \t]{{2}}|[ \t][45]\d\d|\t|\.[ \t]*$))", re.M)
@@ -35,7 +35,7 @@ _BEHIND_TO = re.compile(
     re.I,
 )
 _NAMED_TO = re.compile(rf"^[ \t>]{{0,12}}to[ \t]*:[ \t]*[^@\n]{{0,80}}?({_A})", re.I | re.M)
-_EXPANDED = re.compile(rf"\(expanded from:?\s*<?({_A})>?\)", re.I)
+_EXPANDED = re.compile(rf"\((?:expanded|generated|forwarded) from:?\s*<?({_A})>?\)", re.I)
 _NOT_ITS_OWN = re.compile(r"(?:from|sender|mail from|de|von|reply-to|contact|write to|mail to|e-?mail us|message-id|help|assistance|questions?|report(?:ed)? (?:to|at)|please (?:send|contact|forward|e-?mail|mail))\b[^@\n]{0,40}$", re.I)
 
 
@@ -61,12 +61,17 @@ def named_in(prose: Prose, mail: Part) -> list[Named]:
         _captured(_BEHIND_TO, lines, guarded=True),
         [address for _, address in found_in(lines) if address.lower() in _lowered(wrote_to)],
         _captured(_NAMED_TO, lines),
+        listed(_final_recipients(prose)),
         [address for at, address in found_in(lines) if not _NOT_ITS_OWN.search(lines[max(0, at - 60) : at])],
     ):
         people = _failed(found, nobody, _lowered(wrote_to))
         if people:
-            return with_words(_before_expansion(text, people), text)
+            return _before_expansion(text, with_words(people, text))
     return []
+
+
+def _final_recipients(prose: Prose) -> list[str]:
+    return re.findall(r"^(?:original|final)-recipient:(.{3,400})$", prose.disposition, re.I | re.M)[:1]
 
 
 def of_originals(prose: Prose) -> list[str]:
@@ -143,10 +148,11 @@ def _lowered(addresses: Iterable[str]) -> set[str]:
 
 def _without_ids(text: str) -> str:
     """Message-IDs look like addresses."""
+    text = re.sub(r"\b(?:dda:)?SMTP=(?=[^\s;]{1,100}@)", "\n", text, flags=re.I)  # X.400
     return re.sub(r"message[- ]?id[^@\n]{0,200}@[^\s>]{0,200}>?|(?:<mailto:[^>\n]{1,300}>)|\bmailto:", " ", text, flags=re.I)
 
 
-def _before_expansion(text: str, people: list[str]) -> list[str]:
+def _before_expansion(text: str, people: list[Named]) -> list[Named]:
     """An alias stands for those it was expanded to: we wrote to the alias."""
     aliases = once(tidy(match[1]) for match in _EXPANDED.finditer(text))
-    return aliases if len(aliases) == 1 and len(people) <= 2 else people
+    return [Named(aliases[0], people[0].words)] if len(aliases) == 1 and len(people) <= 2 else people
