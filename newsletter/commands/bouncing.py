@@ -1,10 +1,12 @@
-"""bounces, bounces list."""
+"""bounces, bounces list, bounces classify."""
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -22,13 +24,16 @@ from newsletter.commands import (
 )
 
 if TYPE_CHECKING:
-    from newsletter.model import Bounce
+    from newsletter.model import Bounce, Returned
     from newsletter.newsroom import Newsroom
     from newsletter.returns.inbox import Sums
 
 LARGEST = 30_000_000  # bytes of a mail on standard input
 AGAIN = 75  # what tells a mail server to try again (EX_TEMPFAIL): with any other code it would send the mail back
 LISTED = 50
+CLASSES = {True: "permanent", False: "temporary", None: None}
+# What it says to a judge from outside: who asks for a proof is a machine that answers, and people's mails are none.
+KINDS = {"challenge": "vacation", "unsubscribe": "none", "letter": "none"}
 
 
 @click.group(invoke_without_command=True)
@@ -120,11 +125,11 @@ def list_(room: Newsroom, name: str | None, unproven: bool, limit: int, as_json:
     """
     from newsletter import returns
 
-    rows = [_figures(one, reader) for one, reader in returns.listed(room, name, unproven=unproven, limit=limit)]
+    rows = [_row(one, reader) for one, reader in returns.listed(room, name, unproven=unproven, limit=limit)]
     print_json(rows) if as_json else print_table(tuple(rows[0]) if rows else (), [tuple(row.values()) for row in rows])
 
 
-def _figures(one: Bounce, reader: str) -> dict[str, object]:
+def _row(one: Bounce, reader: str) -> dict[str, object]:
     figures: dict[str, object] = {"at": iso(one.at), "kind": one.kind.value, "address": reader or one.address or None}
     figures |= {"via": one.via, "proof": one.proof.value, "reason": one.reason.value if one.reason else None}
     return figures | {
@@ -133,3 +138,57 @@ def _figures(one: Bounce, reader: str) -> dict[str, object]:
         "code": one.code or None,
         "said": one.text or None,
     }
+
+
+@bounces.command()
+@click.argument("files", metavar="FILE…", nargs=-1, required=True)
+@json_option
+def classify(files: tuple[str, ...], as_json: bool) -> None:
+    """Say what returned mails are, whom they name and why. It touches no database, and needs no configuration.
+
+    FILE may be - for standard input.
+
+    \b
+    Example:
+      newsletter bounces classify --json mail.eml
+      newsletter bounces classify - < mail.eml
+    """
+    from newsletter import bounce
+
+    unread = 0
+    for name in files:
+        try:
+            raw = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+        except (OSError, ValueError) as error:
+            complain(f"{name}: cannot be read ({getattr(error, 'strerror', None) or error})")
+            unread += 1
+            continue
+        returned = bounce.read(raw)
+        say(json.dumps(_figures(name, returned)) if as_json else _line(name, returned))
+    if unread:
+        raise SystemExit(65)
+
+
+def _figures(name: str, returned: Returned) -> dict[str, Any]:
+    kind = returned.kind.value
+    recipients = [
+        {
+            "address": failure.address,
+            "class": CLASSES[failure.permanent],
+            "reason": failure.reason.value,
+            "suppress": failure.suppress,
+        }
+        for failure in returned.failures
+        if failure.address
+    ]
+    return {"file": name, "kind": KINDS.get(kind, kind), "recipients": recipients}
+
+
+def _line(name: str, returned: Returned) -> str:
+    people = [
+        f"{failure.address} ({', '.join(filter(None, (CLASSES[failure.permanent], failure.reason.value)))}"
+        f"{', gone' if failure.suppress else ''})"
+        for failure in returned.failures
+        if failure.address
+    ]
+    return f"{name}: {returned.kind.value}{': ' if people else ''}{', '.join(people)}"
