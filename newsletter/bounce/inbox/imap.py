@@ -10,6 +10,7 @@ import logging
 import re
 import ssl
 from collections.abc import Callable, Iterator
+from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
@@ -44,7 +45,7 @@ class ImapBox:
         self._folder = folder
         self._delete = delete
         self._patience = patience
-        self._connect = lambda: Talk(where, context, patience, clock)
+        self._connect: Callable[[], Talk] = partial(Talk, where, context, patience, clock)
         self._validity = ""
         self._target = ""  # the folder for what is done, as the wire has it
         self._pending: list[str] = []
@@ -69,9 +70,9 @@ class ImapBox:
                 with self._talk.step("does not say goodbye", 5):
                     self._talk.logout()
         except Unavailable as failed:
-            if self._pending:
+            if self._pending and error is None:
                 raise
-            log.debug("%s", failed)
+            log.info("%s", failed)
         finally:
             self._talk.shutdown()
 
@@ -127,7 +128,8 @@ class ImapBox:
         user, password = self._where.user, self._password
         if "AUTH=PLAIN" in talk.capabilities:
             try:
-                return talk.authenticate("PLAIN", lambda _: f"\0{user}\0{password}".encode())
+                talk.authenticate("PLAIN", lambda _: f"\0{user}\0{password}".encode())
+                return "OK", []
             except talk.abort:
                 raise
             except talk.error as error:
@@ -217,31 +219,40 @@ class ImapBox:
         """The folder for what is done: made where it is missing, and shown by mail programs."""
         if self._target:
             return
-        talk = self._talk
-        with talk.step("the folders cannot be listed"):
-            name = self._prefix() + self._folder
+        for name in self._names():
             if name.casefold() == self._where.folder.casefold():
                 raise ConfigError(f"bounces.folder: {self._folder}: is the very folder that is read: name another")
-            target = names.folder(name)
-            there = [line for line in talk.list('""', target)[1] if line]
-        if not there:
-            with talk.step("the folder cannot be made"):
-                kind, data = talk.create(target)
-                if kind != "OK" and b"[ALREADYEXISTS]" not in data[-1]:
-                    raise ConfigError(
-                        f"bounces.folder: the server does not make the folder {name}: {one_line(data[-1])}: make it by"
-                        " a mail program, or name another"
-                    )
-                talk.subscribe(target)  # a folder that nobody is shown does its work all the same
-        self._target = target
+            said = self._made(names.folder(name))
+            if not said:
+                self._target = names.folder(name)
+                return
+        raise ConfigError(
+            f"bounces.folder: the server does not make the folder {self._folder}: {said}: make it by a mail program,"
+            " or name another"
+        )
 
-    def _prefix(self) -> str:
-        """What our folders' names begin with: "INBOX." on some servers, nothing on most."""
+    def _names(self) -> list[str]:
+        """What the folder may be called: on some servers all begin with "INBOX.", and some do not say so."""
         talk = self._talk
-        if "NAMESPACE" not in talk.capabilities:
+        with talk.step("the folders cannot be listed"):
+            if "NAMESPACE" in talk.capabilities:
+                found = names.personal(talk.namespace()[1][-1] or b"")
+                return [(found[0] if found else "") + self._folder]
+            listed = talk.list('""', "INBOX")[1][-1]
+            between = names.delimiter(listed) if isinstance(listed, bytes) else ""
+        return [self._folder, f"INBOX{between}{self._folder}"] if between else [self._folder]
+
+    def _made(self, target: str) -> str:
+        """Why the folder is not there; empty where it is."""
+        talk = self._talk
+        with talk.step("the folder cannot be made"):
+            if any(talk.list('""', target)[1]):
+                return ""
+            kind, data = talk.create(target)
+            if kind != "OK" and b"[ALREADYEXISTS]" not in data[-1]:
+                return one_line(data[-1])
+            talk.subscribe(target)  # where that is refused, the folder does its work all the same
             return ""
-        found = names.personal(talk.namespace()[1][-1] or b"")
-        return found[0] if found else ""
 
     def _must(self, kind: str, data: list[Any]) -> None:
         if kind != "OK":

@@ -16,6 +16,7 @@ from newsletter.settings import Inbox
 
 CHUNK = 65_536
 MOST = LARGEST + 5_000_000  # bytes of one answer: a mail, or the numbers of a million of them
+# What imaplib raises where a server does not speak as it should: it takes answers apart without looking.
 GARBAGE = (imaplib.IMAP4.error, OSError, ValueError, LookupError, TypeError, AttributeError)
 
 
@@ -54,7 +55,7 @@ class Talk(imaplib.IMAP4):
 
     # What imaplib builds upon.
 
-    def open(self, host: str = "", port: int = imaplib.IMAP4_PORT, timeout: float | None = None) -> None:
+    def open(self, host: str = "", port: int = 143, timeout: float | None = None) -> None:
         self.host, self.port = host, port
         self.sock = self._connected(host, port)
         if self._where.security == "tls":
