@@ -48,15 +48,16 @@ class Patience:
 class Mailbox(Protocol):
     """One visit to a mailbox. For one thread."""
 
-    def unread(self, limit: int) -> Iterator[Arrived]:
-        """The mails that lie there, the oldest first, at most so many beside those that are left where they are.
+    def unread(self, limit: int | None = None) -> Iterator[Arrived]:
+        """The mails that lie there, the oldest first; at most so many, beside those that are left where they are.
 
         Say what becomes of one before you ask for the next. An mbox that is not to be changed gives all it has: it
         could not move on otherwise.
         """
 
-    def done(self, arrived: Arrived) -> None:
-        """It was taken in: to be moved into the folder, or deleted; at the end of the visit at the latest."""
+    def done(self, arrived: Arrived, *, keep: bool = False) -> None:
+        """It was taken in: to be moved into the folder, or deleted where that is wanted and it is not to be kept; at
+        the end of the visit at the latest. (An mbox has no folders: what is kept stays in it.)"""
 
     def leave(self, arrived: Arrived) -> None:
         """It stays where and as it is, and comes again next time."""

@@ -48,7 +48,8 @@ class ImapBox:
         self._connect: Callable[[], Talk] = partial(Talk, where, context, patience, clock)
         self._validity = ""
         self._target = ""  # the folder for what is done, as the wire has it
-        self._pending: list[str] = []
+        self._moved: list[str] = []  # what is done, and yet to be moved
+        self._deleted: list[str] = []
         self._left: set[str] = set()
 
     def __enter__(self) -> Self:
@@ -70,31 +71,32 @@ class ImapBox:
                 with self._talk.step("does not say goodbye", 5):
                     self._talk.logout()
         except Unavailable as failed:
-            if self._pending and error is None:
+            if (self._moved or self._deleted) and error is None:
                 raise
             log.info("%s", failed)
         finally:
             self._talk.shutdown()
 
-    def unread(self, limit: int) -> Iterator[Arrived]:
+    def unread(self, limit: int | None = None) -> Iterator[Arrived]:
         taken = 0
         uids = self._search()
         for first in range(0, len(uids), AT_ONCE):
             sizes = self._sizes(uids[first : first + AT_ONCE])
             for uid in sorted(sizes, key=int):
-                if taken >= limit:
+                if limit is not None and taken >= limit:
                     return
                 arrived = self._fetch(uid, sizes[uid])
                 if arrived is not None:
                     yield arrived
                     taken += arrived.name not in self._left
 
-    def done(self, arrived: Arrived) -> None:
+    def done(self, arrived: Arrived, *, keep: bool = False) -> None:
         validity, _, uid = arrived.name.partition("-")
         if validity != self._validity:
             raise ValueError("a mail of another visit: its number means nothing here")
-        self._pending.append(uid)
-        if len(self._pending) >= AT_ONCE:
+        pending = self._deleted if self._delete and not keep else self._moved
+        pending.append(uid)
+        if len(pending) >= AT_ONCE:
             self._flush()
 
     def leave(self, arrived: Arrived) -> None:
@@ -197,23 +199,30 @@ class ImapBox:
 
     def _flush(self) -> None:
         """Move what is done, or delete it. What goes wrong on the way leaves it where it is, or in both places."""
-        if not self._pending:
-            return
-        talk, uids = self._talk, ",".join(self._pending)
-        if not self._delete:
+        if self._moved:
             self._prepare()
-            with talk.step("mails cannot be moved"):
-                self._must(*talk.xatom("UID", "STORE", uids, "+FLAGS.SILENT", "(\\Seen)"))
-                if "MOVE" in talk.capabilities:
-                    self._must(*talk.xatom("UID", "MOVE", uids, self._target))
-                    self._pending.clear()
-                    return
-                self._must(*talk.xatom("UID", "COPY", uids, self._target))
-        with talk.step("mails cannot be deleted"):
-            self._must(*talk.xatom("UID", "STORE", uids, "+FLAGS.SILENT", "(\\Deleted)"))
-            if "UIDPLUS" in talk.capabilities:
-                self._must(*talk.xatom("UID", "EXPUNGE", uids))
-        self._pending.clear()
+            with self._talk.step("mails cannot be moved"):
+                self._move(",".join(self._moved))
+            self._moved.clear()
+        if self._deleted:
+            with self._talk.step("mails cannot be deleted"):
+                self._remove(",".join(self._deleted))
+            self._deleted.clear()
+
+    def _move(self, uids: str) -> None:
+        talk = self._talk
+        self._must(*talk.xatom("UID", "STORE", uids, "+FLAGS.SILENT", "(\\Seen)"))
+        if "MOVE" in talk.capabilities:
+            self._must(*talk.xatom("UID", "MOVE", uids, self._target))
+        else:
+            self._must(*talk.xatom("UID", "COPY", uids, self._target))
+            self._remove(uids)
+
+    def _remove(self, uids: str) -> None:
+        talk = self._talk
+        self._must(*talk.xatom("UID", "STORE", uids, "+FLAGS.SILENT", "(\\Deleted)"))
+        if "UIDPLUS" in talk.capabilities:
+            self._must(*talk.xatom("UID", "EXPUNGE", uids))
 
     def _prepare(self) -> None:
         """The folder for what is done: made where it is missing, and shown by mail programs."""

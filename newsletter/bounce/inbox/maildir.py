@@ -48,24 +48,25 @@ class Maildir:
     ) -> None:
         """Nothing is held open."""
 
-    def unread(self, limit: int) -> Iterator[Arrived]:
+    def unread(self, limit: int | None = None) -> Iterator[Arrived]:
         taken = 0
         for name in self._names():
-            if taken >= limit:
+            if limit is not None and taken >= limit:
                 return
             arrived = self._read(name)
             if arrived is not None:
                 yield arrived
                 taken += name not in self._left
 
-    def done(self, arrived: Arrived) -> None:
+    def done(self, arrived: Arrived, *, keep: bool = False) -> None:
         """At once: by one rename, or by unlinking it."""
+        delete = self._delete and not keep
         try:
-            if not self._delete:
+            if not delete:
                 self._prepare()
             while (file := self._find(arrived.name)) is not None:
                 try:
-                    if self._delete:
+                    if delete:
                         file.unlink()
                     else:
                         file.rename(self._free(arrived.name, _flags(file.name)))
@@ -74,7 +75,7 @@ class Maildir:
                     continue  # flagged or taken by another program since we looked
         except OSError as error:
             raise Unavailable(
-                f"{self._path}: mails cannot be {'deleted' if self._delete else 'moved'}: {error.strerror or error};"
+                f"{self._path}: mails cannot be {'deleted' if delete else 'moved'}: {error.strerror or error};"
                 " the account that runs the newsletter needs the right to write there (docs/bounces.md)"
             ) from None
 

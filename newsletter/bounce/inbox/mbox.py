@@ -78,21 +78,23 @@ class Mbox:
         if self._done:
             self._remove()
 
-    def unread(self, limit: int) -> Iterator[Arrived]:
+    def unread(self, limit: int | None = None) -> Iterator[Arrived]:
         taken = 0
-        while (taken < limit or not self._delete) and (piece := self._piece()):
+        while piece := self._piece():
             for span in piece:
-                if self._delete and taken >= limit:
+                if self._delete and limit is not None and taken >= limit:
                     return
                 arrived = self._arrived(span)
                 if arrived is not None:
                     yield arrived
                     taken += arrived.name not in self._left
 
-    def done(self, arrived: Arrived) -> None:
+    def done(self, arrived: Arrived, *, keep: bool = False) -> None:
         """To be removed when the visit ends, where that is wanted."""
         digest = self._read.pop(arrived.name, None)
-        if self._delete and digest is not None:
+        if keep:
+            self._left.add(arrived.name)
+        elif self._delete and digest is not None:
             self._done[digest] += 1
 
     def leave(self, arrived: Arrived) -> None:
