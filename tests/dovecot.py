@@ -158,8 +158,22 @@ def _conf(folder: Path, maildir: Path, ports: tuple[int, int], tls_only: bool, m
 def certificate(folder: Path) -> ssl.SSLContext:
     """server.pem and server.key for localhost, and a context that trusts them."""
     subprocess.run(
-        [needs("openssl"), "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
-        + ["-addext", "subjectAltName=DNS:localhost", "-keyout", folder / "server.key", "-out", folder / "server.pem"],
+        [
+            *(
+                needs("openssl"),
+                "req",
+                "-x509",
+                "-newkey",
+                "rsa:2048",
+                "-nodes",
+                "-days",
+                "2",
+                "-subj",
+                "/CN=localhost",
+            ),
+            *("-addext", "subjectAltName=DNS:localhost"),
+            *("-keyout", folder / "server.key", "-out", folder / "server.pem"),
+        ],
         check=True,
         capture_output=True,
     )

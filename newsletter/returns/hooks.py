@@ -1,6 +1,6 @@
 """What providers tell by their webhooks: whose word it is, what it says, and into the database with it.
 
-An event is taken once, however often it is told. Whoever is not believed changes nothing, and is told no more than that.
+An event is taken once, however often it is told. Whoever is not believed changes nothing.
 """
 
 from __future__ import annotations
@@ -137,8 +137,7 @@ def _same(given: str, right: str) -> bool:
 
 def made(room: Newsroom, take: Take | None = None, judge: Judge | None = None) -> Hooks:
     """The webhooks, with what they hand events on to."""
-    if take is None:
-        from newsletter.returns import take
-    if judge is None:
-        from newsletter.bounce.reasons import judge
-    return Hooks(room, take, judge)
+    from newsletter import returns
+    from newsletter.bounce import reasons
+
+    return Hooks(room, take or returns.take, judge or reasons.judge)
