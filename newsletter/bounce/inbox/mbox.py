@@ -42,8 +42,7 @@ class Span:
     start: int
     end: int = 0
     digest: bytes = b""
-    content: bytes = b""  # empty where it is too large, or not wanted
-    lines: list[bytes] = field(default_factory=list)
+    content: bytearray = field(default_factory=bytearray)  # empty where it is too large, or not wanted
 
 
 class Mbox:
@@ -177,31 +176,31 @@ def spans(file: BinaryIO, start: int, *, keep: bool) -> Iterator[Span]:
     while line := file.readline(LINE):
         if whole and (blank or span is None) and BEGIN.match(line):
             if span is not None:
-                yield _closed(span, at, hashed.digest(), held)
+                yield _closed(span, at, hashed.digest())
             span, hashed, held = Span(at), hashlib.sha256(), 0
         if span is None:
             span = Span(at)
         hashed.update(line)
         held += len(line)
         if keep and held <= LARGEST:
-            span.lines.append(line)
+            span.content += line
+        elif span.content:
+            span.content = bytearray()
         blank = whole and line in (b"\n", b"\r\n")
         whole = line.endswith(b"\n")
         at += len(line)
     if span is not None:
-        yield _closed(span, at, hashed.digest(), held)
+        yield _closed(span, at, hashed.digest())
 
 
-def _closed(span: Span, end: int, digest: bytes, held: int) -> Span:
+def _closed(span: Span, end: int, digest: bytes) -> Span:
     span.end, span.digest = end, digest
-    span.content = b"".join(span.lines) if held <= LARGEST else b""
-    span.lines = []
     return span
 
 
-def _unquoted(content: bytes) -> bytes:
+def _unquoted(content: bytearray) -> bytes:
     """The mail as it was: without the line that begins it, the blank one that ends it, and the > before "From "."""
-    raw = content.partition(b"\n")[2]
+    raw = bytes(memoryview(content)[content.find(b"\n") + 1 :]) if b"\n" in content else b""
     if raw.endswith((b"\n\n", b"\n\r\n")):
         raw = raw[: -2 if raw.endswith(b"\r\n") else -1]
     return QUOTED.sub(rb"\1", raw)
