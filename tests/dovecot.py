@@ -44,8 +44,12 @@ userdb {{
   driver = static
   args = uid={uid} gid={gid} home={folder}/home
 }}
+auth_failure_delay = 0
 service anvil {{
   chroot =
+  unix_listener anvil-auth-penalty {{
+    mode = 0
+  }}
 }}
 service imap-login {{
   chroot =

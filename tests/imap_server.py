@@ -1,6 +1,6 @@
 """An IMAP server that misbehaves as it is told: it plays one script, line by line, to whoever connects.
 
-A script maps a command's name to what is answered; `{tag}` stands for the command's tag. What is not in it is answered
+A script maps a command's name, or all of the command, to what is answered; `{tag}` stands for the command's tag. What is not in it is answered
 as a poor but honest server would.
 """
 
@@ -74,6 +74,8 @@ class Server:
                 going = self._answer(line, "AUTHENTICATED", tag)
 
     def _name(self, rest: str) -> str:
+        if rest.upper() in self._script:
+            return rest.upper()
         words = rest.upper().split(" ")
         if words[0] == "UID" and words[1] == "FETCH":
             return "UID FETCH SIZE" if "SIZE" in rest else f"UID FETCH {words[2]}"
