@@ -17,7 +17,7 @@ from newsletter.store import bounces, subscribers
 from newsletter.store.database import write
 
 Kind = ReturnKind
-PASSED_ON = (Kind.LETTER, Kind.UNSUBSCRIBE)  # what a person wrote: the second where nothing proves whose it is
+PASSED_ON = (Kind.LETTER, Kind.UNSUBSCRIBE)  # what a person wrote; the second where nothing proves whose it is
 
 
 class Done(StrEnum):
@@ -48,7 +48,8 @@ def digest_of(raw: bytes) -> str:
 
 
 def take(room: Newsroom, returned: Returned, *, digest: str, via: str, raw: bytes | None = None) -> Taken:
-    """Take it in, once by its `digest`. `raw` is the mail itself: without it, no letter can be passed on.
+    """Take it in, once by its `digest`. `raw` is the mail itself; a provider's event has none, and nothing of it is
+    passed on.
 
     Raises DatabaseError.
     """
@@ -59,8 +60,8 @@ def take(room: Newsroom, returned: Returned, *, digest: str, via: str, raw: byte
         known = subscribers.by_id(connection, found.subscriber_id, locked=True) if found.subscriber_id else None
         one = _row(room, returned, found, via)
         asks_to_leave = returned.kind is Kind.UNSUBSCRIBE and known is not None and found.proof.certain
-        letter = returned.kind in PASSED_ON and not asks_to_leave
-        if letter and (raw is None or not passing_on.can(room, connection)):
+        letter = raw is not None and returned.kind in PASSED_ON and not asks_to_leave
+        if letter and not bounces.known(connection, digest) and not passing_on.can(room, connection):
             return Taken(Done.LEFT_THERE, returned.kind, found.proof)
         if bounces.add(connection, digest, one) is None:
             return Taken(Done.KNOWN, returned.kind, found.proof)

@@ -37,6 +37,11 @@ def add(connection: Connection, digest: str, one: Bounce) -> int | None:
     return connection.execute(query.returning(bounces.c.id)).scalar()
 
 
+def known(connection: Connection, digest: str) -> bool:
+    """Whether it was taken in before."""
+    return connection.execute(select(bounces.c.id).where(bounces.c.digest == digest)).first() is not None
+
+
 # --- Whose it is -----------------------------------------------------------------------------------
 
 
