@@ -37,7 +37,7 @@ from newsletter.words import Words
 UNREADABLE = 2.0  # of contrast: below it hardly anybody reads it
 Filters = Callable[[bytes], Sequence[Score | Mute]]
 
-__all__ = ["Check", "Cost", "Finding", "Inspection", "Mute", "Picture", "Score", "inspect", "look"]
+__all__ = ["Check", "Cost", "Finding", "Inspection", "Mute", "Picture", "Score", "inspect", "look", "of_edition"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,26 +65,33 @@ def inspect(
     name: str | None = None,
     *,
     offline: bool = False,
-    judge: Filters = score.ask,
+    judge: Filters | None = score.ask,
 ) -> Inspection:
     """Look through the edition of a day, made up where there is none yet, or the one of that name.
 
     `offline` asks nobody outside this machine. Raises BadData where there is nothing to look at.
     """
     edition, choices = previews.look_up(room, day, name)
+    return of_edition(room, edition, choices, offline=offline, judge=judge)
+
+
+def of_edition(
+    room: Newsroom, edition: Edition, choices: Sequence[Choice], *, offline: bool = False, judge: Filters | None = None
+) -> Inspection:
+    """The same of an edition at hand. Without `judge` no filter is asked."""
     try:
         shown = previews.of_edition(room, edition, choices)
     except TemplateError:
         return _broken(proof.proof(room, edition, choices))
     sealed = room.seal(Message(room.config.newsletter.sender, previews.SAMPLE_READER, shown.eml))
     mail = Mail(sealed.content)
-    answers = None if offline else _ask(room, edition, mail)
-    proven = proof.proof(room, edition, _answered(choices, answers))
     told = stories(room.look, choices)
+    answers = None if offline else _ask(room, edition, mail)
+    proven = proof.proof(room, edition, _answered(choices, told, answers) if answers else choices)
     pictures = tuple(
         _remembered(answers.pictures if answers else [Picture(one.url, None) for one in mail.pictures], told)
     )
-    judgements = tuple(judge(mail.content))
+    judgements = tuple(judge(mail.content)) if judge else ()
     found = [of_remark(one) for one in proven.remarks]
     left_out = proven.rendered.left_out if proven.rendered else ()
     found += look(mail, [one for one in told if one.id not in left_out], room.words, signed=room.sealer is not None)
@@ -165,11 +172,12 @@ def _ask(room: Newsroom, edition: Edition, mail: Mail) -> Answers:
     return ask(room.fetcher, followed, [one.url for one in mail.pictures if asked(one)], private)
 
 
-def _answered(choices: Sequence[Choice], answers: Answers | None) -> list[Choice]:
-    """What the articles' pages have just answered goes before what they answered last."""
-    known = answers.links if answers else {}
+def _answered(choices: Sequence[Choice], told: Sequence[Story], answers: Answers) -> list[Choice]:
+    """What the articles' pages have just answered goes before what they answered last. The mail's addresses are those
+    of the stories: an article's own may be written otherwise."""
+    known = {one.id: answers.links[one.url] for one in told if one.url in answers.links}
     return [
-        replace(one, candidate=replace(one.candidate, answer=known.get(one.article.url, one.candidate.answer)))
+        replace(one, candidate=replace(one.candidate, answer=known.get(one.candidate.id, one.candidate.answer)))
         for one in choices
     ]
 

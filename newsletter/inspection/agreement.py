@@ -57,18 +57,17 @@ def parts(mail: Mail, stories: Sequence[Story], words: Words) -> Iterator[Findin
         return
     shown, plain = _flat(mail.page.text), _flat(mail.text)
     followed = {one.url for one in mail.links if not one.picture}
-    written = {one.url for one in mail.written_out}
     for story in stories:
         title = _flat(story.title)
         for there, kind in ((title in shown, "HTML"), (title in plain, say("text"))):
             if not there:
                 said = say("The {kind} does not hold the title of « {title} ».", kind=kind, title=story.title)
                 yield Finding(Check.AGREEMENT, Level.PROBLEM, said, story.id)
-        for there, kind in ((story.url in followed, "HTML"), (story.url in written, say("text"))):
+        for there, kind in ((story.url in followed, "HTML"), ((story.url or "") in mail.text, say("text"))):
             if story.url and not there:
                 said = say("The {kind} does not link to « {title} ».", kind=kind, title=story.title)
                 yield Finding(Check.AGREEMENT, Level.PROBLEM, said, story.id)
-    for there, kind in ((mail.leave in followed, "HTML"), (mail.leave in written, say("text"))):
+    for there, kind in ((mail.leave in followed, "HTML"), (mail.leave in mail.text, say("text"))):
         if mail.leave and not there:
             said = say("The {kind} does not hold the link to leave by that the header has.", kind=kind)
             yield Finding(Check.AGREEMENT, Level.PROBLEM, said)

@@ -37,7 +37,8 @@ NAMES = {
     "slategray": "#708090", "steelblue": "#4682b4", "tomato": "#ff6347", "whitesmoke": "#f5f5f5", "beige": "#f5f5dc",
 }  # fmt: skip
 HEX = re.compile(r"#?([0-9a-f]{3,4}|[0-9a-f]{6}|[0-9a-f]{8})")
-FUNCTION = re.compile(r"rgba?\(\s*([\d.]+)[\s,]+([\d.]+)[\s,]+([\d.]+)(?:[\s,/]+([\d.]+)(%?))?\s*\)")
+PART = r"(\d{1,6}(?:\.\d*)?|\.\d+)"
+FUNCTION = re.compile(rf"rgba?\(\s*{PART}[\s,]+{PART}[\s,]+{PART}(?:[\s,/]+{PART}(%?))?\s*\)")
 
 
 def colour(text: str) -> Colour | None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from newsletter.inspection import css
 from newsletter.inspection.colours import Colour, colour
-from newsletter.inspection.css import Rule, Screen
+from newsletter.inspection.css import NUMBER, Rule, Screen
 from newsletter.inspection.page import UNSHOWN, Element
 from newsletter.render import colour as legible
 
@@ -20,8 +20,8 @@ LEAST, LEAST_LARGE = legible.LEAST, 3.0
 LARGE, LARGE_BOLD = 24.0, 18.66  # px
 BOLD = frozenset({"b", "strong", "h1", "h2", "h3", "h4", "h5", "h6", "th"})
 HEADINGS = {"h1": 2.0, "h2": 1.5, "h3": 1.17, "h5": 0.83, "h6": 0.67}  # of the letters around them
-FONT = re.compile(r"(?:^|\s)([\d.]+)(px|pt|em|rem|%)(?:/|\s)")
-SIZE = re.compile(r"([\d.]+)(px|pt|em|rem|%)")
+FONT = re.compile(rf"(?:^|\s){NUMBER}(px|pt|em|rem|%)(?:/|\s)")
+SIZE = re.compile(rf"{NUMBER}(px|pt|em|rem|%)")
 
 
 @dataclass(frozen=True, slots=True)

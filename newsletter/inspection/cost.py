@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -31,7 +32,7 @@ class Cost:
     @property
     def seconds(self) -> int:
         """On a poor line."""
-        return round(self.all / SLOW)
+        return math.ceil(self.all / SLOW)
 
 
 def cost(mail: int, pictures: Sequence[Picture]) -> Cost:

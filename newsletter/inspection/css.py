@@ -15,6 +15,7 @@ from newsletter.inspection.page import Element
 LONGEST = 200_000  # characters of a style sheet that are read
 COMMENT = re.compile(r"/\*.*?\*/|<!--|-->", re.DOTALL)
 SIMPLE = re.compile(r"([.#])([\w-]+)|\[\s*([\w-]+)\s*(?:=\s*[\"']?([^\"'\]]*)[\"']?\s*)?\]|(:root)|(\*|[a-zA-Z][\w-]*)")
+NUMBER = r"(\d{1,6}(?:\.\d*)?|\.\d+)"
 FEATURE = re.compile(r"\(\s*([\w-]+)\s*:\s*([\w.-]+)\s*\)")
 IMPORTANT = re.compile(r"\s*!\s*important\s*$", re.IGNORECASE)
 
@@ -185,7 +186,7 @@ def _met(query: str, screen: Screen) -> bool:
 def _feature(name: str, value: str, screen: Screen) -> bool:
     if name == "prefers-color-scheme":
         return value == ("dark" if screen.dark else "light")
-    number = re.match(r"[\d.]+", value)
+    number = re.match(NUMBER, value)
     if name in ("max-width", "max-device-width") and number:
         return screen.width <= float(number[0])
     if name in ("min-width", "min-device-width") and number:

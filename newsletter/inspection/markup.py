@@ -23,7 +23,7 @@ GMAIL_STYLE = 8_192  # characters of <style>: of more, Gmail takes none (seen by
 GENERIC = ("serif", "sans-serif", "monospace", "cursive", "fantasy", "system-ui")
 FROM_ELSEWHERE = re.compile(r"@import\b|@font-face\b", re.IGNORECASE)
 BRACES = re.compile(r"\{\{.{0,60}|\{%.{0,60}|.{0,40}(?:\}\}|%\})|[\ue000\ue001]\w*")
-NOTHING = re.compile(r"(?:^|[\s«“\"(>/=:])(None|undefined|nan|\[object Object\])(?=$|[\s»”\"<)/.,;&])", re.MULTILINE)
+NOTHING = re.compile(r"(?:^|[\s«“\"(>/=:])(None|undefined|\[object Object\])(?=$|[\s»”\"<)/.,;&])", re.MULTILINE)
 TWICE_ESCAPED = re.compile(r"&(?:amp|lt|gt|quot|nbsp|#\d{2,5}|#x[0-9a-f]{2,5});", re.IGNORECASE)
 
 
@@ -80,7 +80,7 @@ def _pictures(page: Element, words: Words, judged: Collection[str]) -> Iterator[
         if silent and one.get("src") not in judged:
             said = say("A picture has no description, for those who do not see it: {url}", url=source)
             yield Finding(Check.MARKUP, Level.WARNING, said)
-        width = re.fullmatch(r"(\d+)(px)?", one.get("width"))
+        width = re.fullmatch(r"(\d{1,6})(px)?", one.get("width"))
         if width is None and one.get("width") != "100%":
             said = say("A picture has no width: Outlook shows it as large as it is: {url}", url=source)
             yield Finding(Check.MARKUP, Level.WARNING, said)
@@ -111,7 +111,7 @@ def _tables(page: Element, words: Words) -> Iterator[Finding]:
         said = say("{n} tables are there for the look alone, and do not say so (role=presentation).", n=len(silent))
         yield Finding(Check.MARKUP, Level.HINT, said)
     for one in tables:
-        width = re.fullmatch(r"(\d+)(px)?", one.get("width"))
+        width = re.fullmatch(r"(\d{1,6})(px)?", one.get("width"))
         if width and int(width[1]) > WIDEST:
             said = say("A table is {n} pixels wide: phones show it tiny, or cut.", n=width[1])
             yield Finding(Check.MARKUP, Level.WARNING, said)
