@@ -32,7 +32,7 @@ def headers(mail: Mail, words: Words, *, signed: bool) -> Iterator[Finding]:
         said = say("The mail is not of a text and HTML that say the same (multipart/alternative).")
         yield Finding(Check.HEADERS, Level.PROBLEM, said)
     if not signed:
-        said = say("The mail is not signed (DKIM): large services file it as spam. See `newsletter dkim keygen`.")
+        said = say("The mail is not signed (DKIM): large services file it as spam. See “newsletter dkim keygen”.")
         yield Finding(Check.HEADERS, Level.WARNING, said)
     if parseaddr(str(message.get("From", "")))[1].partition("@")[0].lower().replace("-", "") in (
         "noreply",

@@ -25,31 +25,32 @@ LOOKS_LIKE_A_HOST = re.compile(r"\s*(?:https?://)?((?:[a-z0-9-]+\.)+[a-z]{2,})(?
 
 def look(mail: Mail, words: Words) -> list[Finding]:
     """All that is to be said of a mail's links; of many of one kind the first, with their number."""
-    say = words.say
-    both = [*mail.links, *mail.written_out]
+    say, both = words.say, (*mail.links, *mail.written_out)
+    here = say("{url} leads to this machine or its own network: no reader gets there.")
+    nowhere = say("A link or a picture leads nowhere: “{url}”.")
+    short = say("{url} is a shortened link: filters distrust it, readers do not see where it leads.")
+    clear = say("{url} begins with http://: on the way anybody may read and change it.")
+    number = say("{url} names a machine by its number: filters take that for a trap.")
+    name = say("{url} holds a user name: filters take that for a trap.")
     found = [
-        *_some(both, _leads_here, Level.PROBLEM, lambda one, n: say(
-            "{url} leads to this machine or its own network: no reader gets there ({n}).", url=one, n=n)),
-        *_some(mail.links, _leads_nowhere, Level.PROBLEM, lambda one, n: say(
-            "A link or a picture leads nowhere: “{url}” ({n}).", url=one, n=n)),
-        *_some(both, _shortened, Level.WARNING, lambda one, n: say(
-            "{url} is a shortened link: filters distrust it, readers do not see where it leads ({n}).", url=one, n=n)),
-        *_some(both, _in_the_clear, Level.WARNING, lambda one, n: say(
-            "{url} begins with http://: on the way anybody may read and change it ({n}).", url=one, n=n)),
-        *_some(both, _by_number, Level.WARNING, lambda one, n: say(
-            "{url} names a machine by its number: filters take that for a trap ({n}).", url=one, n=n)),
-        *_some(both, _with_a_name, Level.WARNING, lambda one, n: say(
-            "{url} holds a user name: filters take that for a trap ({n}).", url=one, n=n)),
-    ]  # fmt: skip
+        *_some(both, _leads_here, Level.PROBLEM, here, words),
+        *_some(mail.links, _leads_nowhere, Level.PROBLEM, nowhere, words),
+        *_some(both, _shortened, Level.WARNING, short, words),
+        *_some(both, _in_the_clear, Level.WARNING, clear, words),
+        *_some(both, _by_number, Level.WARNING, number, words),
+        *_some(both, _with_a_name, Level.WARNING, name, words),
+    ]
     return [*found, *_disguised(mail.links, words)]
 
 
 def _some(
-    links: Sequence[Link], wrong: Callable[[Link], bool], level: Level, said: Callable[[str, int], str]
+    links: Sequence[Link], wrong: Callable[[Link], bool], level: Level, pattern: str, words: Words
 ) -> Iterator[Finding]:
     addresses = list(dict.fromkeys(one.url for one in links if wrong(one)))
     if addresses:
-        yield Finding(Check.LINKS, level, said(shown(addresses[0]), len(addresses)))
+        more = len(addresses) - 1
+        others = " " + words.count("So does {n} more.", "So do {n} more.", more) if more else ""
+        yield Finding(Check.LINKS, level, pattern.format(url=shown(addresses[0])) + others)
 
 
 def shown(url: str) -> str:
