@@ -14,10 +14,11 @@ from click.testing import CliRunner, Result
 from sqlalchemy import text
 
 from cli import cli
-from newsletter import daily, inspection
+from newsletter import daily, inspection, preview
 from newsletter.fetch import Fetcher
 from newsletter.inspection import asked
 from newsletter.inspection.finding import Check
+from newsletter.inspection.mail import Mail
 from newsletter.mail.score import Mute, Score
 from newsletter.newsroom import Newsroom
 from newsletter.proof import Level
@@ -267,3 +268,21 @@ def test_a_broken_template_is_one_problem(kept: Newsroom, folder: Path) -> None:
 )
 def test_wrong_words(kept: Newsroom, folder: Path, words: list[str], code: int) -> None:
     assert run(folder, "--offline", *words).exit_code == code
+
+
+@pytest.mark.parametrize(
+    ("lines", "by_mail"),
+    [
+        ('return_path = "b+{token}@bounces.journal.example"\n[bounces]\ninbox = "maildir:retour"', True),
+        ('return_path = "b+{token}@bounces.journal.example"', False),  # nobody reads what comes there
+        ('return_path = "plain"\n[bounces]\ninbox = "maildir:retour"', False),
+    ],
+)
+def test_the_configuration_says_whether_readers_leave_by_mail(
+    make_room: Callable[..., Newsroom], add_article: Add, lines: str, by_mail: bool
+) -> None:  # M17
+    add_article("Le port rouvre", section="Économie")
+    made = Mail(preview.preview(make_room(lines), None).eml)
+    said_there = str(made.message["List-Unsubscribe"])
+    assert said_there.startswith("<https://lettre.journal.example/u/")
+    assert ("<mailto:b+" in said_there) is by_mail

@@ -110,6 +110,12 @@ def test_any_style_is_read(style: dict[str, str], sheet: str) -> None:
     assert markup.look(mail(html), WORDS) is not None
 
 
+def test_no_selector_takes_for_ever() -> None:
+    html = f"<style>b {'div ' * 30} p {{ color: red }}</style>{'<div>' * 300}<p>mot"
+    (one,) = contrast.written(read(html), Screen())
+    assert str(one.ink) == "#000000"
+
+
 def test_a_page_of_endless_depth_is_read() -> None:
     assert len(list(read("<div>" * 20_000 + "fin").all("div"))) == 20_000
 

@@ -81,6 +81,8 @@ class Rule:
                 rest = at + 1
                 if rest == len(self.steps) or (above.parent is not None and self.fits(above.parent, rest)):
                     return True
+                if not any(direct for direct, _ in self.steps[rest:]):
+                    return False  # who is further out has less above it
             if direct or at == 0:
                 return False
             above = above.parent
