@@ -20,7 +20,6 @@ LEAST, LEAST_LARGE = legible.LEAST, 3.0
 LARGE, LARGE_BOLD = 24.0, 18.66  # px
 BOLD = frozenset({"b", "strong", "h1", "h2", "h3", "h4", "h5", "h6", "th"})
 HEADINGS = {"h1": 2.0, "h2": 1.5, "h3": 1.17, "h5": 0.83, "h6": 0.67}  # of the letters around them
-FONT = re.compile(rf"(?:^|\s){NUMBER}(px|pt|em|rem|%)(?:/|\s)")
 SIZE = re.compile(rf"{NUMBER}(px|pt|em|rem|%)")
 
 
@@ -119,15 +118,9 @@ def _ink(element: Element, style: dict[str, str], around: _Look, screen: Screen)
 
 
 def _ground(element: Element, style: dict[str, str], around: _Look) -> Colour | None:
-    given = style.get("background-color", "")
-    short = style.get("background", "")
-    if not given and short and short != "none":
-        if "url(" in short or "gradient(" in short:
-            return None
-        given = next((part for part in re.split(r"\s+(?![^(]*\))", short) if colour(part)), "")
-    if not given and element.get("background"):
+    if style.get("background-image", "none") != "none" or element.get("background"):
         return None
-    given = given or element.get("bgcolor")
+    given = style.get("background-color") or element.get("bgcolor")
     if given in ("", "inherit", "initial", "unset", "none"):
         return around.ground
     found = colour(given)
@@ -137,7 +130,7 @@ def _ground(element: Element, style: dict[str, str], around: _Look) -> Colour | 
 
 
 def _size(element: Element, style: dict[str, str], around: float) -> float:
-    said = SIZE.fullmatch(style.get("font-size", "")) or FONT.search(style.get("font", ""))
+    said = SIZE.fullmatch(style.get("font-size", ""))
     if said is None:
         return around * HEADINGS.get(element.name, 1.0)
     number, unit = float(said[1]), said[2]
@@ -147,7 +140,7 @@ def _size(element: Element, style: dict[str, str], around: float) -> float:
 
 
 def _bold(element: Element, style: dict[str, str], around: bool) -> bool:
-    given = style.get("font-weight") or (style.get("font", "").split(" ")[0] if "font" in style else "")
+    given = style.get("font-weight", "")
     if given in ("bold", "bolder") or re.fullmatch(r"[6-9]00", given):
         return True
     if given in ("normal", "lighter") or re.fullmatch(r"[1-5]00", given):

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from newsletter.inspection.colours import colour
 from newsletter.inspection.page import Element
 
 LONGEST = 200_000  # characters of a style sheet that are read
@@ -18,6 +19,11 @@ SIMPLE = re.compile(r"([.#])([\w-]+)|\[\s*([\w-]+)\s*(?:=\s*[\"']?([^\"'\]]*)[\"
 NUMBER = r"(\d{1,6}(?:\.\d*)?|\.\d+)"
 FEATURE = re.compile(r"\(\s*([\w-]+)\s*:\s*([\w.-]+)\s*\)")
 IMPORTANT = re.compile(r"\s*!\s*important\s*$", re.IGNORECASE)
+
+PIECES = re.compile(r"\s+(?![^(]*\))")
+PICTURES = ("url(", "linear-gradient(", "radial-gradient(")
+FONT = re.compile(rf"(?:^|\s)({NUMBER}(?:px|pt|em|rem|%))(?:\s*/\s*\S+)?(?:\s|$)")
+WEIGHT = re.compile(r"bold|bolder|lighter|[1-9]00")
 
 Rank = tuple[bool, bool, tuple[int, int, int], int]  # important, in style="…", the selector's, the place
 
@@ -169,7 +175,23 @@ def declarations(text: str) -> Iterator[Declaration]:
         name, colon, value = part.partition(":")
         if colon and value.strip():
             important = IMPORTANT.search(value) is not None
-            yield Declaration(name.strip().lower(), IMPORTANT.sub("", value).strip(), important)
+            for one, given in _spelt_out(name.strip().lower(), IMPORTANT.sub("", value).strip()):
+                yield Declaration(one, given, important)
+
+
+def _spelt_out(name: str, value: str) -> Iterator[tuple[str, str]]:
+    """A short form as what it stands for: it sets what it does not name, too."""
+    parts = PIECES.split(value)
+    size = FONT.search(value)
+    if name == "background":
+        yield "background-color", next((part for part in parts if colour(part)), "transparent")
+        yield "background-image", next((part for part in parts if part.startswith(PICTURES)), "none")
+    elif name == "font" and size:
+        yield "font-size", size[1]
+        yield "font-weight", next((part for part in parts if WEIGHT.fullmatch(part)), "normal")
+        yield "font-family", value[size.end() :].strip()
+    else:
+        yield name, value
 
 
 def holds(media: Iterable[str], screen: Screen) -> bool:
