@@ -86,6 +86,16 @@ def test_addresses_that_are_not_public_are_not_asked(site: Site) -> None:  # F01
     assert site.seen == []
 
 
+@pytest.mark.parametrize(
+    "url",
+    ["https://[::1", "https://", "https://journal..example/", "https://" + "a" * 300 + ".example/", "https://é\udce9/"],
+)
+def test_an_odd_address_is_one_that_nobody_answers(url: str) -> None:
+    found = asked.ask(fetcher(), [url], [f"{url}.jpg"])
+    assert found.links == {url: 0}
+    assert [one.status for one in found.pictures] == [0]
+
+
 def test_what_there_was_no_time_for_is_told() -> None:
     found = asked.ask(fetcher(), ["https://journal.example/a"], ["https://journal.example/b.jpg"], within=0.0)
     assert (found.links, found.pictures) == ({}, ())

@@ -316,6 +316,9 @@ def test_braces_that_an_article_writes_are_meant() -> None:
     told = "<p>Pourquoi {{ titre }} fait peur</p>"
     assert said(markup.look(mail(told), WORDS), Check.LEFTOVERS)
     assert not markup.look(mail(told), WORDS, articles="Pourquoi {{ titre }} fait peur")
+    long = "Un titre qui n’en finit pas, et qui nomme {{ ceci }} avant de finir comme il a commencé"
+    assert not markup.look(mail(f"<p>{long}</p>"), WORDS, articles=long)
+    assert said(markup.look(mail(f"<p>{long} {{{{ cela }}}}</p>"), WORDS, articles=long), Check.LEFTOVERS)
     assert not markup.look(mail("<p>Nonette et Noneville, rien de None2</p>"), WORDS)
 
 

@@ -94,7 +94,9 @@ def of_edition(
     judgements = tuple(judge(mail.content)) if judge else ()
     found = [of_remark(one) for one in proven.remarks]
     left_out = proven.rendered.left_out if proven.rendered else ()
-    found += look(mail, [one for one in told if one.id not in left_out], room.words, signed=room.sealer is not None)
+    shown_ones = [one for one in told if one.id not in left_out]
+    own = " ".join(filter(None, (edition.subject, edition.preheader, edition.note)))
+    found += look(mail, shown_ones, room.words, signed=room.sealer is not None, own=own)
     found += [*cost.look(pictures, room.words), *filters.look(judgements, room.words)]
     if answers:
         found += _dead(answers, {one.url for one in told}, room.words)
@@ -110,9 +112,9 @@ def of_edition(
     )
 
 
-def look(mail: Mail, told: Sequence[Story], words: Words, *, signed: bool = True) -> list[Finding]:
-    """All that the mail by itself tells, with the articles that it should hold. Pure."""
-    articles = " ".join(f"{one.title} {one.summary}" for one in told)
+def look(mail: Mail, told: Sequence[Story], words: Words, *, signed: bool = True, own: str = "") -> list[Finding]:
+    """All that the mail by itself tells, with the articles that it should hold, and what editors wrote. Pure."""
+    articles = " ".join([own, *(f"{one.title} {one.summary} {one.details}" for one in told)])
     judged = {one.picture.url for one in told if one.picture}
     return [
         *agreement.headers(mail, words, signed=signed),

@@ -63,9 +63,8 @@ def ask(
         allowed, rest = Link(url).host in private, min(EACH, end - clock())
         if rest <= 0:
             return None
-        if url in pictures:
-            return fetcher.weigh(url, allowed, rest) or SILENCE
-        return fetcher.status(url, allowed, rest) or SILENCE
+        answer = fetcher.weigh(url, allowed, rest) if url in pictures else fetcher.status(url, allowed, rest)
+        return answer or SILENCE
 
     pool = ThreadPoolExecutor(THREADS)
     futures = {url: pool.submit(one, url) for url in wanted}
@@ -81,7 +80,7 @@ def ask(
 
 
 def _ended(future: Future[Weighed | int | None]) -> bool:
-    return future.done() and not future.cancelled() and future.exception() is None
+    return future.done() and not future.cancelled()
 
 
 def _picture(url: str, answer: Weighed | int) -> Picture:

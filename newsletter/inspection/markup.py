@@ -22,7 +22,7 @@ SMALLEST = 12.0  # px of letters
 GMAIL_STYLE = 8_192  # characters of <style>: of more, Gmail takes none (seen by many, told by nobody at Google)
 GENERIC = ("serif", "sans-serif", "monospace", "cursive", "fantasy", "system-ui")
 FROM_ELSEWHERE = re.compile(r"@import\b|@font-face\b", re.IGNORECASE)
-BRACES = re.compile(r"\{\{.{0,60}|\{%.{0,60}|.{0,40}(?:\}\}|%\})|[\ue000\ue001]\w*")
+BRACES = re.compile(r"\{\{[^{}]{0,60}\}\}|\{%[^%{}]{0,60}%\}|\{\{|\}\}|\{%|%\}|[\ue000\ue001]\w*")
 NOTHING = re.compile(r"(?:^|[\s«“\"(>/=:])(None|undefined|\[object Object\])(?=$|[\s»”\"<)/.,;&])", re.MULTILINE)
 TWICE_ESCAPED = re.compile(r"&(?:amp|lt|gt|quot|nbsp|#\d{2,5}|#x[0-9a-f]{2,5});", re.IGNORECASE)
 
