@@ -16,6 +16,7 @@ COMMANDS = {
     "edition": "edition",
     "preview": "look",
     "test-send": "look",
+    "check-edition": "checking",
     "send": "sending",
     "status": "sending",
     "trace": "sending",

@@ -153,6 +153,7 @@ def wire_of(
         key=room.signer.current,
         variant=variant,
         archive=room.config.web.archive,
+        leave_by_mail=room.config.bounces.inbox is not None,
     )
 
 

@@ -45,9 +45,14 @@ def preview(room: Newsroom, day: date | None, name: str | None = None) -> Previe
     A frozen one is shown from its frozen template: what was sent, not what would be today.
     Raises BadData where there is nothing to show.
     """
+    return of_edition(room, *look_up(room, day, name))
+
+
+def look_up(room: Newsroom, day: date | None, name: str | None = None) -> tuple[Edition, list[Choice]]:
+    """What `preview` shows, before it is rendered. Raises BadData as it does."""
     edition, choices = _edition(room, day, name)
     _check_something(edition, [choice for choice in choices if choice.picked])
-    return of_edition(room, edition, choices)
+    return edition, choices
 
 
 def of_edition(room: Newsroom, edition: Edition, choices: Sequence[Choice]) -> Preview:

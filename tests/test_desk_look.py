@@ -90,6 +90,7 @@ def _fill(house: House) -> None:
         "article": f"{draft}/article/{number}",
         "preview": f"{draft}/preview",
         "preview, text": f"{draft}/preview?part=text",
+        "closer": f"{draft}/closer",
         "sent": f"/edition/{sent.edition}",
         "editions": "/editions",
         "after": f"/edition/{sent.edition}/after",

@@ -56,6 +56,15 @@ class Page:
     notes: tuple[str, ...] = ()  # moved for good, or to another host
 
 
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """What a reader's program would meet at a URL: the status, the kind of content, how many bytes of it."""
+
+    status: int
+    kind: str  # "image/jpeg"; empty where it is not said
+    bytes: int | None  # as they are sent; at least so many where more than the limit; None: there are none to count
+
+
 # --- The fetcher ----------------------------------------------------------------------------------
 
 
@@ -176,6 +185,27 @@ class Fetcher:
                 break
         return answer
 
+    def weigh(
+        self, url: str, allow_private: bool = False, timeout: float = 8.0, most: int = 3_000_000
+    ) -> Weighed | None:
+        """How much a URL weighs: as HEAD says; where it does not, counted by GET, up to `most` bytes. None where nobody
+        answers, or not to the end."""
+        deadline = time.monotonic() + timeout
+        for method in ("HEAD", "GET"):
+            try:
+                with self._answer(method, url, {"Accept": "*/*"}, deadline, allow_private) as (_, response):
+                    length = response.headers.get("Content-Length", "")
+                    said = length.isascii() and length.isdigit() and len(length) < 12 and int(length) > 0
+                    kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+                    if response.status_code < 400 and said:
+                        return Weighed(response.status_code, kind, int(length))
+                    if method == "GET":
+                        counted = _counted(response, most) if response.status_code < 400 else None
+                        return Weighed(response.status_code, kind, counted)
+            except (FetchError, _Retry):
+                return None
+        raise AssertionError("GET has the last word")
+
     @contextmanager
     def _answer(
         self, method: str, url: str, headers: Mapping[str, str], deadline: float, allow_private: bool
@@ -278,6 +308,15 @@ class Fetcher:
 
 
 # --- Small steps ----------------------------------------------------------------------------------
+
+
+def _counted(response: requests.Response, most: int) -> int:
+    count = 0
+    for chunk in response.raw.stream(CHUNK, decode_content=False):
+        count += len(chunk)
+        if count > most:
+            break
+    return count
 
 
 def _checked(url: str, where: str) -> tuple[str, int]:
