@@ -40,6 +40,8 @@ def _read(mail: Part, prose: Prose, raw: bytes) -> tuple[ReturnKind, tuple[Failu
         return ReturnKind.DELIVERED, found.delivered, found.envelopes
     if signs.challenge and not signs.of_a_person:
         return ReturnKind.CHALLENGE, (), []
+    if "x-apple-unsubscribe" in mail.headers:  # a mail program's own, in its reader's name
+        return ReturnKind.UNSUBSCRIBE, (), []
     if signs.away:
         return ReturnKind.VACATION, (), []
     if not signs.from_a_server and wants_to_leave(signs.subject, prose.own):

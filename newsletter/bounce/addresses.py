@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-_LOCAL = r"[\w.!#$%&'*+/=?^`{|}~\-\u0080-\uffff]{1,128}"
-_DOMAIN = r"(?:\[[\d.]{7,15}\]|[\w\u0080-\uffff](?:[\w\u0080-\uffff-]{0,62})(?:\.[\w\u0080-\uffff](?:[\w\u0080-\uffff-]{0,62})){0,10})"
-ADDRESS = re.compile(rf"(?<![\w.!#$%&'*+/=?^`{{|}}~@-])(\"[^\"@\n<>]{{1,64}}\"|{_LOCAL})@({_DOMAIN})(?![\w@-])")
-WHOLE = re.compile(rf"(?:\"[^\"\n<>]{{1,64}}\"|{_LOCAL}|[^\s<>@,;]{{1,128}})@{_DOMAIN}")
+_LOCAL = r"[A-Za-z0-9_.!#$%&'*+/=?^`{|}~-]{1,128}"
+_LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,62})"
+_DOMAIN = rf"(?:\[[\d.]{{7,15}}\]|{_LABEL}(?:\.{_LABEL}){{0,10}})"
+# In a text an address is ASCII: where words stand without spaces between, all else would be one.
+ADDRESS = re.compile(rf"(?<![A-Za-z0-9_.!#$%&'*+/=?^`{{|}}~@\u00c0-\u024f-])(\"[^\"@\n<>]{{1,64}}\"|{_LOCAL})@({_DOMAIN})(?![A-Za-z0-9_@-])")
+WHOLE = re.compile(r"(?:\"[^\"\n<>]{1,64}\"|[^\s<>@,;()\[\]]{1,128})@(?:\[[\d.]{7,15}\]|[^\s<>@,;()\[\]\"]{1,255})")
 _XTEXT = re.compile(r"\+([0-9A-F]{2})")
 _UNITEXT = re.compile(r"\\x\{([0-9A-Fa-f]{1,6})\}")
 _ROUTE = re.compile(r"@[\w.,@-]{1,200}:")

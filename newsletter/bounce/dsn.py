@@ -63,8 +63,6 @@ def _blocks(text: str) -> list[Fields]:
             name = match[1].lower()
             if name in blocks[-1] and name in ("final-recipient", "original-recipient", "action"):
                 blocks.append({})
-            if name == "final-recipient" and "reporting-mta" in blocks[-1]:
-                blocks.append({})
             blocks[-1].setdefault(name, match[2].strip())
             last = name
         elif last and len(blocks[-1][last]) < 4000:

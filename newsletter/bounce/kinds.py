@@ -10,7 +10,7 @@ from newsletter.bounce.mail import Part
 from newsletter.bounce.prose import Prose
 
 _DAEMON = re.compile(
-    r"mailer[-_. ]?daemon|mail[-_. ]?daemon|post-?master|mdaemon|mail delivery|delivery (?:sub)?system|system administrator|"
+    r"mailer[-_. ]?daemon|mail[-_. ]?daemon|post[-_]?master|mdaemon|mail deliver|delivery (?:sub)?system|system administrator|"
     r"mail system|mail(?:er)?[ -]?admin|microsoft exchange|microsoftexchange|\bbounces?[+@-]|double-bounce|mail administrator|"
     r"mmdf|uucp|mailsystem|nondelivery|returned mail|internet mail delivery|mail transfer|undeliver|smtp(?:32| gateway| server)|mta\b|"
     r"administrateur syst|systemadministrator|administrador del sistema|amministratore di sistema|maildelivery|mail-?router|emailsystem|e-mail system|<>\s*$",
@@ -59,6 +59,35 @@ _CHALLENGE = re.compile(
     re.I,
 )
 
+_DAEMON_ADDRESS = re.compile(
+    r"(?:mailer[-_.]?daemon|mail[-_.]?daemon|post[-_]?master|mdaemon|microsoftexchange|mail\.?delivery|mail-?delivery-?system|maildelivery|"
+    r"mmdf|uucp|mailsystem|mail-?system|smtp|mta|double-bounce|bounces?|returned-?mail|mailadmin|mail-?administrator|systemadmin\w*|"
+    r"dsn|ndr|mail-?router|emailsystem|content-?filter|imss|mail-?gateway)(?:[-+._=][^@]*)?(?:@|$)",
+    re.I,
+)
+_ANSWERS = re.compile(r"\s*(?:re|aw|sv|res|antw|odp|vs|ynt)\s*(?:\[\d+\])?\s*:", re.I)
+_PROGRAM = re.compile(r"thunderbird|outlook(?! express server)|apple mail|iphone|ipad|mutt|roundcube|k-?9|evolution|kmail|squirrel|horde|airmail|courrielleur|webmail|zimbra|gmail|claws|sylpheed|the bat|eudora|lotus notes release", re.I)
+_GREETING = re.compile(
+    r"(?:bonjour|bonsoir|salut|chers?|chères?|madame|monsieur|hello|hi|dear|good (?:morning|afternoon|evening)|hallo|guten tag|liebe|sehr geehrte|hola|buenos|estimad|buongiorno|ciao|olá|bom dia|dzień dobry|witam|здравствуйте|добрый|добрый день|你好|您好)\b(?![.!]? this is the)",
+    re.I,
+)
+_STATEMENT = re.compile(
+    r"(?:message|mail|e-?mail|courriel|courrier|letter|nachricht|mensaje|correo|messaggio|mensagem|bericht|wiadomo\S+|письмо|сообщение|メール|メッセージ|邮件|郵件)\b[^.:;]{0,160}?(?:not |n't|cannot|unable|undeliver|failed|rejected|returned|bounced|n'a pas|n'ont pas|impossible|nicht|no (?:se|ha|fue|pudo)|non (?:è|e'|ha|può)|não|nao|niet|nie |не )|"
+    r"(?:unable to|cannot|could not|couldn't|not able to|failed to|fail(?:ed|ure)?|impossible de|kann|konnte|nie można|не удалось|no se (?:pudo|puede|ha podido)|impossibile)\b[^.:;]{0,60}?(?:deliver|send|remettre|distribuer|livrer|zustell|dostarcz|доставить|entregar|recapitare|consegnare)[^.:;]{0,40}?(?:message|mail|courriel|nachricht|wiadomo|письмо|mensaje|correo|messaggio)|"
+    r"deliver\w* (?:to|of|has|failed|failure|status|notification)|non-?deliver|undeliverable|mail system|mailbox|said: ?[45]\d\d|user unknown|unknown user|"
+    r"échec de (?:la )?remise|remise à ces destinataires|(?:邮件|郵件|投递|退信|退回).{0,40}(?:失败|退回|退|无法)",
+    re.I,
+)
+_AWAY_PREFIX = re.compile(
+    r"\s*(?:automatic (?:reply|response)|auto(?:matic|mated)?[- ]?(?:reply|response|answer|responder)|auto: |out[- ]of[- ](?:the[- ])?office|réponse automatique|reponse automatique|réponse d'absence|message d'absence|absence du bureau|"
+    r"automatische antwort|abwesenheits\w+|abwesend: |automatische abwesenheits\w+|respuesta automática|fuera de (?:la )?oficina|ausente de la oficina|risposta automatica|fuori sede|resposta automática|ausência temporária|automatisch antwoord|afwezig: |"
+    r"autoodpowied\w+|odpowied\w+ automatyczna|автоответ\w*|автоматический ответ|自動応答|自动回复|자동 회신|vacation (?:reply|response|auto)|autosvar|automaattinen)(?:\b|\s|:|$)",
+    re.I,
+)
+_UNTIL = re.compile(
+    r"\buntil\b|return|back (?:on|in|at)|jusqu|de retour|retour le|rentre|bis zum|zurück|hasta|regres|fino al|rientr|até|volto|regresso|terug|do dnia|wracam|вернусь|戻り|までの",
+    re.I,
+)
 _TO_BOUNCES = re.compile(r"[-+.](?:bounces?|admin|owner|errors?|request)\b|\bbounces?[-+@]", re.I)  # where lists want bounces
 
 
@@ -72,34 +101,71 @@ class Signs:
 
     @cached_property
     def from_a_daemon(self) -> bool:
-        return bool(_DAEMON.search(self.mail.first("from")[:500]))
+        """By its address; a name alone proves nothing, where people can give themselves any."""
+        sender = self.mail.first("from")[:500]
+        addresses = listed([sender])
+        if addresses:
+            return bool(_DAEMON_ADDRESS.match(addresses[0])) or (self.machine and bool(_DAEMON.search(sender)))
+        return bool(_DAEMON.search(sender))
+
+    @cached_property
+    def from_mailer_daemon(self) -> bool:
+        """By the address that nobody else bears."""
+        sender = self.mail.first("from")[:500]
+        return bool(re.search(r"(?:^|[\s<\"])(?:mailer[-_.]?daemon|mail[-_.]daemon|mail\.delivery\.system)\b(?:@|[>\s\"]|$)", sender, re.I)) and (
+            self.from_a_daemon
+        )
 
     @cached_property
     def from_a_server(self) -> bool:
         return self.from_a_daemon or self.empty_path
 
     @cached_property
-    def from_mailer_daemon(self) -> bool:
-        """By the name that nobody else bears."""
-        return bool(re.search(r"mailer[-_. ]?daemon|mail delivery (?:sub)?system", self.mail.first("from")[:500], re.I))
+    def empty_path(self) -> bool:
+        """Nobody but machines writes with an empty return path (RFC 5321, 4.5.5)."""
+        paths = self.mail.all("return-path")[:1] + self.mail.all("envelope-from") + self.mail.all("x-envelope-from")
+        return any(path.strip() in ("<>", "< >") or _DAEMON_ADDRESS.match(path.strip("<> ")) for path in paths)
 
     @cached_property
-    def empty_path(self) -> bool:
-        paths = self.mail.all("return-path")[:1] + self.mail.all("envelope-from") + self.mail.all("x-envelope-from")
-        return any(path.strip() in ("<>", "< >") or _DAEMON.search(path) for path in paths)
+    def machine(self) -> bool:
+        return self.empty_path or self.mail.first("auto-submitted").lower().startswith("auto")
 
     @cached_property
     def of_a_person(self) -> bool:
-        """An answer or a forwarded mail, a list's mail, or one that carries a program's name for people."""
+        """An answer or a forwarded mail, or a list's."""
         headers = self.mail.headers
         if self.from_a_daemon:
             return False
         thread = any(name in headers for name in ("in-reply-to", "references", "x-mailer", "user-agent", "thread-index"))
         passed_on = bool(re.match(r"\s*(?:fwd?|tr|wg|rv|enc|doorst)\s*:", self.subject, re.I))
-        if passed_on or (thread and re.match(r"\s*(?:re|aw|sv|res|antw|odp|vs)\s*(?:\[\d+\])?:", self.subject, re.I)):
+        if not self.machine and (passed_on or (thread and _ANSWERS.match(self.subject))):
             return True
-        listed = any(name in headers for name in ("list-id", "list-post", "list-unsubscribe", "x-mailman-version"))
-        return listed and not _TO_BOUNCES.search(self.mail.first("to")[:300])
+        lists = any(name in headers for name in ("list-id", "list-post", "list-unsubscribe", "x-mailman-version"))
+        return lists and not self.to_bounces
+
+    @cached_property
+    def to_bounces(self) -> bool:
+        return bool(_TO_BOUNCES.search(self.mail.first("to")[:300]))
+
+    @cached_property
+    def by_hand(self) -> bool:
+        """A program for people wrote it, or it greets."""
+        program = f"{self.mail.first('user-agent')} {self.mail.first('x-mailer')}"
+        return not self.machine and bool(_PROGRAM.search(program[:300]) or _GREETING.match(self.words))
+
+    def weight(self, *, names_somebody: bool, has_original: bool) -> int:
+        """How much speaks for a bounce, where no report says so."""
+        weight = 3 if self.from_mailer_daemon else 2 if self.from_a_daemon else 0
+        weight += 2 * self.empty_path + (self.machine and not self.empty_path) + self.failure_subject
+        weight += self.failure_words + self.failure_statement + names_somebody + has_original + self.to_bounces
+        weight -= not self.machine and not self.from_a_daemon
+        weight -= 2 * self.by_hand + 2 * self.answered_by_rule + 3 * self.away_subject + 3 * self.of_a_person
+        return weight
+
+    @cached_property
+    def failure_statement(self) -> bool:
+        """It says it of a mail: shops say it of parcels."""
+        return bool(_STATEMENT.search(self.words))
 
     @cached_property
     def failure_subject(self) -> bool:
@@ -137,24 +203,31 @@ class Signs:
         return bool(_CHALLENGE.search(sender) or _CHALLENGE.search(self.subject) or _CHALLENGE.search(self.words))
 
     @cached_property
-    def answered_by_a_machine(self) -> bool:
-        """By its headers (RFC 3834, and what came before it)."""
-        headers = self.mail.headers
-        auto = self.mail.first("auto-submitted").lower()
+    def answered_by_rule(self) -> bool:
+        """By headers that those set who answer for somebody (before RFC 3834)."""
         precedence = self.mail.first("precedence").lower()
         named = ("x-autoreply", "x-autorespond", "x-autoresponder", "x-auto-reply", "x-auto-response", "x-mail-autoreply")
         named += ("x-vacation", "x-autoreply-from", "autoreply")
-        marked = any(name in headers and self.mail.first(name).lower() not in ("no", "none", "false") for name in named)
-        return auto.startswith("auto-replied") or precedence in ("auto_reply", "auto-reply") or marked
+        marked = any(self.mail.first(name).lower() not in ("", "no", "none", "false") for name in named)
+        return precedence in ("auto_reply", "auto-reply") or marked
+
+    @cached_property
+    def away_subject(self) -> bool:
+        """As programs begin it."""
+        return bool(_AWAY_PREFIX.match(self.subject))
 
     @cached_property
     def away(self) -> bool:
-        """It says that somebody is away, in its subject or, where a machine wrote it, in its words."""
-        machine = self.answered_by_a_machine or self.mail.first("auto-submitted").lower().startswith("auto")
-        suppressed = "x-auto-response-suppress" in self.mail.headers
-        if _AWAY.search(self.subject) and not self.of_a_person:
+        """It says that somebody is away, or thanks for our mail, and a machine wrote it."""
+        auto = self.mail.first("auto-submitted").lower()
+        if self.answered_by_rule or auto.startswith("auto-replied"):
             return True
-        if self.of_a_person and not self.answered_by_a_machine:
+        if self.of_a_person:
             return False
-        # Nobody but machines writes with an empty return path; those that write on failures are not asked here.
-        return self.answered_by_a_machine or self.empty_path or ((suppressed or machine) and bool(_AWAY.search(self.words[:3000]) or _THANKS.search(self.words[:3000])))
+        if self.empty_path or self.away_subject:
+            return True
+        about = bool(_AWAY.search(self.words[:3000]))
+        if auto.startswith("auto") or "x-auto-response-suppress" in self.mail.headers:
+            return about or bool(_AWAY.search(self.subject) or _THANKS.search(self.words[:3000]))
+        stock = _AWAY.search(self.subject) and about and _UNTIL.search(self.words[:3000])
+        return bool(stock and len(self.words) < 1500 and not _ANSWERS.match(self.subject) and not self.by_hand)

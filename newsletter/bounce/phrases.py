@@ -66,9 +66,12 @@ INACTIVE = (
 # Where these stand beside INACTIVE, the mailbox may come back.
 TEMPORARILY = r"temporar\w+|tempor[aä]r|provisoire|momentan|try (?:again )?later|please retry|moment later|vorübergehend|under maintenance|(?<!not )being (?:moved|migrated)"
 
+# A name that could not be looked up just now.
+FOR_NOW = (r"dns soft error|host not found, try again|temporar\w+ (?:dns|lookup|name|resolution)|(?:name service|dns|name server)\b[^.;]{0,40}(?:try again|time ?out|servfail|temporar)",)
+
 HOST = (
     r"(?:host|domain)(?: or domain)?(?: name)?\b" + _GAP + r"(?:not found|unknown|does(?:n't| not) exist|could not be (?:found|resolved)|not (?:be )?resolve|lookup fail|cannot be found|no such|is invalid|(?:un)?resolvable)",
-    r"(?:unknown|no such|invalid|bad|non-?existent|unresolvable|undefined|illegal) (?:host|domain|destination domain|mail (?:host|server)|recipient domain)|unrout(?:e)?able (?:mail )?domain|unknown mail host",
+    r"(?:unknown|no such|invalid|bad|non-?existent|unresolvable|undefined|illegal) (?:host|domain|host/domain|host or domain|destination domain|mail (?:host|server)|recipient domain)|unrout(?:e)?able (?:mail )?domain|unknown mail host",
     r"nxdomain|null ?mx|domain\b" + _GAP + r"(?:accepts? no mail|does not accept (?:any )?(?:e-?)?mail|no(?:t)? (?:valid )?mx|has no (?:valid )?(?:mx|mail|a\b))|no (?:valid )?(?:mx|mail exchanger|mail server)\w*(?: records?| hosts?)?(?: for|\b)",
     r"couldn'?t find any host|could not find any host|no mx (?:or|record|for)|can'?t find (?:a )?(?:host|domain)|name server: host not found|non existent (?:host|domain)",
     r"all relevant mx records point to non-existent hosts|mx (?:record )?(?:points? to|is) (?:nowhere|\.|non-?existent)|dns (?:error|lookup)?:? ?(?:name error|non-?existent)|name or service not known|badly formed domain",
@@ -78,23 +81,23 @@ HOST = (
 
 UNKNOWN = (
     r"(?:user|recipient|mail ?box|account|address|addressee|alias|username|local[- ]?part|person|customer|subscriber|mail ?drop|receiver|destination|inbox)(?:'s)?(?: \S{1,100}){0,5}? (?:is |was |are |are currently |currently |has |were |could |can |address )*(?:unknown|does(?:n'?t| ?n[o´]t)(?: currently)? (?:exists?|have)|do(?:n'?t| not) exists?|not (?:be )?(?:found|exist|known|recogni[sz]ed|listed|registered|valid|identified|located|here|a valid|a known|resolved|a (?:registered )?user|our customer)|cannot be found|could(?:n't| not) be found|non-?exist\w*|no longer (?:valid|exist\w*|at|with|here|in use|available|works?|active|used|on)|is invalid|invalid\b|not (?:an? )?(?:active|valid|existing|local))",
-    r"\b(?:unknown|no such|invalid|non-?existent|unrecognized|undefined|unroute?able|illegal|unresolvable|not existing|nonexisting|no valid|not a valid|not a known|not known|unknow|bad|not a local|invalid final|invalid destination|not a working) (?:or (?:invalid|illegal|unknown|disabled|inactive|\w+) )?(?:local |virtual |e-?mail |mail |final |delivery |destination |rcpt |ns )*(?:user\w*|recipient\w*|mail ?box|account|address\w*|alias\w*|local[- ]?part|person|people|addressee|rcpt|customer|name|destination|mail ?drop|id\b|receiver|delivery)",
+    r"\b(?:unknown|no such|invalid|non-?existent|unrecognized|undefined|unroute?able|illegal|unresolvable|not existing|nonexisting|no valid|not a valid|not a known|not known|unknow|bad|not a local|invalid final|invalid destination|not a working) (?:or (?:invalid|illegal|unknown|disabled|inactive|\w+) )?(?:local |virtual |e-?mail |mail |final |delivery |destination (?!host)|rcpt |ns )*(?:user\w*|recipient\w*|mail ?box|account|address\w*|alias\w*|local[- ]?part|person|people|addressee|rcpt|customer|name|destination(?! host)|mail ?drop|id\b|receiver|delivery)",
     r"no (?:valid |known |such |mail |local )*(?:mail ?box|user|account|recipient|person|address\w*|one|body)(?: \S{1,60}){0,3} (?:here|by that|with that|found|available|named|exists?|at this|in|on|for this|of that|called|known)|no mailbox|nosuch ?user|no such user|no recipients?$|nobody here",
     r"(?:user|userid|account|name|recipient|it|he|she|who) (?:is |was )?(?:not|isn'?t|isn´t) (?:known|listed|found|registered|recogni[sz]ed|on (?:this|our)|in (?:the|our|this)|here|local|exist|valid|one of|permitted on)|does(?:n't| not) (?:exist|have an? (?:\S+ )?(?:account|mailbox|email))|user-?unknown|is not a (?:known|valid|current|local|registered)|not our (?:customer|user)",
     r"(?:user|recipient|mailbox|address|account|person)[_ -]?(?:unknown|not[_ -]?found|invalid|does[_ -]not[_ -]exist|lookup failure)|unknownuser|invalid_?(?:recipient|mailbox)|bad[_ ](?:recipient|rcpt|address|destination)|recipnotfound|recipient ?not ?found|badrcptto|rcpt \S{0,80} does not exist",
     r"not in (?:our |the |my )?(?:rcpt|recipient|user|address|validrcptto|list|directory|local)|not listed in|user doesn't exist|unknown in (?:local|virtual|relay)|not have (?:an? )?(?:account|mailbox)|no (?:longer|more) (?:here|on (?:this )?server|with us|works? (?:here|for|at))|never logged on|user has (?:moved|left)|has left (?:the|our)|no mail ?box (?:here )?(?:by|named|with)",
     r"undeliverable address|unroute?able address|address (?:wasn't|was not|couldn't be|could not be) found|wasn't found at|address rejected: (?:unknown|undeliverable|not found|nonexist)|delivery to non-?existing|addressee unknown|unable to find (?:recipient|user|that)|couldn't find (?:the )?(?:recipient|user)|the email address you entered couldn't|mailbox (?:name )?(?:not found|not allowed|does)|mailbox .{0,80}unavailable or (?:access|not)",
-    r"account that you tried to reach does not|tried to reach doesn|recipient (?:name )?is not recogni[sz]ed|recipient no longer|unknown (?:address|user|recipient)|5\.1\.1 (?:invalid|bad|unknown|no)|not a (?:user|mailbox)|user (?:is )?(?:invalid|undefined|unidentified)|name (?:is )?not (?:recogni[sz]ed|found)|not matched|not match any|ambiguous|dir(?:ectory)? lookup fail|not unique",
-    r"(?:utilisateur|destinataire|adresse|boite|boîte|compte|usager|abonn\w)\b" + _GAP + r"(?:inconnu|inexistant|n'existe (?:pas|plus)|introuvable|invalide|non trouv|n est pas|n'est (?:pas|plus) (?:valide|connu)|pas connu)|n'a pas été trouvé|aucun (?:utilisateur|destinataire)",
+    r"account that you tried to reach does not|tried to reach doesn|recipient (?:name )?is not recogni[sz]ed|recipient no longer|unknown (?:address|user|recipient)|5\.1\.1 (?:invalid|bad|unknown|no)|not a (?:user|mailbox|valid|known)|not an active address|not (?:exactly )?match|is not listed|user (?:is )?(?:invalid|undefined|unidentified)|name (?:is )?not (?:recogni[sz]ed|found)|not matched|not match any|ambiguous|dir(?:ectory)? lookup fail|not unique",
+    r"(?:utilisateur|destinataire|adresse|boite|boîte|compte|usager|abonn\w)\b" + _GAP + r"(?:inconnu|inexistant|n'existe (?:pas|plus)|introuvable|invalide|non trouv|n est pas|n'est (?:pas|plus) (?:valide|connu)|pas connu)|n'est pas répertorié|n'est pas (?:listé|référencé)|n'a pas été trouvé|compte (?:de messagerie )?n'existe pas|aucun (?:utilisateur|destinataire)",
     r"(?:benutzer|empf(?:ä|ae)nger\w*|adresse|postfach|adressat|mailadresse|konto)\b" + _GAP + r"(?:unbekannt|nicht (?:gefunden|vorhanden|bekannt|existent|gültig)|existiert nicht|ungültig|nicht mehr)|unbekannter (?:empf|benutz|nutz)|nicht gefunden werden|kein benutzer",
     r"(?:usuario|destinatario|direcci[oó]n|buz[oó]n|cuenta|utente|indirizzo|casella|utilizador|destinat[aá]rio|endere[cç]o|usu[aá]rio|conta|caixa)\b" + _GAP + r"(?:desconocid|no (?:existe|encontrad|v[aá]lid|se (?:ha )?encontr)|inexist|inv[aá]lid|sconosciut|non (?:esiste|trovat|valid|riconosciut)|desconhecid|n[aã]o (?:existe|encontrad|foi encontrad|[eé] v[aá]lid))",
-    r"(?:odbiorca|użytkownik|adres|skrzynka|konto)\w*" + _GAP + r"(?:nie istnieje|nieznan|nie (?:został\w* )?znalezion|niepoprawn)|brak (?:takiego )?(?:użytkownika|konta|odbiorcy)|nieznany (?:odbiorca|użytkownik)|(?:geadresseerde|gebruiker|adres|ontvanger)\b" + _GAP + r"(?:onbekend|bestaat niet|niet gevonden|ongeldig)",
-    r"(?:пользовател|получател|адрес|ящик|абонент)\w*" + _GAP + r"(?:не (?:существует|найден|зарегистрирован)|неизвест|отсутствует|неверн)|нет такого (?:пользоват|адрес)|недействительн|такого .{0,20}нет|(?:宛先|ユーザ|あて先|アドレス|受信者).{0,30}(?:存在し|見つかり|不明|みつかり|ありません)|(?:用户|收件人|邮箱|地址).{0,20}(?:不存在|未找到|无效)|(?:수신자|사용자).{0,30}(?:없|찾을)",
+    r"(?:odbiorca|użytkownik|adres|skrzynka|konto)\w*" + _GAP + r"(?:nie istnieje|nieznan|(?:nie (?:został\w* )?znalezion|nie znaleziono)|niepoprawn)|nie znaleziono (?:adresata|odbiorcy|użytkownika)|brak (?:takiego )?(?:użytkownika|konta|odbiorcy)|nieznany (?:odbiorca|użytkownik)|(?:geadresseerde|gebruiker|adres|ontvanger)\b" + _GAP + r"(?:onbekend|bestaat niet|niet gevonden|ongeldig)",
+    r"(?:пользовател|получател|адрес|ящик|абонент)\w*" + _GAP + r"(?:не (?:существует|найден|зарегистрирован)|неизвест|отсутствует|неверн)|нет такого (?:пользоват|адрес)|недействительн|такого .{0,20}нет|(?:宛先|ユーザ|あて先|アドレス|受信者).{0,30}(?:存在し|見つかり|不明|みつかり|ありません)|ディレクトリ.{0,12}ありません|(?:用户|收件人|邮箱|地址).{0,20}(?:不存在|未找到|无效)|(?:수신자|사용자).{0,30}(?:없|찾을)",
 )
 
 # Said by many for a mailbox that is not there, and by some for anything: after all that says more.
 WEAKLY_UNKNOWN = (
-    r"mail ?box (?:is |currently )?(?:unavailable|not available)|user (?:is )?(?:unavailable|not available|not allowed)|requested action not taken|invalid address|recipient (?:address )?rejected(?! *:? *(?:access|policy|denied|grey|try|temp|rate|too))|address (?:has been )?rejected$|recipient verify failed|recipient \S{0,80} ?rejected$|user rejected|bad destination mailbox|destination mailbox address invalid",
+    r"mail ?box (?:<?@>? )?(?:is |currently )*(?:unavailable|not available)|user (?:is )?(?:unavailable|not available|not allowed)|requested action not taken|invalid address|recipient (?:address )?rejected(?! *:? *(?:access|policy|denied|grey|try|temp|rate|too))|address (?:has been )?rejected$|recipient verify failed|recipient \S{0,80} ?rejected$|user rejected|bad destination mailbox|destination mailbox address invalid",
     r"(?:cannot|can't|could not|unable to) (?:deliver to|find|verify) (?:the )?(?:recipient|user|address|mailbox)|no (?:mailbox|account|recipient|user)\b|rcpt (?:to )?(?:rejected|invalid|failed)|delivery not authorized to unknown",
 )
 # With these a temporary reading is meant even of a mailbox that is not there.
@@ -105,7 +108,11 @@ THROTTLED = (
 )
 
 CONTENT = (
-    r"virus|malware|infect|phish|spam|junk|bulk e?-?mail|unsolicited|uce\b|ube\b|content (?:filter|reject|restrict|den)|(?:message|mail|e-?mail) (?:content|body|header\w*|appears|looks|contains|was (?:identified|classified|considered))|surbl|uribl|\burl|attachment|bayes|dspam|suspicious|bad header|illegal (?:char|header|8-?bit)|mime|bare (?:lf|cr)|profan|prohibit|indésirable|banned|x-spam|score|filtered|message refused|advertis|inappropriate|hormel|eicar|trojan|no spam|lone cr|8-?bit data|malformed (?:message|header)|header\b" + _GAP + r"(?:missing|required|invalid)|missing (?:from|date|message-id)|5\.7\.1 content|message format",
+    r"virus|malware|infect|phish|spam|junk|bulk e?-?mail|unsolicited|uce\b|ube\b|content (?:filter|reject|restrict|den)|(?:message|mail|e-?mail) (?:content|body|header\w*|appears|looks|contains|was (?:identified|classified|considered))|surbl|uribl|\burl|attachment|bayes|dspam|suspicious|bad header|illegal (?:char|header|8-?bit)|mime|bare (?:lf|cr)|profan|indésirable|banned|x-spam|score|filtered|message refused|advertis|inappropriate|hormel|eicar|trojan|no spam|lone cr|8-?bit data|malformed (?:message|header)|header\b" + _GAP + r"(?:missing|required|invalid)|missing (?:from|date|message-id)|5\.7\.1 content|message format",
+)
+
+LISTED = (
+    r"spamhaus|spamcop|rbl\b|\bdnsbl|(?:block|black|deny) ?-?list|banned sending|your (?:ip|host|mail server|server)\b|\bspf\b|\bdkim\b|\bdmarc\b|reputation|senderscore|because the ip|envelope blocked|sender is (?:un|not )auth",
 )
 
 BLOCKED = (
@@ -115,7 +122,7 @@ BLOCKED = (
 REFUSED = (r"rejected\b|denied\b|refused|transaction failed|not permitted|not accepted|not allowed|unacceptable|prohibited",)
 
 NOT_ALLOWED = (
-    r"relay(?:ing)? (?:is )?(?:not|denied|access|prohib|operation|disallow)|relay(?:ing)? (?:mail|to)|unable to relay|not (?:a |an open )?relay|no relay|cannot relay|won'?t relay|we do not relay|relay not permitted|rcpthosts|not (?:allowed|permitted) to (?:send|post|relay|deliver|submit)|only accepts (?:mail|messages) from|(?:closed|members?[- ]only|restricted) (?:list|group|mailing)|not (?:a )?(?:member|subscrib)|resolver\.rst|recipient restrict|(?:you|sender) (?:are|is|do) not (?:allowed|permitted|authori[sz]ed|have permission)|does(?:n't| not) (?:accept|want|like) (?:mail|messages|recipient|e-?mail)(?: from)?|blocked by (?:the )?(?:recipient|user|owner)|you (?:have been|are) blocked|user (?:has )?(?:blocked|refused)|(?:recipient|user|owner) (?:is )?(?:not accept|refus)|address rejected: access denied|is not accepting|not accept(?:ing)? (?:mail|messages|e-?mail)|mail (?:from you )?(?:is )?not (?:wanted|accepted)|authorization (?:denied|failed)|posting (?:is )?(?:denied|not allowed)|ask .{0,30}to (?:add|allow)|mail_?loop_?never|protected by|address rejected: access denied|permission",
+    r"relay(?:ing)? (?:is )?(?:not|denied|access|prohib|operation|disallow)|relay(?:ing)? (?:mail|to)|unable to relay|not (?:a |an open )?relay|no relay|cannot relay|won'?t relay|we do not relay|relay not permitted|rcpthosts|not (?:allowed|permitted) to (?:send|post|relay|deliver|submit)|only accepts (?:mail|messages) from|(?:closed|members?[- ]only|restricted) (?:list|group|mailing)|not (?:a )?(?:member|subscrib)|resolver\.rst|recipient restrict|(?:you|sender) (?:are|is|do) not (?:allowed|permitted|authori[sz]ed|have permission)|does(?:n't| not) (?:accept|want|like) (?:mail|messages|recipient|e-?mail)(?: from)?|blocked by (?:the )?(?:recipient|user|owner)|you (?:have been|are) blocked|user (?:has )?(?:blocked|refused)|(?:recipient|user|owner) (?:is )?(?:not accept|refus)|address rejected: access denied|is not accepting|not accept(?:ing)? (?:mail|messages|e-?mail)|mail (?:from you )?(?:is )?not (?:wanted|accepted)|authorization (?:denied|failed)|posting (?:is )?(?:denied|not allowed)|ask .{0,30}to (?:add|allow)|mail_?loop_?never|recipient preferences|preferences of the|protected by|address rejected: access denied|permission",
 )
 
 LOOP = (r"\bloop|too many hops|hop count|hops? exceeded|5\.4\.6|4\.4\.6|received too many|too many received|local configuration error|mail for .{0,80}loops",)
@@ -144,12 +151,14 @@ IN_ORDER: tuple[tuple[Reason, tuple[str, ...]], ...] = (
     (Reason.MAILBOX_FULL, FULL),
     (Reason.TOO_BIG, TOO_BIG),
     (Reason.INACTIVE, INACTIVE),
+    (Reason.NETWORK, FOR_NOW),
+    (Reason.HOST_UNKNOWN, HOST),
     (Reason.UNKNOWN_USER, UNKNOWN),
     (Reason.EXPIRED, EXPIRED),
-    (Reason.HOST_UNKNOWN, HOST),
     (Reason.LOOP, LOOP),
     (Reason.NOT_ALLOWED, NOT_ALLOWED),
     (Reason.THROTTLED, THROTTLED),
+    (Reason.BLOCKED, LISTED),
     (Reason.CONTENT, CONTENT),
     (Reason.BLOCKED, BLOCKED),
 )

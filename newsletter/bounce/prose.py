@@ -25,6 +25,7 @@ _CUT = re.compile(
     r").{0,120}$",
     re.I | re.M,
 )
+_FIELDS = re.compile(r"^[ \t]{0,8}(?:final|original)-recipient[ \t]*:", re.I | re.M)
 _HEADER_LINE = re.compile(r"^(?:> ?){0,3}[ \t]{0,8}([A-Za-z][A-Za-z0-9-]{1,40}):[ \t]+\S", re.M)
 _OF_MAILS = {"received", "message-id", "mime-version", "return-path", "x-mailer", "content-type", "dkim-signature", "delivered-to"}
 _OF_HEADS = _OF_MAILS | {"from", "to", "subject", "date", "cc", "reply-to", "sender", "content-transfer-encoding", "in-reply-to"}
@@ -48,6 +49,8 @@ def prose_of(mail: Part) -> Prose:
     texts: list[str] = []
     pages: list[str] = []
     for part in mail.walk():
+        if part.inner and part.is_bare_mail:
+            continue
         if part.kind in _REPORTS[:2]:
             prose.statuses.append(_whole(part))
         elif part.kind in _REPORTS[2:4]:
@@ -56,15 +59,22 @@ def prose_of(mail: Part) -> Prose:
             pages.append(plain(part.text))
         elif part.kind.startswith("text/") and not part.holds_headers_only and part.kind != "text/calendar":
             texts.append(part.text)
-    if not prose.statuses and prose.originals and prose.originals[0].kind == "multipart/report":
+    if not prose.statuses and prose.originals and prose.originals[0].kind == "multipart/report" and _by_a_machine(mail):
         return _wrapped(prose, prose.originals[0], texts)
     everything = "\n".join(texts if any(text.strip() for text in texts) else pages)[: MAX_TEXT * 2]
     prose.own, prose.quoted = parted(everything)
     if prose.quoted:
         prose.originals += _quoted_mail(prose.quoted)
-    if "\nFinal-Recipient:" in everything or "\nOriginal-Recipient:" in everything:
+    if _FIELDS.search(everything):
         prose.statuses += [everything] if not prose.statuses else []
     return prose
+
+
+def _by_a_machine(mail: Part) -> bool:
+    """Else a person passes a report on, as anybody could."""
+    empty = any(path.strip() == "<>" for path in mail.all("return-path")[:1])
+    daemon = re.search(r"mailer-?daemon|postmaster|notification", mail.first("from"), re.I)
+    return empty or bool(daemon) or mail.first("auto-submitted").lower().startswith("auto")
 
 
 def _wrapped(prose: Prose, report: Part, texts: list[str]) -> Prose:

@@ -38,7 +38,7 @@ def verdict(text: str, *, status: str = "", reply: int | None = None, action: st
         permanent, reason = False, Reason.DELAYED
     elif permanent is None:
         permanent = not _only_for_now(words, reason)
-    suppress = certain and permanent and reason in GONE
+    suppress = (certain or code.startswith("5")) and permanent and reason in GONE
     return Failure("", permanent, reason, suppress, code, _one_line(text or near or context))
 
 
@@ -75,6 +75,7 @@ def _why(words: str, near: str, context: str, code: str) -> tuple[Reason, bool]:
         (exact, True) if exact in GONE or exact is Reason.MAILBOX_FULL or code[2:] == "7.1" else None,
         _weakly(words),
         (exact, True) if exact else None,
+        _of_the_mailbox(context),
         _weakly(near),
         _by_words(context),
         _weakly(context),

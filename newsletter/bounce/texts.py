@@ -16,13 +16,14 @@ from newsletter.bounce.prose import Prose
 
 NEAR = 1500  # characters behind a recipient that are about it
 MAX_FOUND = 200
+SURE = 6  # so many ways of naming somebody are sure
 
-_A = ADDRESS.pattern
+_A = re.sub(r"\((?!\?)", "(?:", ADDRESS.pattern)  # without its groups
 _OPEN = r"[ \t>*|]{0,24}(?:[-*•·]|\d{1,3}[.)])?[ \t]*(?:[<\"'(\[«]|smtp:|rfc822;|mailto:| ){0,4}"
 # By how surely they name who failed.
 _AT_START = re.compile(rf"^{_OPEN}({_A})[>\"')\]]*(?=[ \t]*(?:$|[:;,]|\.\.\.|\(|\[|<[^>\n]*>|-{{1,3}}|=>|[\t ]on[ \t]|[ \t]{{2}}|[ \t][45]\d\d|\t|\.[ \t]*$))", re.M)
 _AT_RCPT = re.compile(rf"rcpt[ _-]?to[ \t]*:?[ \t]*<?[ \t]*({_A})", re.I)
-_BEHIND_CODE = re.compile(rf"^[ \t<>*]{{0,12}}[45]\d\d[- ](?:\#?[45]\.\d{{1,3}}\.\d{{1,3}}[ \t:]*)?(?:[\w ]{{0,30}}[ :])?[<\[(\"']?({_A})", re.M)
+_BEHIND_CODE = re.compile(rf"^[ \t*]{{0,12}}[45]\d\d[- ](?:\#?[45]\.\d{{1,3}}\.\d{{1,3}}[ \t:]*)?(?:[\w ]{{0,30}}[ :])?[<\[(\"']?({_A})", re.M)
 _BEHIND_LABEL = re.compile(
     rf"^{_OPEN}(?:(?:failed|final|intended|original|undeliverable|invalid|unknown|your|the|e-?mail) )*"
     rf"(?:recipients?|address(?:ee)?s?|user|mailbox|rcpt|e-?mail|account|destinat\w{{2,6}}|destinataires?|empf(?:ä|ae)nger\w*|an|à|"
@@ -45,29 +46,37 @@ class Named:
     words: str  # what is said of it
 
 
-def named_in(prose: Prose, mail: Part) -> list[Named]:
+@dataclass(frozen=True, slots=True)
+class Naming:
+    people: list[Named]
+    surely: bool  # else it is a guess: they stand somewhere in the text
+
+
+def named_in(prose: Prose, mail: Part) -> Naming:
     """The recipients whom a report names, with what it says of each."""
     text = prose.own
     told = once(tidy(word) for value in mail.all("x-failed-recipients") for word in re.split(r"[,\s]+", value))
     if told:
-        return with_words(told, text)
+        return Naming(with_words(told, text), True)
     senders, wrote_to = _people_of(prose.originals)
     nobody = {address.lower() for address in [*senders, *listed(mail.all("from")), *_ours(mail)]} - _lowered(wrote_to)
     lines = _without_ids(text)
-    for found in (
-        _captured(_AT_START, lines, guarded=True) or _captured(_AT_RCPT, lines),
-        _captured(_BEHIND_CODE, lines),
-        _captured(_BEHIND_LABEL, lines),
-        _captured(_BEHIND_TO, lines, guarded=True),
-        [address for _, address in found_in(lines) if address.lower() in _lowered(wrote_to)],
-        _captured(_NAMED_TO, lines),
-        listed(_final_recipients(prose)),
-        [address for at, address in found_in(lines) if not _NOT_ITS_OWN.search(lines[max(0, at - 60) : at])],
-    ):
-        people = _failed(found, nobody, _lowered(wrote_to))
+    lowered = _lowered(wrote_to)
+    ways = (
+        lambda: _captured(_AT_START, lines, guarded=True),
+        lambda: [*_captured(_AT_RCPT, lines), *_captured(_BEHIND_CODE, lines)],
+        lambda: _captured(_BEHIND_LABEL, lines),
+        lambda: _captured(_BEHIND_TO, lines, guarded=True),
+        lambda: listed(_final_recipients(prose)),
+        lambda: [address for _, address in found_in(lines) if address.lower() in lowered],
+        lambda: _captured(_NAMED_TO, lines),
+        lambda: [a for at, a in found_in(lines) if not _NOT_ITS_OWN.search(lines[max(0, at - 60) : at])],
+    )
+    for number, way in enumerate(ways):
+        people = _failed(way(), nobody, lowered if number < SURE else set())
         if people:
-            return _before_expansion(text, with_words(people, text))
-    return []
+            return Naming(_before_expansion(text, with_words(people, text)), number < SURE)
+    return Naming([], False)
 
 
 def _final_recipients(prose: Prose) -> list[str]:
