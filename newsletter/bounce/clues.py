@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from newsletter.bounce.addresses import listed, once
-from newsletter.bounce.decode import transfer_decoded
+from newsletter.bounce.decode import plain, transfer_decoded
 from newsletter.bounce.mail import Part
 from newsletter.bounce.prose import Prose
 from newsletter.model.bounces import Clues
@@ -34,6 +34,8 @@ def clues_of(mail: Part, prose: Prose, envelopes: list[str]) -> Clues:
 
 def _text(part: Part) -> str:
     """A leaf's text, or what its headers say; a file that is attached may be the mail that is returned."""
+    if part.kind == "text/html":
+        return plain(part.text[:MAX_TEXT])
     if part.kind.startswith(("text/", "message/")) or "eml" in part.parameters.get("name", ""):
         return part.text[:MAX_TEXT]
     if part.kind == "application/octet-stream":

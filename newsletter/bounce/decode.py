@@ -27,7 +27,8 @@ _NO_CHARSETS = ("idna", "punycode", "unicode", "raw", "undefined", "mbcs", "oem"
 
 _HIDDEN = re.compile(r"<(script|style|head|title)\b[^>]{0,2000}>.{0,100000}?</\1\s*>|<!--.{0,100000}?-->", re.I | re.S)
 _MAILTO = re.compile(r"""<a\s[^<>]{0,400}?href\s*=\s*["']?mailto:([^"'?\s<>]{3,320})[^<>]{0,400}>([^<>]{0,400})</a\s*>""", re.I)
-_LINE_TAG = re.compile(r"</?(?:br|p|div|tr|li|ul|ol|h[1-6]|table|blockquote|pre|hr|dt|dd)\b[^<>]{0,2000}>", re.I)
+_LINE_AS_IT_IS = re.compile(r"<pre\b.{0,100000}?</pre\s*>", re.I | re.S)
+_TAG = re.compile(r"</?(?:br|p|div|tr|li|ul|ol|h[1-6]|table|blockquote|pre|hr|dt|dd)\b[^<>]{0,2000}>", re.I)
 _TAG = re.compile(r"</?[a-zA-Z!?][^<>]{0,4000}>")
 _ADDRESS_TAG = re.compile(r"<[^\s<>@\"=]{1,80}@[^\s<>@\"=]{1,255}>")
 
@@ -96,6 +97,7 @@ def _word(match: re.Match[str]) -> str:
 def plain(markup: str) -> str:
     """HTML as lines of text. An address in angle brackets is no tag."""
     text = _HIDDEN.sub(" ", markup)
+    text = _AS_IT_IS.sub(lambda block: block[0].replace("\n", "<br>"), text)
     text = re.sub(r"\s*\n\s*", " ", text) if "<br" in text.lower() or "<p" in text.lower() else text
     text = _MAILTO.sub(lambda link: link[2] if "@" in link[2] else f"{link[2]} <{link[1]}>", text)
     text = _LINE_TAG.sub("\n", text)

@@ -77,6 +77,8 @@ def _status(block: Fields) -> Status:
     usable = [address for address in given if address]
     raw = block.get("final-recipient") or block.get("original-recipient") or ""
     words = block.get("diagnostic-code", "")
+    if not words and (comment := re.search(r"\((.{3,300})\)", block.get("status", ""))):
+        words = comment[1]
     kind, semicolon, rest = words.partition(";")
     if semicolon and re.fullmatch(r"\s*[\w.-]{1,30}\s*", kind):
         words = rest

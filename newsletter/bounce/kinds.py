@@ -17,7 +17,7 @@ _DAEMON = re.compile(
     re.I,
 )
 _FAILURE_SUBJECT = re.compile(
-    r"undeliver|un-deliver|non-?deliver|not deliver|failure notice|return(?:ed|ing) (?:mail|to sender|message|e-?mail)|"
+    r"(?:could|can) ?not be (?:sent|deliver)|undeliver|un-deliver|non-?deliver|not deliver|failure notice|return(?:ed|ing) (?:mail|to sender|message|e-?mail)|"
     r"deliver\w* (?:status|fail|problem|error|report|notif|delay|warn|unsuccess|has|incomplete|temporar|attempt)|(?:mail|message|e-?mail) (?:deliver|system error|status|could not|not sent|failure|error|returned|undeliv|rejected|fail|bounce|has been)|"
     r"could not (?:send|deliver)|cannot (?:send|deliver)|unable to deliver|failed (?:mail|deliver|message)|^error|rejected|warning:? |nondeliver|bounced?\b|"
     r"permanent (?:delivery )?(?:fail|error)|unknown (?:user|recipient|address)|user unknown|no such user|mail failed|mailbox|quota|"
@@ -40,7 +40,7 @@ _DELAY = re.compile(
     re.I,
 )
 _DELIVERED = re.compile(
-    r"success\w*(?: \w+){0,2} (?:deliver|mail|relay)|(?:deliver\w*|mail|message|e-?mail)(?: status notification)? \(?(?:success|relay|receipt)|(?:was|been|were) (?:success\w* )?(?:delivered|relayed|displayed|read|opened)\b|return receipt|read(?:ing)? (?:receipt|notif)|^(?:read|lu|gelesen|letto|leído|lida|delivered|relayed|displayed|remis|opened|not read|lues?|expanded|deleted)\s?:|disposition notification|confirmation de lecture|accusé de (?:réception|lecture)|lesebest|confirmación de lectura|conferma di lettura|empfangsbest|zustellbest|successful mail delivery",
+    r"success\w*(?: \w+){0,2} (?:deliver|mail|relay)|(?:deliver\w*|mail|message|e-?mail)(?: status notification)? \(?(?:success|relay|receipt)|(?<!not )(?:was|been|were) (?:success\w* )?(?:delivered|relayed|displayed|read|opened)\b|return receipt|read(?:ing)? (?:receipt|notif)|^(?:read|lu|gelesen|letto|leído|lida|delivered|relayed|displayed|remis|opened|not read|lues?|expanded|deleted)\s?:|disposition notification|confirmation de lecture|accusé de (?:réception|lecture)|lesebest|confirmación de lectura|conferma di lettura|empfangsbest|zustellbest|successful mail delivery",
     re.I,
 )
 _AWAY = re.compile(
@@ -227,7 +227,9 @@ class Signs:
         if self.empty_path or self.away_subject:
             return True
         about = bool(_AWAY.search(self.words[:3000]))
-        if auto.startswith("auto") or "x-auto-response-suppress" in self.mail.headers:
+        if "x-auto-response-suppress" in self.mail.headers:
             return about or bool(_AWAY.search(self.subject) or _THANKS.search(self.words[:3000]))
+        if auto.startswith("auto"):
+            return bool(_AWAY.search(self.subject))
         stock = _AWAY.search(self.subject) and about and _UNTIL.search(self.words[:3000])
         return bool(stock and len(self.words) < 1500 and not _ANSWERS.match(self.subject) and not self.by_hand)

@@ -44,7 +44,7 @@ FULL = (
 )
 
 TOO_BIG = (
-    r"(?:message|mail|e-?mail|size|body|attachment\w*|data)\b" + _GAP + r"(?:too (?:big|large|long)|exceed\w*" + _GAP + r"(?:size|limit|maximum|max)|larger than)",
+    r"(?:message|mail|e-?mail|size|body|attachment\w*|data)\b" + _GAP + r"(?:too (?:big|large)|(?<!queue )too long|exceed\w*" + _GAP + r"(?:size|limit|maximum|max)|larger than)",
     r"too (?:big|large) (?:a )?(?:message|mail|for this)|(?:message|maximum|max|fixed|maxi) (?:message )?(?:file )?size|size limit|size exceed|exceeds (?:the )?(?:maximum|size|max\b)",
     r"message length exceeds|maximum length|oversized|resolver\.rst\.(?:send|recip)size|length limit|taille (?:maxi\w* )?(?:du|de|maxi)|zu gro(?:ß|ss)|trop (?:gros|volumineux|grand)",
     r"demasiado grande|troppo grande|too much data|data size",
@@ -70,7 +70,7 @@ TEMPORARILY = r"temporar\w+|tempor[aä]r|provisoire|momentan|try (?:again )?late
 FOR_NOW = (r"dns soft error|host not found, try again|temporar\w+ (?:dns|lookup|name|resolution)|(?:name service|dns|name server)\b[^.;]{0,40}(?:try again|time ?out|servfail|temporar)",)
 
 HOST = (
-    r"(?:host|domain)(?: or domain)?(?: name)?\b" + _GAP + r"(?:not found|unknown|does(?:n't| not) exist|could not be (?:found|resolved)|not (?:be )?resolve|lookup fail|cannot be found|no such|is invalid|(?:un)?resolvable)",
+    r"(?:host|domain)(?: or domain)?(?: name)?(?: [^\s:;]{1,80}){0,4}? (?:not found|unknown|does(?:n't| not) exist|could not be (?:found|resolved)|not (?:be )?resolve|lookup fail|cannot be found|is invalid|(?:un)?resolvable)",
     r"(?:unknown|no such|invalid|bad|non-?existent|unresolvable|undefined|illegal) (?:host|domain|host/domain|host or domain|destination domain|mail (?:host|server)|recipient domain)|unrout(?:e)?able (?:mail )?domain|unknown mail host",
     r"nxdomain|null ?mx|domain\b" + _GAP + r"(?:accepts? no mail|does not accept (?:any )?(?:e-?)?mail|no(?:t)? (?:valid )?mx|has no (?:valid )?(?:mx|mail|a\b))|no (?:valid )?(?:mx|mail exchanger|mail server)\w*(?: records?| hosts?)?(?: for|\b)",
     r"couldn'?t find any host|could not find any host|no mx (?:or|record|for)|can'?t find (?:a )?(?:host|domain)|name server: host not found|non existent (?:host|domain)",

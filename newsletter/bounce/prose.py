@@ -117,6 +117,9 @@ def _head_of_a_mail(text: str) -> int:
         end = text.find("\n", match.end())
         end = len(text) if end < 0 else end
         names = {name for _, name in run}
+        indented = text[run[0][0] : run[0][0] + 1] in (" ", "\t") and not names & {"received", "return-path"}
+        if indented:  # PMDF names the mail by some of its headers, and only then says what became of it
+            continue
         if len(run) >= 3 and names & _OF_MAILS and len(names & _OF_HEADS) >= 2 and "reporting-mta" not in names:
             return run[0][0]
     return len(text)

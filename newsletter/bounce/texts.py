@@ -16,7 +16,7 @@ from newsletter.bounce.prose import Prose
 
 NEAR = 1500  # characters behind a recipient that are about it
 MAX_FOUND = 200
-SURE = 6  # so many ways of naming somebody are sure
+SURE = 7  # so many ways of naming somebody are sure
 
 _A = re.sub(r"\((?!\?)", "(?:", ADDRESS.pattern)  # without its groups
 _OPEN = r"[ \t>*|]{0,24}(?:[-*•·]|\d{1,3}[.)])?[ \t]*(?:[<\"'(\[«]|smtp:|rfc822;|mailto:| ){0,4}"
@@ -30,6 +30,7 @@ _BEHIND_LABEL = re.compile(
     rf"user unknown|unknown (?:user|recipient)|failed addresses|delivery failed|could not deliver to|not delivered to|宛先|收件人|получатель)[ \t]{{0,9}}(?:\(s\)|address)?[ \t]*[:=;]\s{{0,20}}[<\"'\[(]?({_A})",
     re.I | re.M,
 )
+_EAST_ASIAN = re.compile(rf"(?:收件人|收件者|地址|邮箱|宛先|アドレス|수신자|받는)[^\sA-Za-z0-9@]{{0,12}}[<(]?({_A})|({_A})[>)）」]{{0,2}} ?(?:不存在|が見つか|は存在)")
 _BEHIND_TO = re.compile(
     rf"(?:\bto\b|\bfor\b|\brecipients?\b|\buser\b|\baddress(?:es)?\b|\bmailbox\b|\breach\b|\baccount\b|\bà\b|\ban\b|\ba\b|\bdla\b|\bdo\b|\bvoor\b|\baan\b|\bpara\b|адрес\w*|получател\w*)"
     rf"(?:[ \t\n]+(?:the|following|recipient|recipients|address|user|mailbox|for|l'adresse|adresse|destinataire|die|den|empfänger|addresses|account|email|e-mail|user's|is|was|not|valid|failed|person)){{0,5}}[ \t\n:]*[<\"'\[(«]?[ \t]?({_A})",
@@ -66,6 +67,7 @@ def named_in(prose: Prose, mail: Part) -> Naming:
         lambda: _captured(_AT_START, lines, guarded=True),
         lambda: [*_captured(_AT_RCPT, lines), *_captured(_BEHIND_CODE, lines)],
         lambda: _captured(_BEHIND_LABEL, lines),
+        lambda: [tidy(match[1] or match[2]) for match in _EAST_ASIAN.finditer(lines)],
         lambda: _captured(_BEHIND_TO, lines, guarded=True),
         lambda: listed(_final_recipients(prose)),
         lambda: [address for _, address in found_in(lines) if address.lower() in lowered],
