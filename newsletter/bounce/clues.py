@@ -15,7 +15,9 @@ MOST = 50
 MOST_WORDS = 400
 
 _ID = re.compile(r"<[^<>\s@]{1,400}@[^<>\s@]{1,250}>")
-_NAMED_ID = re.compile(r"message[- ]?-?id\s{0,4}[:=]?\s{0,80}(?:rfc822;)?\s{0,4}<?([^<>\s@\"']{3,400}@[^<>\s@\"',;]{2,250})>?", re.I)
+_NAMED_ID = re.compile(
+    r"message[- ]?-?id\s{0,4}[:=]?\s{0,80}(?:rfc822;)?\s{0,4}<?([^<>\s@\"']{3,400}@[^<>\s@\"',;]{2,250})>?", re.I
+)
 _UNSUBSCRIBE = re.compile(r"list-unsubscribe[ \t]*:((?:[^\n]*\n[> ]{0,4}[ \t])*[^\n]*)", re.I)
 _LINK = re.compile(r"<?\s*((?:https?://|mailto:)[^<>\s]{3,2000})\s*>?", re.I)
 _WORD = re.compile(r"(?<![\w@.-])(?=[A-Za-z-]{0,40}\d)[A-Za-z0-9][A-Za-z0-9_-]{7,79}(?![\w@]|\.\w)")

@@ -9,7 +9,7 @@ from newsletter.bounce.addresses import of_report, unitext, xtext
 
 _FIELD = re.compile(r"[ \t]{0,4}([A-Za-z][A-Za-z-]{2,40})[ \t]{0,4}:[ \t]{0,40}(.*)")
 _NAMES = ("original-recipient", "final-recipient", "x-actual-recipient", "x-original-recipient")
-MAX_RECIPIENTS = 500
+MAX_RECIPIENTS = 200
 
 Fields = dict[str, str]
 

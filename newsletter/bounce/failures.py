@@ -30,17 +30,22 @@ class Found:
     envelopes: list[str] = field(default_factory=list)
 
 
-def failures_of(mail: Part, prose: Prose, signs: Signs, raw: bytes) -> Found:
+def failures_of(mail: Part, prose: Prose, signs: Signs, data: bytes) -> Found:
     reports = [read_report(text) for text in prose.statuses]
     found = Found(envelopes=[report.envelope for report in reports if report.envelope])
     statuses = [status for report in reports for status in report.statuses]
-    if statuses and (mail.kind == "multipart/report" or signs.from_a_server or signs.machine or not (signs.of_a_person or signs.by_hand)):
+    if statuses and (
+        mail.kind == "multipart/report"
+        or signs.from_a_server
+        or signs.machine
+        or not (signs.of_a_person or signs.by_hand)
+    ):
         return _by_report(found, statuses, prose, signs, mail)
     named = named_in(prose, mail)
     if not _is_a_bounce(mail, prose, signs, named):
         return found
     found.is_bounce = True
-    found.failures = _by_words(mail, prose, signs, raw, named)
+    found.failures = _by_words(mail, prose, signs, data, named)
     return found
 
 
@@ -59,18 +64,20 @@ def _by_report(found: Found, statuses: list[Status], prose: Prose, signs: Signs,
     failed = [status for status in statuses if status not in arrived]
     if not failed:
         people = once(_named(status, prose) for status in arrived)
-        found.delivered = tuple(Failure(person, None, Reason.OTHER, text="") for person in people) or (Failure(""),)
+        found.delivered = tuple(Failure(person) for person in people) or (Failure(""),)
         return found
     found.is_bounce = True
-    people = {id(status): _named(status, prose) for status in failed}
-    said = {named.address.lower(): named.words for named in with_words(once(people.values()), prose.own)}
-    failures = [_judged(status, people[id(status)], said.get(people[id(status)].lower(), ""), prose, signs) for status in failed]
+    names = {id(status): _named(status, prose) for status in failed}
+    said = {named.address.lower(): named.words for named in with_words(once(names.values()), prose.own)}
+    failures = [
+        _judged(status, names[id(status)], said.get(names[id(status)].lower(), ""), prose, signs) for status in failed
+    ]
     known = [failure for failure in failures if failure.address]
     if not known and failures:
         naming = named_in(prose, mail)
-        names = [named.address for named in naming.people] or of_originals(prose)
-        sure = naming.surely or len(names) == 1
-        known = [dataclasses.replace(failures[0], address=name, suppress=failures[0].suppress and sure) for name in names]
+        others = [named.address for named in naming.people] or of_originals(prose)
+        dead = failures[0].suppress and (naming.surely or len(others) == 1)
+        known = [dataclasses.replace(failures[0], address=address, suppress=dead) for address in others]
     found.failures = _each_once(known)
     return found
 
@@ -108,25 +115,30 @@ def _is_a_bounce(mail: Part, prose: Prose, signs: Signs, named: Naming) -> bool:
         return True
     if prose.disposition or (signs.of_a_person and not signs.from_a_daemon):
         return False
-    if mail.kind == "multipart/report" and mail.parameters.get("report-type", "delivery-status").lower() == "delivery-status":
+    if (
+        mail.kind == "multipart/report"
+        and mail.parameters.get("report-type", "delivery-status").lower() == "delivery-status"
+    ):
         return not signs.delivered
     if signs.delivered and not signs.failure_subject:
         return False
     if signs.challenge and not signs.failure_subject and not signs.from_a_daemon:
         return False
     has_original = bool(prose.originals)
-    speaks = signs.failure_subject or signs.failure_words or (signs.from_mailer_daemon and (named.surely or has_original))
+    speaks = (
+        signs.failure_subject or signs.failure_words or (signs.from_mailer_daemon and (named.surely or has_original))
+    )
     if not signs.from_a_daemon and not named.surely and not (signs.failure_subject and signs.failure_statement):
         return False
     weight = signs.weight(names_somebody=named.surely, has_original=has_original)
     return bool(speaks) and weight >= NEEDED
 
 
-def _by_words(mail: Part, prose: Prose, signs: Signs, raw: bytes, named: Naming) -> tuple[Failure, ...]:
+def _by_words(mail: Part, prose: Prose, signs: Signs, data: bytes, named: Naming) -> tuple[Failure, ...]:
     """A guess is never enough to give up an address by."""
     people, surely = named.people, named.surely
     if not surely:
-        seen, _ = last.detected(raw)
+        seen, _ = last.detected(data)
         if seen:
             people, surely = with_words(seen, prose.own), True
         elif not people:

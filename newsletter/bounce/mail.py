@@ -83,12 +83,19 @@ class Part:
         return "received" in self.headers or {"from", "subject", "message-id"} <= self.headers.keys()
 
 
-def parse(raw: bytes) -> Part:
-    """A mail's bytes, with any line ends and with or without mbox's first line."""
+def normal(raw: bytes) -> bytes:
+    """A mail's bytes with plain line ends, without NULs and without mbox's first line."""
     data = raw[:MAX_BYTES].replace(b"\0", b"")
+    if b"\n" not in data and data.count(b"\r\r") * 2.2 > data.count(b"\r"):
+        data = data.replace(b"\r\r", b"\n")  # every line end turned into two
     data = data.replace(b"\r\r\n", b"\n").replace(b"\r\n", b"\n").replace(b"\r", b"\n").lstrip(b"\n \t\xef\xbb\xbf")
     if data.startswith((b"From ", b">From ")):
         data = data.partition(b"\n")[2]
+    return data
+
+
+def parse(data: bytes) -> Part:
+    """A mail whose line ends are plain (`normal`)."""
     return _Parser().mail(data, 0)
 
 

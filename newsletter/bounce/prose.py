@@ -9,26 +9,55 @@ from newsletter.bounce.decode import plain
 from newsletter.bounce.mail import Part, parse
 
 MAX_TEXT = 60_000  # characters of prose that are looked at
-_REPORTS = ("message/delivery-status", "message/global-delivery-status", "message/disposition-notification")
-_REPORTS += ("message/global-disposition-notification", "message/feedback-report")
+_STATUSES = ("message/delivery-status", "message/global-delivery-status")
+_DISPOSITIONS = ("message/disposition-notification", "message/global-disposition-notification")
 
 # The mail that is returned begins here.
 _CUT = re.compile(
     r"^[ \t>*|#=_~-]{0,80}(?:"
-    r"(?:this|here|the following|below(?: this line)?|following|included|enclosed|attached)\b.{0,30}\bis (?:a |the )?(?:copy|returned|original|first|text|header|beginning)"
-    r"|below this line is a copy|(?:the )?(?:original|unsent|returned|undelivered|failed|rejected|bounced|(?:text|copy|body|start) of your) (?:e-?mail )?message(?: text)?(?: follows| below| headers?| is| was| begins| included| body| content| excerpt)?(?: follows?| below| included| attached| returned)?[ \t]*[:.\->=*_]*$"
-    r"|(?:message|mail|original|e-?mail)(?: message)? (?:headers?|text|body|contents?|excerpt)(?: \w+){0,3}[ \t]*[:\-=]"
-    r"|(?:start|begin\w*) of (?:the )?(?:original|returned|message|mail|header|forwarded)|original headers|returned (?:message|mail) (?:follows|header)"
-    r"|(?:the )?(?:first|header|text|content|body|copy|start|beginning)\w*(?: \d+)?(?: \w+){0,4} (?:of|from) (?:the |your )?(?:original |returned |undelivered |failed )?(?:message|mail|e-?mail)"
-    r"|-{3,} ?(?:forwarded|original|undelivered|returned|message|unsent|urspr|mensaje|messaggio|mensagem|message d'origine|d.but)"
-    r"|(?:message|courriel) (?:d'origine|original|initial)|urspr.{1,3}ngliche (?:nachricht|kopfzeilen|header|e-?mail)|kopfzeilen der|mensaje original|encabezados de|en-t.tes? d|messaggio originale|intestazioni|mensagem original|cabe.alhos|oorspronkelijk|oryginaln|исходн|元の"
+    r"(?:this|here|the following|below(?: this line)?|following|included|enclosed|attached)\b.{0,30}\bis (?:a |"
+    r"the )?(?:copy|returned|original|first|text|header|beginning)"
+    r"|below this line is a copy|(?:the )?(?:original|unsent|returned|undelivered|failed|rejected|bounced|"
+    r"(?:text|copy|body|start) of your) (?:e-?mail )?message(?: text)?(?: follows| below| headers?| is| was|"
+    r" begins| included| body| content| excerpt)?(?: follows?| below| included| attached|"
+    r" returned)?[ \t]*[:.\->=*_]*$"
+    r"|(?:message|mail|original|e-?mail)(?: message)? (?:headers?|text|body|contents?|"
+    r"excerpt)(?: \w+){0,3}[ \t]*[:\-=]"
+    r"|(?:start|begin\w*) of (?:the )?(?:original|returned|message|mail|header|forwarded)|original headers|"
+    r"returned (?:message|mail) (?:follows|header)"
+    r"|(?:the )?(?:first|header|text|content|body|copy|start|beginning)\w*(?: \d+)?(?: \w+){0,4} (?:of|"
+    r"from) (?:the |your )?(?:original |returned |undelivered |failed )?(?:message|mail|e-?mail)"
+    r"|-{3,} ?(?:forwarded|original|undelivered|returned|message|unsent|urspr|mensaje|messaggio|mensagem|"
+    r"message d'origine|d.but)"
+    r"|(?:message|courriel) (?:d'origine|original|initial)|urspr.{1,3}ngliche (?:nachricht|kopfzeilen|header|"
+    r"e-?mail)|kopfzeilen der|mensaje original|encabezados de|en-t.tes? d|messaggio originale|intestazioni|"
+    r"mensagem original|cabe.alhos|oorspronkelijk|oryginaln|исходн|元の"
     r").{0,120}$",
     re.I | re.M,
 )
 _FIELDS = re.compile(r"^[ \t]{0,8}(?:final|original)-recipient[ \t]*:", re.I | re.M)
 _HEADER_LINE = re.compile(r"^(?:> ?){0,3}[ \t]{0,8}([A-Za-z][A-Za-z0-9-]{1,40}):[ \t]+\S", re.M)
-_OF_MAILS = {"received", "message-id", "mime-version", "return-path", "x-mailer", "content-type", "dkim-signature", "delivered-to"}
-_OF_HEADS = _OF_MAILS | {"from", "to", "subject", "date", "cc", "reply-to", "sender", "content-transfer-encoding", "in-reply-to"}
+_OF_MAILS = {
+    "received",
+    "message-id",
+    "mime-version",
+    "return-path",
+    "x-mailer",
+    "content-type",
+    "dkim-signature",
+    "delivered-to",
+}
+_OF_HEADS = _OF_MAILS | {
+    "from",
+    "to",
+    "subject",
+    "date",
+    "cc",
+    "reply-to",
+    "sender",
+    "content-transfer-encoding",
+    "in-reply-to",
+}
 
 
 @dataclass(slots=True)
@@ -51,9 +80,9 @@ def prose_of(mail: Part) -> Prose:
     for part in mail.walk():
         if part.inner and part.is_bare_mail:
             continue
-        if part.kind in _REPORTS[:2]:
+        if part.kind in _STATUSES:
             prose.statuses.append(_whole(part))
-        elif part.kind in _REPORTS[2:4]:
+        elif part.kind in _DISPOSITIONS:
             prose.disposition += _whole(part)
         elif part.kind == "text/html":
             pages.append(plain(part.text))
@@ -89,7 +118,12 @@ def _wrapped(prose: Prose, report: Part, texts: list[str]) -> Prose:
 def _whole(part: Part) -> str:
     """A report's text. Where it has headers of its own between its blocks, the parser took the first for the part's."""
     text = part.text
-    odd = [f"{name}: {value}" for name, values in part.headers.items() for value in values if not name.startswith("content-")]
+    odd = [
+        f"{name}: {value}"
+        for name, values in part.headers.items()
+        for value in values
+        if not name.startswith("content-")
+    ]
     return "\n".join([*odd, "", text]) if odd else text
 
 
@@ -111,7 +145,11 @@ def _head_of_a_mail(text: str) -> int:
     end = -1
     for match in _HEADER_LINE.finditer(text[:MAX_TEXT]):
         between = text[end : match.start()] if end >= 0 else ""
-        if run and (between.count("\n") > 12 or "\n\n" in between or re.search(r"\n(?:> ?)*[^\s>]", between[1:] if between[:1] == "\n" else between)):
+        if run and (
+            between.count("\n") > 12
+            or "\n\n" in between
+            or re.search(r"\n(?:> ?)*[^\s>]", between[1:] if between[:1] == "\n" else between)
+        ):
             run = []
         run.append((match.start(), match[1].lower()))
         end = text.find("\n", match.end())

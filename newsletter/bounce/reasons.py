@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import re
 
-from newsletter.bounce import phrases
+from newsletter.bounce import codes, phrases
 from newsletter.bounce.phrases import Pattern
 from newsletter.model.bounces import Failure, Reason
 
@@ -15,8 +15,12 @@ READ = 3000  # characters of it that are read
 GONE = (Reason.UNKNOWN_USER, Reason.INACTIVE, Reason.HOST_UNKNOWN)
 
 ENHANCED = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.]*\d)")
-REPLY = re.compile(r"(?<![\d.:/#\[-])\b([45][0-5]\d)(?=[ \-:#,)]|$)(?!\.\d)(?! ?(?:bytes|kb|mb|messages|users|seconds))", re.I)
-_NOISE = re.compile(r"https?://\S{1,500}|www\.\S{1,300}|<?[\w.+'=/&!#%~*-]{1,100}@[\w.-]{1,255}>?|\[[\d.:a-f]{3,45}\]", re.I)
+REPLY = re.compile(
+    r"(?<![\d.:/#\[-])\b([45][0-5]\d)(?=[ \-:#,)]|$)(?!\.\d)(?! ?(?:bytes|kb|mb|messages|users|seconds))", re.I
+)
+_NOISE = re.compile(
+    r"https?://\S{1,500}|www\.\S{1,300}|<?[\w.+'=/&!#%~*-]{1,100}@[\w.-]{1,255}>?|\[[\d.:a-f]{3,45}\]", re.I
+)
 
 
 def judge(code: int | None, text: str) -> Failure:
@@ -24,7 +28,9 @@ def judge(code: int | None, text: str) -> Failure:
     return verdict(text, reply=code)
 
 
-def verdict(text: str, *, status: str = "", reply: int | None = None, action: str = "", near: str = "", context: str = "") -> Failure:
+def verdict(
+    text: str, *, status: str = "", reply: int | None = None, action: str = "", near: str = "", context: str = ""
+) -> Failure:
     """What a report says of one recipient: the server's words, its codes, what became of it. Where those say nothing,
     what stands near its address in the report is asked, and then the report as a whole."""
     words = _words(text)
@@ -68,7 +74,7 @@ def _code(text: str, status: str, reply: int | None, action: str) -> tuple[str, 
 
 def _why(words: str, near: str, context: str, code: str) -> tuple[Reason, bool]:
     """The reason, and whether that is certain enough to give up an address by it."""
-    exact = phrases.BY_CODE.get(code[2:]) if "." in code else None
+    exact = codes.BY_CODE.get(code[2:]) if "." in code else None
     for found in (
         _by_words(words),
         _by_words(near) if not exact or REPLY.search(near) else _of_the_mailbox(near),
@@ -80,7 +86,7 @@ def _why(words: str, near: str, context: str, code: str) -> tuple[Reason, bool]:
         _by_words(context),
         _weakly(context),
         (Reason.BLOCKED, False) if code[2:].startswith("7.") else None,
-        (phrases.BY_VAGUE_CODE.get(code[2:]), False) if "." in code else (phrases.BY_REPLY.get(int(code or 0)), True),
+        (codes.BY_VAGUE_CODE.get(code[2:]), False) if "." in code else (codes.BY_REPLY.get(int(code or 0)), True),
     ):
         if found is not None and found[0] is not None:
             return found[0], found[1]

@@ -7,7 +7,7 @@ after "to" in a sentence on failing; explanations name others too, and so does t
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from newsletter.bounce.addresses import ADDRESS, found_in, is_of_a_server, listed, once, tidy
@@ -21,24 +21,43 @@ SURE = 7  # so many ways of naming somebody are sure
 _A = re.sub(r"\((?!\?)", "(?:", ADDRESS.pattern)  # without its groups
 _OPEN = r"[ \t>*|]{0,24}(?:[-*•·]|\d{1,3}[.)])?[ \t]*(?:[<\"'(\[«]|smtp:|rfc822;|mailto:| ){0,4}"
 # By how surely they name who failed.
-_AT_START = re.compile(rf"^{_OPEN}({_A})[>\"')\]]*(?=[ \t]*(?:$|[:;,]|\.\.\.|\(|\[|<[^>\n]*>|-{{1,3}}|=>|[\t ]on[ \t]|[ \t]{{2}}|[ \t][45]\d\d|\t|\.[ \t]*$))", re.M)
+_AT_START = re.compile(
+    rf"^{_OPEN}({_A})[>\"')\]]*(?=[ \t]*(?:$|[:;,]|\.\.\.|\(|\[|<[^>\n]*>|-{{1,3}}|=>|"
+    rf"[\t ]on[ \t]|[ \t]{{2}}|[ \t][45]\d\d|\t|\.[ \t]*$))",
+    re.M,
+)
 _AT_RCPT = re.compile(rf"rcpt[ _-]?to[ \t]*:?[ \t]*<?[ \t]*({_A})", re.I)
-_BEHIND_CODE = re.compile(rf"^[ \t*]{{0,12}}[45]\d\d[- ](?:\#?[45]\.\d{{1,3}}\.\d{{1,3}}[ \t:]*)?(?:[\w ]{{0,30}}[ :])?[<\[(\"']?({_A})", re.M)
+_BEHIND_CODE = re.compile(
+    rf"^[ \t*]{{0,12}}[45]\d\d[- ](?:\#?[45]\.\d{{1,3}}\.\d{{1,3}}[ \t:]*)?(?:[\w ]{{0,30}}[ :])?[<\[(\"']?({_A})", re.M
+)
 _BEHIND_LABEL = re.compile(
     rf"^{_OPEN}(?:(?:failed|final|intended|original|undeliverable|invalid|unknown|your|the|e-?mail) )*"
-    rf"(?:recipients?|address(?:ee)?s?|user|mailbox|rcpt|e-?mail|account|destinat\w{{2,6}}|destinataires?|empf(?:ä|ae)nger\w*|an|à|"
-    rf"user unknown|unknown (?:user|recipient)|failed addresses|delivery failed|could not deliver to|not delivered to|宛先|收件人|получатель)[ \t]{{0,9}}(?:\(s\)|address)?[ \t]*[:=;]\s{{0,20}}[<\"'\[(]?({_A})",
+    rf"(?:recipients?|address(?:ee)?s?|user|mailbox|rcpt|e-?mail|account|destinat\w{{2,6}}|destinataires?|"
+    rf"empf(?:ä|ae)nger\w*|an|à|"
+    rf"user unknown|unknown (?:user|recipient)|failed addresses|delivery failed|could not deliver to|"
+    rf"not delivered to|宛先|收件人|получатель)[ \t]{{0,9}}(?:\(s\)|address)?[ \t]*[:=;]\s{{0,20}}[<\"'\[(]?({_A})",
     re.I | re.M,
 )
-_EAST_ASIAN = re.compile(rf"(?:收件人|收件者|地址|邮箱|宛先|アドレス|수신자|받는)[^\sA-Za-z0-9@]{{0,12}}[<(]?({_A})|({_A})[>)）」]{{0,2}} ?(?:不存在|が見つか|は存在)")
+_EAST_ASIAN = re.compile(
+    rf"(?:收件人|收件者|地址|邮箱|宛先|アドレス|수신자|받는)[^\sA-Za-z0-9@]{{0,12}}[<(]?({_A})|"
+    rf"({_A})[>)）」]{{0,2}} ?(?:不存在|が見つか|は存在)"
+)
 _BEHIND_TO = re.compile(
-    rf"(?:\bto\b|\bfor\b|\brecipients?\b|\buser\b|\baddress(?:es)?\b|\bmailbox\b|\breach\b|\baccount\b|\bà\b|\ban\b|\ba\b|\bdla\b|\bdo\b|\bvoor\b|\baan\b|\bpara\b|адрес\w*|получател\w*)"
-    rf"(?:[ \t\n]+(?:the|following|recipient|recipients|address|user|mailbox|for|l'adresse|adresse|destinataire|die|den|empfänger|addresses|account|email|e-mail|user's|is|was|not|valid|failed|person)){{0,5}}[ \t\n:]*[<\"'\[(«]?[ \t]?({_A})",
+    rf"(?:\bto\b|\bfor\b|\brecipients?\b|\buser\b|\baddress(?:es)?\b|\bmailbox\b|\breach\b|\baccount\b|\bà\b|"
+    rf"\ban\b|\ba\b|\bdla\b|\bdo\b|\bvoor\b|\baan\b|\bpara\b|адрес\w*|получател\w*)"
+    rf"(?:[ \t\n]+(?:the|following|recipient|recipients|address|user|mailbox|for|l'adresse|adresse|destinataire|"
+    rf"die|den|empfänger|addresses|account|email|e-mail|user's|is|was|not|valid|failed|"
+    rf"person)){{0,5}}[ \t\n:]*[<\"'\[(«]?[ \t]?({_A})",
     re.I,
 )
 _NAMED_TO = re.compile(rf"^[ \t>]{{0,12}}to[ \t]*:[ \t]*[^@\n]{{0,80}}?({_A})", re.I | re.M)
 _EXPANDED = re.compile(rf"\((?:expanded|generated|forwarded) from:?\s*<?({_A})>?\)", re.I)
-_NOT_ITS_OWN = re.compile(r"(?:from|sender|mail from|de|von|reply-to|contact|write to|mail to|e-?mail us|message-id|help|assistance|questions?|report(?:ed)? (?:to|at)|please (?:send|contact|forward|e-?mail|mail))\b[^@\n]{0,40}$", re.I)
+_NOT_ITS_OWN = re.compile(
+    r"(?:from|sender|mail from|de|von|reply-to|contact|write to|mail to|e-?mail us|"
+    r"message-id|help|assistance|questions?|report(?:ed)? (?:to|at)|please (?:send|contact|forward|e-?mail|"
+    r"mail))\b[^@\n]{0,40}$",
+    re.I,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +79,10 @@ def named_in(prose: Prose, mail: Part) -> Naming:
     if told:
         return Naming(with_words(told, text), True)
     senders, wrote_to = _people_of(prose.originals)
-    nobody = {address.lower() for address in [*senders, *listed(mail.all("from")), *_ours(mail)]} - _lowered(wrote_to)
+    strangers = _lowered([*senders, *listed(mail.all("from")), *_ours(mail)])
     lines = _without_ids(text)
     lowered = _lowered(wrote_to)
-    ways = (
+    ways: tuple[Callable[[], list[str]], ...] = (
         lambda: _captured(_AT_START, lines, guarded=True),
         lambda: [*_captured(_AT_RCPT, lines), *_captured(_BEHIND_CODE, lines)],
         lambda: _captured(_BEHIND_LABEL, lines),
@@ -75,7 +94,7 @@ def named_in(prose: Prose, mail: Part) -> Naming:
         lambda: [a for at, a in found_in(lines) if not _NOT_ITS_OWN.search(lines[max(0, at - 60) : at])],
     )
     for number, way in enumerate(ways):
-        people = _failed(way(), nobody, lowered if number < SURE else set())
+        people = _failed(way(), strangers - lowered if number < SURE else strangers, lowered)
         if people:
             return Naming(_before_expansion(text, with_words(people, text)), number < SURE)
     return Naming([], False)
@@ -132,9 +151,8 @@ def _captured(pattern: re.Pattern[str], text: str, *, guarded: bool = False) -> 
 
 
 def _failed(found: Iterable[str], nobody: set[str], wrote_to: set[str]) -> list[str]:
-    """Without those who cannot have failed. Where the report names whom we wrote to, the others are explanations."""
-    people = [a for a in once(found) if a.lower() not in nobody and (a.lower() in wrote_to or not is_of_a_server(a))]
-    return people
+    """Without those who cannot have failed: who wrote, who reports, whom explanations name for help."""
+    return [a for a in once(found) if a.lower() not in nobody and (a.lower() in wrote_to or not is_of_a_server(a))]
 
 
 def _people_of(originals: list[Part]) -> tuple[list[str], list[str]]:
@@ -160,7 +178,13 @@ def _lowered(addresses: Iterable[str]) -> set[str]:
 def _without_ids(text: str) -> str:
     """Message-IDs look like addresses."""
     text = re.sub(r"\b(?:dda:)?SMTP=(?=[^\s;]{1,100}@)", "\n", text, flags=re.I)  # X.400
-    return re.sub(r"message[- ]?id[^@\n]{0,200}@[^\s>]{0,200}>?|(?:<mailto:[^>\n]{1,300}>)|\bmailto:", " ", text, flags=re.I)
+    return re.sub(
+        r"message[- ]?id[^@\n]{0,200}@[^\s>]{0,200}>?|(?:<mailto:[^>\n]{1,300}>)|"
+        r"\bmailto:",
+        " ",
+        text,
+        flags=re.I,
+    )
 
 
 def _before_expansion(text: str, people: list[Named]) -> list[Named]:
