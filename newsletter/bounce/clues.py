@@ -16,7 +16,7 @@ MOST_WORDS = 400
 
 _ID = re.compile(r"<[^<>\s@]{1,400}@[^<>\s@]{1,250}>")
 _NAMED_ID = re.compile(
-    r"message[- ]?-?id\s{0,4}[:=]?\s{0,80}(?:rfc822;)?\s{0,4}<?([^<>\s@\"']{3,400}@[^<>\s@\"',;]{2,250})>?", re.I
+    r"message[- ]?-?id\s{0,4}[:=]?\s{0,80}(?:rfc822;)?\s{0,4}<?([^<>\s@\"']{3,400}@[^<>\s@\"',;()\[\]]{2,250})>?", re.I
 )
 _UNSUBSCRIBE = re.compile(r"list-unsubscribe[ \t]*:((?:[^\n]*\n[> ]{0,4}[ \t])*[^\n]*)", re.I)
 _LINK = re.compile(r"<?\s*((?:https?://|mailto:)[^<>\s]{3,2000})\s*>?", re.I)

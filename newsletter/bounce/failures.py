@@ -69,8 +69,10 @@ def _by_report(found: Found, statuses: list[Status], prose: Prose, signs: Signs,
     found.is_bounce = True
     names = {id(status): _named(status, prose) for status in failed}
     said = {named.address.lower(): named.words for named in with_words(once(names.values()), prose.own)}
+    # Of several, what is said of one says nothing of the others.
+    whole = prose.own if len(failed) == 1 else ""
     failures = [
-        _judged(status, names[id(status)], said.get(names[id(status)].lower(), ""), prose, signs) for status in failed
+        _judged(status, names[id(status)], said.get(names[id(status)].lower(), ""), whole, signs) for status in failed
     ]
     known = [failure for failure in failures if failure.address]
     if not known and failures:
@@ -90,11 +92,11 @@ def _named(status: Status, prose: Prose) -> str:
     return next((person for person in people if person.lower().startswith(f"{status.local.lower()}@")), "")
 
 
-def _judged(status: Status, address: str, said: str, prose: Prose, signs: Signs) -> Failure:
+def _judged(status: Status, address: str, said: str, whole: str, signs: Signs) -> Failure:
     action = status.action
     if not action and signs.delay:
         action = "delayed"
-    judged = verdict(status.words, status=status.code, action=action, near=_said(said), context=f"{said}\n{prose.own}")
+    judged = verdict(status.words, status=status.code, action=action, near=_said(said), context=f"{said}\n{whole}")
     return dataclasses.replace(judged, address=address)
 
 

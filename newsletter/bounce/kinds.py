@@ -18,11 +18,14 @@ from newsletter.bounce.kindwords import (
     FAILURE_SUBJECT,
     FAILURE_WORDS,
     GREETING,
+    MAILER_DAEMON,
+    MYSELF,
     PROGRAM,
     STATEMENT,
     THANKS,
     TO_BOUNCES,
     UNTIL,
+    WHOLE_OR_PREFIX,
 )
 from newsletter.bounce.mail import Part
 from newsletter.bounce.prose import Prose
@@ -61,14 +64,7 @@ class Signs:
     def from_mailer_daemon(self) -> bool:
         """By the address that nobody else bears."""
         sender = self.mail.first("from")[:500]
-        return bool(
-            re.search(
-                r"(?:^|[\s<\"])(?:mailer[-_.]?daemon|mail[-_.]daemon|mail\.delivery\.system)\b(?:@|"
-                r"[>\s\"]|$)",
-                sender,
-                re.I,
-            )
-        ) and (self.from_a_daemon)
+        return bool(MAILER_DAEMON.search(sender)) and self.from_a_daemon
 
     @cached_property
     def from_a_server(self) -> bool:
@@ -78,7 +74,7 @@ class Signs:
     def empty_path(self) -> bool:
         """Nobody but machines writes with an empty return path (RFC 5321, 4.5.5)."""
         paths = self.mail.all("return-path")[:1] + self.mail.all("envelope-from") + self.mail.all("x-envelope-from")
-        return any(path.strip() in ("<>", "< >") or DAEMON_ADDRESS.match(path.strip("<> ")) for path in paths)
+        return any(path.strip() in ("<>", "< >") or MAILER_DAEMON.search(path) for path in paths)
 
     @cached_property
     def machine(self) -> bool:
@@ -115,7 +111,8 @@ class Signs:
         weight += 2 * self.empty_path + (self.machine and not self.empty_path) + self.failure_subject
         weight += self.failure_words + self.failure_statement + names_somebody + has_original + self.to_bounces
         weight -= not self.machine and not self.from_a_daemon
-        weight -= 2 * self.by_hand + 2 * self.answered_by_rule + 3 * self.away_subject + 3 * self.of_a_person
+        weight -= (3 if self.from_a_daemon else 2) * self.by_hand
+        weight -= 2 * self.answered_by_rule + 3 * self.away_subject + 3 * self.of_a_person
         return weight
 
     @cached_property
@@ -188,7 +185,15 @@ class Signs:
     @cached_property
     def away_subject(self) -> bool:
         """As programs begin it."""
-        return bool(AWAY_PREFIX.match(self.subject))
+        match = AWAY_PREFIX.match(self.subject)
+        if match is None:
+            return False
+        return self.machine or self.answered_by_rule or bool(WHOLE_OR_PREFIX.match(self.subject, match.end()))
+
+    @cached_property
+    def thanks(self) -> bool:
+        """It speaks as those do who answer for somebody."""
+        return bool(THANKS.search(self.words[:3000]) or AWAY.search(self.words[:3000]))
 
     @cached_property
     def away(self) -> bool:
@@ -201,9 +206,15 @@ class Signs:
         if self.empty_path or self.away_subject:
             return True
         about = bool(AWAY.search(self.words[:3000]))
+        precedence = self.mail.first("precedence").lower()
         if "x-auto-response-suppress" in self.mail.headers:
             return about or bool(AWAY.search(self.subject) or THANKS.search(self.words[:3000]))
-        if auto.startswith("auto"):
+        if auto.startswith("auto") or precedence in ("junk", "bulk"):
             return bool(AWAY.search(self.subject))
-        stock = AWAY.search(self.subject) and about and UNTIL.search(self.words[:3000])
+        stock = (
+            "?" not in self.subject
+            and AWAY.search(self.subject)
+            and MYSELF.search(self.words)
+            and UNTIL.search(self.words[:3000])
+        )
         return bool(stock and len(self.words) < 1500 and not ANSWERS.match(self.subject) and not self.by_hand)

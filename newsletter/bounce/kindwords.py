@@ -85,7 +85,7 @@ AWAY = re.compile(
     r"je suis (?:actuellement )?(?:absent|en congé|en déplacement)|abwesenheit|abwesend|nicht im (?:büro|haus)|"
     r"urlaub|automatische (?:antwort|e-?mail)|fuera de (?:la )?oficina|respuesta automática|ausente|vacaciones|"
     r"fuori (?:ufficio|sede)|risposta automatica|assente|ferie|ausência|fora do escritório|férias|"
-    r"resposta automática|afwezig|automatisch antwoord|buiten kantoor|poza biurem|autoodpowied|odpowied. automat|"
+    r"resposta automática|afwezig|automatisch antwoord|buiten kantoor|poza biurem|autoodpowied|odpowied. automat|automatyczna odpowied|"
     r"nieobecn|urlop|автоответ|отпуск|отсутств|不在|自動(?:応答|返信)|自动回复|休假|부재|자동 ?응답",
     re.I,
 )
@@ -121,6 +121,9 @@ DAEMON_ADDRESS = re.compile(
     r"dsn|ndr|mail-?router|emailsystem|content-?filter|imss|mail-?gateway)(?:[-+._=][^@]*)?(?:@|$)",
     re.I,
 )
+MAILER_DAEMON = re.compile(
+    r"(?:^|[\s<\"])(?:mailer[-_.]?daemon|mail[-_.]daemon|mail\.delivery\.system)\b(?:@|[>\s\"]|$)", re.I
+)
 ANSWERS = re.compile(r"\s*(?:re|aw|sv|res|antw|odp|vs|ynt)\s*(?:\[\d+\])?\s*:", re.I)
 PROGRAM = re.compile(
     r"thunderbird|outlook(?! express server)|apple mail|iphone|ipad|mutt|roundcube|k-?9|"
@@ -149,21 +152,27 @@ STATEMENT = re.compile(
     r"échec de (?:la )?remise|remise à ces destinataires|(?:邮件|郵件|投递|退信|退回).{0,40}(?:失败|退回|退|无法)",
     re.I,
 )
+# What may follow it where no header says that a machine wrote: nothing, or the subject of what it answers.
+WHOLE_OR_PREFIX = re.compile(r"\]|[\])!.\s\u00a0]*(?:$|[:：–—-]|\([^)]*\)\s*$)")
 AWAY_PREFIX = re.compile(
-    r"\s*(?:automatic (?:reply|response)|auto(?:matic|mated)?[- ]?(?:reply|response|answer|responder)|auto: |"
+    r"[\s\[(]*(?:automatic (?:reply|response)|auto(?:matic|mated)?[- ]?(?:reply|response|answer|responder)|auto(?=: )|"
     r"out[- ]of[- ](?:the[- ])?office|réponse automatique|reponse automatique|réponse d'absence|"
     r"message d'absence|absence du bureau|"
-    r"automatische antwort|abwesenheits\w+|abwesend: |automatische abwesenheits\w+|respuesta automática|"
+    r"automatische antwort|abwesenheits\w+|abwesend(?=: )|automatische abwesenheits\w+|respuesta automática|"
     r"fuera de (?:la )?oficina|ausente de la oficina|risposta automatica|fuori sede|resposta automática|"
-    r"ausência temporária|automatisch antwoord|afwezig: |"
+    r"ausência temporária|automatisch antwoord|afwezig(?=: )|"
     r"autoodpowied\w+|odpowied\w+ automatyczna|автоответ\w*|автоматический ответ|自動応答|自动回复|자동 회신|"
-    r"vacation (?:reply|response|auto)|autosvar|automaattinen)(?:\b|\s|:|$)",
+    r"vacation (?:reply|response|auto)|autosvar|automaattinen|automatyczna odpowied\w*)(?:\b|\s|:|$)",
     re.I,
 )
 UNTIL = re.compile(
     r"\buntil\b|return|back (?:on|in|at)|jusqu|de retour|retour le|rentre|bis zum|zurück|hasta|regres|fino al|"
     r"rientr|até|volto|regresso|terug|do dnia|wracam|вернусь|戻り|までの",
     re.I,
+)
+MYSELF = re.compile(
+    r"\b(?:je (?:suis|serai)|i am|i'm|i will be|i'll be|ich bin|estoy|sono|estou|ik ben|jestem|я )\b[^?]{0,300}$",
+    re.I | re.S,
 )
 TO_BOUNCES = re.compile(
     r"[-+.](?:bounces?|admin|owner|errors?|request)\b|"

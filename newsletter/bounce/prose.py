@@ -86,6 +86,8 @@ def prose_of(mail: Part) -> Prose:
             prose.disposition += _whole(part)
         elif part.kind == "text/html":
             pages.append(plain(part.text))
+        elif part.kind.startswith("multipart/") and not part.parts:
+            texts.append(part.text)  # its boundary never came
         elif part.kind.startswith("text/") and not part.holds_headers_only and part.kind != "text/calendar":
             texts.append(part.text)
     if not prose.statuses and prose.originals and prose.originals[0].kind == "multipart/report" and _by_a_machine(mail):

@@ -79,9 +79,9 @@ def _why(words: str, near: str, context: str, code: str) -> tuple[Reason, bool]:
         _by_words(words),
         _by_words(near) if not exact or REPLY.search(near) else _of_the_mailbox(near),
         (exact, True) if exact in GONE or exact is Reason.MAILBOX_FULL or code[2:] == "7.1" else None,
+        _of_the_mailbox(context),
         _weakly(words),
         (exact, True) if exact else None,
-        _of_the_mailbox(context),
         _weakly(near),
         _by_words(context),
         _weakly(context),
@@ -111,6 +111,11 @@ def _of_the_mailbox(words: str) -> tuple[Reason, bool] | None:
     """What is said beside an exact code counts only where it is about the mailbox: texts end in disclaimers."""
     found = _by_words(words)
     return found if found and found[0] in (*GONE, Reason.MAILBOX_FULL, Reason.TOO_BIG) else None
+
+
+def says_why(text: str) -> bool:
+    """Whether a text speaks of a mailbox that is gone or full."""
+    return _of_the_mailbox(_words(text)) is not None
 
 
 def _weakly(words: str) -> tuple[Reason, bool] | None:

@@ -53,7 +53,7 @@ _BEHIND_TO = re.compile(
 _NAMED_TO = re.compile(rf"^[ \t>]{{0,12}}to[ \t]*:[ \t]*[^@\n]{{0,80}}?({_A})", re.I | re.M)
 _EXPANDED = re.compile(rf"\((?:expanded|generated|forwarded) from:?\s*<?({_A})>?\)", re.I)
 _NOT_ITS_OWN = re.compile(
-    r"(?:from|sender|mail from|de|von|reply-to|contact|write to|mail to|e-?mail us|"
+    r"(?:from|sender|mail from|de|von|reply-to|contact|write to|(?<!sent )mail to|e-?mail us|"
     r"message-id|help|assistance|questions?|report(?:ed)? (?:to|at)|please (?:send|contact|forward|e-?mail|"
     r"mail))\b[^@\n]{0,40}$",
     re.I,
@@ -105,9 +105,12 @@ def _final_recipients(prose: Prose) -> list[str]:
 
 
 def of_originals(prose: Prose) -> list[str]:
-    """Whom the mail went to that is returned, where its report names nobody."""
-    wrote_to = _people_of(prose.originals)[1]
-    return wrote_to if len(wrote_to) <= 3 else []
+    """Whom the mail went to that is returned, where its report names nobody; never who only had a copy, or wrote it."""
+    senders, _ = _people_of(prose.originals)
+    names = ("x-original-to", "resent-to", "to", "apparently-to")
+    went_to = once(a for original in prose.originals[:3] for name in names for a in listed(original.all(name)[:3]))
+    people = [address for address in went_to if address.lower() not in _lowered(senders)]
+    return people if len(people) <= 3 else []
 
 
 def with_words(people: list[str], text: str) -> list[Named]:
