@@ -133,7 +133,7 @@ class Newsroom:
 
     @cached_property
     def pinger(self) -> Fetcher:
-        """Asks the monitor's address, which the newsroom itself has named: shortly, and following no redirect."""
+        """Asks addresses that are known beforehand, the monitor's and Amazon's: shortly, and following no redirect."""
         from newsletter.fetch import Fetcher
 
         return Fetcher(

@@ -12,13 +12,14 @@ from newsletter import monitor
 from newsletter.model import Origin, SubscriberStatus
 from newsletter.newsroom import Newsroom
 from newsletter.preferences import NEW_ADDRESS_WITHIN
-from newsletter.store import audit, deliveries, editors, letters, notes, subscribers
+from newsletter.store import audit, bounces, deliveries, editors, letters, notes, subscribers
 from newsletter.store.database import wipe, write
 from newsletter.subscribe import CONFIRM_WITHIN, ONE_LETTER, forget_one
 
 Status = SubscriberStatus
 PLANNED_BESIDE = timedelta(days=7)  # an edition beside which somebody was forgotten has ended by then
 TICKETS_KEPT = timedelta(days=1)  # longer than any cap counts them
+PROBES_KEPT = timedelta(days=30)  # longer than one may take to come back
 BATCH = 500  # rows in one transaction: a reader who signs up meanwhile does not wait
 
 
@@ -33,6 +34,7 @@ class Tidied:
     sessions: int = 0  # stays at the desk, unseen for `desk.session_days`
     tickets: int = 0  # links to the desk that are over
     audit: int = 0  # what editors did
+    bounces: int = 0  # what came back
 
 
 def tidy(room: Newsroom, *, dry_run: bool = False) -> Tidied:
@@ -47,6 +49,7 @@ def tidy(room: Newsroom, *, dry_run: bool = False) -> Tidied:
         sessions=_all(room, lambda c: _purge_sessions(room, c), dry_run),
         tickets=_all(room, lambda c: editors.purge_tickets(c, room.clock() - TICKETS_KEPT), dry_run),
         audit=_all(room, lambda c: _purge_audit(room, c, keep.audit), dry_run) if keep.audit else 0,
+        bounces=_all(room, lambda c: _purge_bounces(room, c, keep.bounces), dry_run) if keep.bounces else 0,
     )
     _all(room, lambda c: subscribers.blank_ledger(c, room.clock() - PLANNED_BESIDE, BATCH), dry_run)
     if not dry_run:
@@ -97,7 +100,9 @@ def _forget_departed(room: Newsroom, connection: Connection, days: int) -> int:
 
 def _purge_letters(room: Newsroom, connection: Connection, days: int) -> int:
     now = room.clock()
-    return letters.purge(connection, now - timedelta(days=days), BATCH, blank_before=now - ONE_LETTER)
+    before = now - timedelta(days=days)
+    probed = min(before, now - PROBES_KEPT)
+    return letters.purge(connection, before, BATCH, blank_before=now - ONE_LETTER, probed_before=probed)
 
 
 def _purge_ledger(room: Newsroom, connection: Connection, days: int) -> int:
@@ -110,3 +115,7 @@ def _purge_sessions(room: Newsroom, connection: Connection) -> int:
 
 def _purge_audit(room: Newsroom, connection: Connection, days: int) -> int:
     return audit.purge(connection, room.clock() - timedelta(days=days), BATCH)
+
+
+def _purge_bounces(room: Newsroom, connection: Connection, days: int) -> int:
+    return bounces.purge(connection, room.clock() - timedelta(days=days), BATCH)

@@ -13,7 +13,7 @@ from newsletter.bounce.prose import Prose, prose_of
 from newsletter.bounce.wants import wants_to_leave
 from newsletter.model.bounces import Failure, Returned, ReturnKind
 
-__all__ = ["read"]
+__all__ = ["read", "text_of"]
 
 
 def read(raw: bytes) -> Returned:
@@ -48,3 +48,8 @@ def _read(mail: Part, prose: Prose, data: bytes) -> tuple[ReturnKind, tuple[Fail
     if not signs.from_a_server and wants_to_leave(signs.subject, prose.own):
         return ReturnKind.UNSUBSCRIBE, (), []
     return ReturnKind.LETTER, (), []
+
+
+def text_of(raw: bytes) -> str:
+    """What the mail says itself, as plain text, without what it quotes of ours. It never raises, as `read`."""
+    return prose_of(parse(normal(raw))).own.strip()

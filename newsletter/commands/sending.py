@@ -29,6 +29,7 @@ from newsletter.commands.watching import STATES
 
 if TYPE_CHECKING:
     from newsletter.dispatch import Watch
+    from newsletter.model import Bounce
     from newsletter.newsroom import Newsroom
     from newsletter.progress import Progress
     from newsletter.report import Report
@@ -297,7 +298,7 @@ def _after(said: str) -> str:
 @json_option
 @with_newsroom
 def trace(room: Newsroom, address: str, as_json: bool) -> None:
-    """Tell a subscriber's whole story: every edition, what the relay said, and when.
+    """Tell a subscriber's whole story: every edition, what the relay said and what came back, and when.
 
     \b
     Example:
@@ -319,8 +320,19 @@ def trace(room: Newsroom, address: str, as_json: bool) -> None:
         for edition, one, message_id in story.deliveries
     ]
     person = story.subscriber
+    back = [_returned(one) for one in story.returned]
     if as_json:
-        print_json({"address": person.address, "status": person.status.value, "deliveries": rows})
+        figures = {"address": person.address, "status": person.status.value, "deliveries": rows, "returned": back}
+        print_json(figures)
         return
     say(f"{person.address}: {person.status} since {iso(person.since)}")
     print_table(tuple(rows[0]) if rows else (), [tuple(row.values()) for row in rows])
+    if back:
+        say()
+        print_table(tuple(back[0]), [tuple(row.values()) for row in back])
+
+
+def _returned(one: Bounce) -> dict[str, object]:
+    reason = one.reason.value if one.reason else None
+    figures: dict[str, object] = {"at": iso(one.at), "kind": one.kind.value, "via": one.via, "proof": one.proof.value}
+    return figures | {"reason": reason, "dead": one.suppress, "code": one.code, "said": one.text}

@@ -16,7 +16,7 @@ from werkzeug.routing import IntegerConverter
 from newsletter import config
 from newsletter.errors import BadData, NewsletterError, TemplateError, Unavailable
 from newsletter.newsroom import Newsroom
-from newsletter.web import archive, desk, guard, leave, own, pages, paper
+from newsletter.web import archive, desk, guard, hooks, leave, own, pages, paper
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ def create_app(room: Newsroom | None = None) -> Flask:
     The desk is a part of it, unless `desk.listen` gives that a place of its own.
     """
     room = room or Newsroom(config.load())
-    blueprints = [pages.blueprint, leave.blueprint, own.blueprint, archive.archive]
+    blueprints = [pages.blueprint, leave.blueprint, own.blueprint, archive.archive, hooks.blueprint(room)]
     app = _app(room, room.config.newsletter.public_url, blueprints)
     if not room.config.desk.listen:
         app.register_blueprint(desk.blueprint, url_prefix=desk.PATH)

@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 LONGEST_BODY = 64 * 1024  # bytes: a form with one field needs a hundred
+LONGEST_EVENT = 256 * 1024  # what a provider tells: Amazon's messages end there
+HOOKS = "hooks"  # the blueprint that is told
 A_YEAR = 365 * 86400
-TOKENS = re.compile(r"^/((?:desk/)?(?:in|draft)|[updac])/[^/]*")
+TOKENS = re.compile(r"^/((?:desk/)?(?:in|draft)|[updac]|hooks/brevo)/[^/]*")
 TOKEN_LIKE = re.compile(r"[A-Za-z2-7]{24,}")  # wherever else one was put
 
 
@@ -45,7 +47,7 @@ def protect(app: Flask, address: str) -> None:
 
     def enter() -> None:
         g.began = time.monotonic()
-        if (request.content_length or 0) > LONGEST_BODY:
+        if (request.content_length or 0) > (LONGEST_EVENT if request.blueprint == HOOKS else LONGEST_BODY):
             abort(413)
 
     def leave(response: Response) -> Response:

@@ -158,7 +158,7 @@ def style() -> Response:
 
 @blueprint.get("/robots.txt")
 def robots() -> Response:
-    lines = [f"Disallow: {url(f'/{path}/')}" for path in (*PATHS.values(), "desk")]
+    lines = [f"Disallow: {url(f'/{path}/')}" for path in (*PATHS.values(), "hooks", "desk")]
     return plain("\n".join(["User-agent: *", *lines]) + "\n")
 
 
