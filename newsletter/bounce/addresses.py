@@ -5,15 +5,21 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-_LOCAL = r"[\w.!#$%&'*+/=?^`{|}~\-\u0080-\uffff]{1,128}"
-_DOMAIN = r"(?:\[[\d.]{7,15}\]|[\w\u0080-\uffff](?:[\w\u0080-\uffff-]{0,62})(?:\.[\w\u0080-\uffff](?:[\w\u0080-\uffff-]{0,62})){0,10})"
-ADDRESS = re.compile(rf"(?<![\w.!#$%&'*+/=?^`{{|}}~@-])(\"[^\"@\n<>]{{1,64}}\"|{_LOCAL})@({_DOMAIN})(?![\w@-])")
-WHOLE = re.compile(rf"(?:\"[^\"\n<>]{{1,64}}\"|{_LOCAL}|[^\s<>@,;]{{1,128}})@{_DOMAIN}")
+_LOCAL = r"[A-Za-z0-9_.!#$%&'*+/=?^`{|}~-]{1,128}"
+_LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,62})"
+_DOMAIN = rf"(?:\[[\d.]{{7,15}}\]|{_LABEL}(?:\.{_LABEL}){{0,10}})"
+# In a text an address is ASCII: where words stand without spaces between, all else would be one.
+ADDRESS = re.compile(
+    rf"(?<![A-Za-z0-9_.!#$%&'*+/=?^`{{|}}~@\u00c0-\u024f-])(\"[^\"@\n<>]{{1,64}}\"|"
+    rf"{_LOCAL})@({_DOMAIN})(?![A-Za-z0-9_@-])"
+)
+WHOLE = re.compile(r"(?:\"[^\"\n<>]{1,64}\"|[^\s<>@,;()\[\]]{1,128})@(?:\[[\d.]{7,15}\]|[^\s<>@,;()\[\]\"]{1,255})")
 _XTEXT = re.compile(r"\+([0-9A-F]{2})")
 _UNITEXT = re.compile(r"\\x\{([0-9A-Fa-f]{1,6})\}")
 _ROUTE = re.compile(r"@[\w.,@-]{1,200}:")
 _OF_SERVERS = re.compile(
-    r"(?:mailer[-_.]?daemon|mail[-_.]?daemon|post-?master|mdaemon|abuse|hostmaster|mailmaster|mail-?admin|no-?reply|double-bounce|"
+    r"(?:mailer[-_.]?daemon|mail[-_.]?daemon|post-?master|mdaemon|abuse|hostmaster|mailmaster|mail-?admin|"
+    r"no-?reply|double-bounce|"
     r"support|help-?desk|webmaster|root|unblock\w*|whitelist\w*|removeme|delist\w*|noc|security|bounces?|return|"
     r"(?:administrator|admin)|(?:spam|mail)-?(?:support|help|report)|contact)$",
     re.I,
@@ -38,7 +44,7 @@ def tidy(address: str) -> str:
 
 
 def of_report(value: str) -> str:
-    """A recipient's field of a report: `rfc822; <a@b.example>`, `utf-8; …`, with xtext read (RFC 3461, 4; RFC 6533, 3)."""
+    """A recipient's field: `rfc822; <a@b.example>`, `utf-8; …`, with xtext read (RFC 3461, 4; RFC 6533, 3)."""
     kind, semicolon, rest = value.partition(";")
     text = (rest if semicolon and re.fullmatch(r"\s*[\w.-]{1,20}\s*", kind) else value).strip()
     text = re.sub(r"\s+\([^()]{0,200}\)$", "", text)

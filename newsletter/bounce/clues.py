@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from newsletter.bounce.addresses import listed, once
-from newsletter.bounce.decode import transfer_decoded
+from newsletter.bounce.decode import plain, transfer_decoded
 from newsletter.bounce.mail import Part
 from newsletter.bounce.prose import Prose
 from newsletter.model.bounces import Clues
@@ -16,7 +16,7 @@ MOST_WORDS = 400
 
 _ID = re.compile(r"<[^<>\s@]{1,400}@[^<>\s@]{1,250}>")
 _NAMED_ID = re.compile(
-    r"message[- ]?-?id\s{0,4}[:=]?\s{0,80}(?:rfc822;)?\s{0,4}<?([^<>\s@\"']{3,400}@[^<>\s@\"',;]{2,250})>?", re.I
+    r"message[- ]?-?id\s{0,4}[:=]?\s{0,80}(?:rfc822;)?\s{0,4}<?([^<>\s@\"']{3,400}@[^<>\s@\"',;()\[\]]{2,250})>?", re.I
 )
 _UNSUBSCRIBE = re.compile(r"list-unsubscribe[ \t]*:((?:[^\n]*\n[> ]{0,4}[ \t])*[^\n]*)", re.I)
 _LINK = re.compile(r"<?\s*((?:https?://|mailto:)[^<>\s]{3,2000})\s*>?", re.I)
@@ -36,6 +36,8 @@ def clues_of(mail: Part, prose: Prose, envelopes: list[str]) -> Clues:
 
 def _text(part: Part) -> str:
     """A leaf's text, or what its headers say; a file that is attached may be the mail that is returned."""
+    if part.kind == "text/html":
+        return plain(part.text[:MAX_TEXT])
     if part.kind.startswith(("text/", "message/")) or "eml" in part.parameters.get("name", ""):
         return part.text[:MAX_TEXT]
     if part.kind == "application/octet-stream":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import binascii
 import html
 import re
+from collections.abc import Callable
 
 _ENCODED = re.compile(r"=\?([\w.:+-]{1,40})(?:\*[\w-]{0,20})?\?([bBqQ])\?([^?\s]{0,2000})\?=")
 _BETWEEN = re.compile(r"(\?=)\s{1,200}(=\?)")
@@ -25,10 +26,11 @@ _MEANT = {
 }
 _NO_CHARSETS = ("idna", "punycode", "unicode", "raw", "undefined", "mbcs", "oem", "utf-7", "utf7")
 
-_HIDDEN = re.compile(r"<(script|style|head|title)\b[^>]{0,2000}>.{0,100000}?</\1\s*>|<!--.{0,100000}?-->", re.I | re.S)
+_HIDDEN = re.compile(r"<(script|style|head|title)\b|<(!)--", re.I)
 _MAILTO = re.compile(
     r"""<a\s[^<>]{0,400}?href\s*=\s*["']?mailto:([^"'?\s<>]{3,320})[^<>]{0,400}>([^<>]{0,400})</a\s*>""", re.I
 )
+_AS_IT_IS = re.compile(r"<(pre)\b", re.I)
 _LINE_TAG = re.compile(r"</?(?:br|p|div|tr|li|ul|ol|h[1-6]|table|blockquote|pre|hr|dt|dd)\b[^<>]{0,2000}>", re.I)
 _TAG = re.compile(r"</?[a-zA-Z!?][^<>]{0,4000}>")
 _ADDRESS_TAG = re.compile(r"<[^\s<>@\"=]{1,80}@[^\s<>@\"=]{1,255}>")
@@ -97,9 +99,27 @@ def _word(match: re.Match[str]) -> str:
 
 def plain(markup: str) -> str:
     """HTML as lines of text. An address in angle brackets is no tag."""
-    text = _HIDDEN.sub(" ", markup)
+    text = _blocks_replaced(_HIDDEN, markup, lambda block: " ")
+    text = _blocks_replaced(_AS_IT_IS, text, lambda block: block.replace("\n", "<br>"))
     text = re.sub(r"\s*\n\s*", " ", text) if "<br" in text.lower() or "<p" in text.lower() else text
     text = _MAILTO.sub(lambda link: link[2] if "@" in link[2] else f"{link[2]} <{link[1]}>", text)
     text = _LINE_TAG.sub("\n", text)
     text = _TAG.sub(lambda tag: tag[0] if _ADDRESS_TAG.fullmatch(tag[0]) else " ", text)
     return re.sub(r"[ \t\xa0]{2,}", " ", html.unescape(text))
+
+
+def _blocks_replaced(opening: re.Pattern[str], markup: str, change: Callable[[str], str]) -> str:
+    """What stands between a tag and its end, changed. One that never ends is looked for once, not for each."""
+    lower, kept, at = markup.lower(), [], 0
+    endless: set[str] = set()
+    for match in opening.finditer(markup):
+        end = "-->" if match[match.lastindex or 0] == "!" else f"</{match[1].lower()}"
+        if match.start() < at or end in endless:
+            continue
+        stop = lower.find(end, match.end())
+        if stop < 0:
+            endless.add(end)
+            continue
+        kept += [markup[at : match.start()], change(markup[match.start() : stop])]
+        at = stop + len(end) if end == "-->" else max(stop, lower.find(">", stop) + 1)
+    return "".join([*kept, markup[at:]])

@@ -9,7 +9,7 @@ from newsletter.bounce.addresses import of_report, unitext, xtext
 
 _FIELD = re.compile(r"[ \t]{0,4}([A-Za-z][A-Za-z-]{2,40})[ \t]{0,4}:[ \t]{0,40}(.*)")
 _NAMES = ("original-recipient", "final-recipient", "x-actual-recipient", "x-original-recipient")
-MAX_RECIPIENTS = 500
+MAX_RECIPIENTS = 200
 
 Fields = dict[str, str]
 
@@ -63,8 +63,6 @@ def _blocks(text: str) -> list[Fields]:
             name = match[1].lower()
             if name in blocks[-1] and name in ("final-recipient", "original-recipient", "action"):
                 blocks.append({})
-            if name == "final-recipient" and "reporting-mta" in blocks[-1]:
-                blocks.append({})
             blocks[-1].setdefault(name, match[2].strip())
             last = name
         elif last and len(blocks[-1][last]) < 4000:
@@ -79,6 +77,8 @@ def _status(block: Fields) -> Status:
     usable = [address for address in given if address]
     raw = block.get("final-recipient") or block.get("original-recipient") or ""
     words = block.get("diagnostic-code", "")
+    if not words and (comment := re.search(r"\((.{3,300})\)", block.get("status", ""))):
+        words = comment[1]
     kind, semicolon, rest = words.partition(";")
     if semicolon and re.fullmatch(r"\s*[\w.-]{1,30}\s*", kind):
         words = rest

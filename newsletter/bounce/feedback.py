@@ -38,9 +38,9 @@ def _loose(mail: Part) -> str:
     if _OLD.match(mail.first("subject")) and mail.attached():
         return "Feedback-Type: abuse"
     for part in mail.walk():
-        if part.kind == "text/plain" and re.search(r"^Feedback-Type:\s*[\w-]+", text := part.text[:20_000], re.M):
-            if re.search(r"^(?:User-Agent|Version|Source-IP):", text, re.M):
-                return text
+        text = part.text[:20_000] if part.kind == "text/plain" else ""
+        if re.search(r"^Feedback-Type:\s*[\w-]+", text, re.M) and re.search(r"^(?:User-Agent|Source-IP):", text, re.M):
+            return text
     return ""
 
 

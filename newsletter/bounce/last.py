@@ -7,7 +7,7 @@ import warnings
 
 from newsletter.bounce.addresses import once, tidy
 
-MAX_BYTES = 200_000
+MAX_BYTES = 50_000
 
 
 def detected(raw: bytes) -> tuple[list[str], bool]:

@@ -34,6 +34,7 @@ class Part:
     parameters: dict[str, str] = field(default_factory=dict)
     body: bytes = b""
     parts: list[Part] = field(default_factory=list)
+    inner: bool = False  # a part of a mail, not the mail itself
 
     def first(self, name: str) -> str:
         """The first header of this name, decoded; empty where there is none."""
@@ -59,7 +60,7 @@ class Part:
     def walk(self, *, into_mails: bool = False) -> Iterator[Part]:
         """Itself and what is in it; of mails attached, what is in those only when asked for."""
         yield self
-        if self.kind in _NESTED and not into_mails:
+        if not into_mails and self.inner and (self.kind in _NESTED or self.is_bare_mail):
             return
         for part in self.parts:
             yield from part.walk(into_mails=into_mails)
@@ -68,17 +69,33 @@ class Part:
         """The mails that are attached to it, whole or as their headers."""
         found = []
         for part in self.walk():
-            if part is not self and (part.kind in _NESTED or part.holds_headers_only):
+            if part is self:
+                continue
+            if part.kind in _NESTED or part.holds_headers_only:
                 found += part.parts
+            elif part.is_bare_mail:
+                found.append(part)
         return found
 
+    @property
+    def is_bare_mail(self) -> bool:
+        """A mail put in as it is, without a part's headers before it."""
+        return "received" in self.headers or {"from", "subject", "message-id"} <= self.headers.keys()
 
-def parse(raw: bytes) -> Part:
-    """A mail's bytes, with any line ends and with or without mbox's first line."""
+
+def normal(raw: bytes) -> bytes:
+    """A mail's bytes with plain line ends, without NULs and without mbox's first line."""
     data = raw[:MAX_BYTES].replace(b"\0", b"")
+    if b"\n" not in data and data.count(b"\r\r") * 2.2 > data.count(b"\r"):
+        data = data.replace(b"\r\r", b"\n")  # every line end turned into two
     data = data.replace(b"\r\r\n", b"\n").replace(b"\r\n", b"\n").replace(b"\r", b"\n").lstrip(b"\n \t\xef\xbb\xbf")
     if data.startswith((b"From ", b">From ")):
         data = data.partition(b"\n")[2]
+    return data
+
+
+def parse(data: bytes) -> Part:
+    """A mail whose line ends are plain (`normal`)."""
     return _Parser().mail(data, 0)
 
 
@@ -112,6 +129,7 @@ class _Parser:
             if self.left <= 0:
                 return
             part.parts.append(self.mail(piece, depth + 1, otherwise))
+            part.parts[-1].inner = True
 
     def _pieces(self, body: bytes, boundary: bytes) -> list[bytes]:
         mark = b"\n--" + boundary

@@ -9,22 +9,33 @@ from newsletter.bounce.decode import plain
 from newsletter.bounce.mail import Part, parse
 
 MAX_TEXT = 60_000  # characters of prose that are looked at
-_REPORTS = ("message/delivery-status", "message/global-delivery-status", "message/disposition-notification")
-_REPORTS += ("message/global-disposition-notification", "message/feedback-report")
+_STATUSES = ("message/delivery-status", "message/global-delivery-status")
+_DISPOSITIONS = ("message/disposition-notification", "message/global-disposition-notification")
 
 # The mail that is returned begins here.
 _CUT = re.compile(
     r"^[ \t>*|#=_~-]{0,80}(?:"
-    r"(?:this|here|the following|below(?: this line)?|following|included|enclosed|attached)\b.{0,30}\bis (?:a |the )?(?:copy|returned|original|first|text|header|beginning)"
-    r"|below this line is a copy|(?:the )?(?:original|unsent|returned|undelivered|failed|rejected|bounced|(?:text|copy|body|start) of your) (?:e-?mail )?message(?: text)?(?: follows| below| headers?| is| was| begins| included| body| content| excerpt)?(?: follows?| below| included| attached| returned)?[ \t]*[:.\->=*_]*$"
-    r"|(?:message|mail|original|e-?mail)(?: message)? (?:headers?|text|body|contents?|excerpt)(?: \w+){0,3}[ \t]*[:\-=]"
-    r"|(?:start|begin\w*) of (?:the )?(?:original|returned|message|mail|header|forwarded)|original headers|returned (?:message|mail) (?:follows|header)"
-    r"|(?:the )?(?:first|header|text|content|body|copy|start|beginning)\w*(?: \d+)?(?: \w+){0,4} (?:of|from) (?:the |your )?(?:original |returned |undelivered |failed )?(?:message|mail|e-?mail)"
-    r"|-{3,} ?(?:forwarded|original|undelivered|returned|message|unsent|urspr|mensaje|messaggio|mensagem|message d'origine|d.but)"
-    r"|(?:message|courriel) (?:d'origine|original|initial)|urspr.{1,3}ngliche (?:nachricht|kopfzeilen|header|e-?mail)|kopfzeilen der|mensaje original|encabezados de|en-t.tes? d|messaggio originale|intestazioni|mensagem original|cabe.alhos|oorspronkelijk|oryginaln|исходн|元の"
+    r"(?:this|here|the following|below(?: this line)?|following|included|enclosed|attached)\b.{0,30}\bis (?:a |"
+    r"the )?(?:copy|returned|original|first|text|header|beginning)"
+    r"|below this line is a copy|(?:the )?(?:original|unsent|returned|undelivered|failed|rejected|bounced|"
+    r"(?:text|copy|body|start) of your) (?:e-?mail )?message(?: text)?(?: follows| below| headers?| is| was|"
+    r" begins| included| body| content| excerpt)?(?: follows?| below| included| attached|"
+    r" returned)?[ \t]*[:.\->=*_]*$"
+    r"|(?:message|mail|original|e-?mail)(?: message)? (?:headers?|text|body|contents?|"
+    r"excerpt)(?: \w+){0,3}[ \t]*[:\-=]"
+    r"|(?:start|begin\w*) of (?:the )?(?:original|returned|message|mail|header|forwarded)|original headers|"
+    r"returned (?:message|mail) (?:follows|header)"
+    r"|(?:the )?(?:first|header|text|content|body|copy|start|beginning)\w*(?: \d+)?(?: \w+){0,4} (?:of|"
+    r"from) (?:the |your )?(?:original |returned |undelivered |failed )?(?:message|mail|e-?mail)"
+    r"|-{3,} ?(?:forwarded|original|undelivered|returned|message|unsent|urspr|mensaje|messaggio|mensagem|"
+    r"message d'origine|d.but)"
+    r"|(?:message|courriel) (?:d'origine|original|initial)|urspr.{1,3}ngliche (?:nachricht|kopfzeilen|header|"
+    r"e-?mail)|kopfzeilen der|mensaje original|encabezados de|en-t.tes? d|messaggio originale|intestazioni|"
+    r"mensagem original|cabe.alhos|oorspronkelijk|oryginaln|исходн|元の"
     r").{0,120}$",
     re.I | re.M,
 )
+_FIELDS = re.compile(r"^[ \t]{0,8}(?:final|original)-recipient[ \t]*:", re.I | re.M)
 _HEADER_LINE = re.compile(r"^(?:> ?){0,3}[ \t]{0,8}([A-Za-z][A-Za-z0-9-]{1,40}):[ \t]+\S", re.M)
 _OF_MAILS = {
     "received",
@@ -67,23 +78,34 @@ def prose_of(mail: Part) -> Prose:
     texts: list[str] = []
     pages: list[str] = []
     for part in mail.walk():
-        if part.kind in _REPORTS[:2]:
+        if part.inner and part.is_bare_mail:
+            continue
+        if part.kind in _STATUSES:
             prose.statuses.append(_whole(part))
-        elif part.kind in _REPORTS[2:4]:
+        elif part.kind in _DISPOSITIONS:
             prose.disposition += _whole(part)
         elif part.kind == "text/html":
             pages.append(plain(part.text))
+        elif part.kind.startswith("multipart/") and not part.parts:
+            texts.append(part.text)  # its boundary never came
         elif part.kind.startswith("text/") and not part.holds_headers_only and part.kind != "text/calendar":
             texts.append(part.text)
-    if not prose.statuses and prose.originals and prose.originals[0].kind == "multipart/report":
+    if not prose.statuses and prose.originals and prose.originals[0].kind == "multipart/report" and _by_a_machine(mail):
         return _wrapped(prose, prose.originals[0], texts)
     everything = "\n".join(texts if any(text.strip() for text in texts) else pages)[: MAX_TEXT * 2]
     prose.own, prose.quoted = parted(everything)
     if prose.quoted:
         prose.originals += _quoted_mail(prose.quoted)
-    if "\nFinal-Recipient:" in everything or "\nOriginal-Recipient:" in everything:
+    if _FIELDS.search(everything):
         prose.statuses += [everything] if not prose.statuses else []
     return prose
+
+
+def _by_a_machine(mail: Part) -> bool:
+    """Else a person passes a report on, as anybody could."""
+    empty = any(path.strip() == "<>" for path in mail.all("return-path")[:1])
+    daemon = re.search(r"mailer-?daemon|postmaster|notification", mail.first("from"), re.I)
+    return empty or bool(daemon) or mail.first("auto-submitted").lower().startswith("auto")
 
 
 def _wrapped(prose: Prose, report: Part, texts: list[str]) -> Prose:
@@ -135,6 +157,9 @@ def _head_of_a_mail(text: str) -> int:
         end = text.find("\n", match.end())
         end = len(text) if end < 0 else end
         names = {name for _, name in run}
+        indented = text[run[0][0] : run[0][0] + 1] in (" ", "\t") and not names & {"received", "return-path"}
+        if indented:  # PMDF names the mail by some of its headers, and only then says what became of it
+            continue
         if len(run) >= 3 and names & _OF_MAILS and len(names & _OF_HEADS) >= 2 and "reporting-mta" not in names:
             return run[0][0]
     return len(text)

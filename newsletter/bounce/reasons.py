@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import re
 
-from newsletter.bounce import phrases
+from newsletter.bounce import codes, phrases
 from newsletter.bounce.phrases import Pattern
 from newsletter.model.bounces import Failure, Reason
 
@@ -44,7 +44,7 @@ def verdict(
         permanent, reason = False, Reason.DELAYED
     elif permanent is None:
         permanent = not _only_for_now(words, reason)
-    suppress = certain and permanent and reason in GONE
+    suppress = (certain or code.startswith("5")) and permanent and reason in GONE
     return Failure("", permanent, reason, suppress, code, _one_line(text or near or context))
 
 
@@ -74,18 +74,19 @@ def _code(text: str, status: str, reply: int | None, action: str) -> tuple[str, 
 
 def _why(words: str, near: str, context: str, code: str) -> tuple[Reason, bool]:
     """The reason, and whether that is certain enough to give up an address by it."""
-    exact = phrases.BY_CODE.get(code[2:]) if "." in code else None
+    exact = codes.BY_CODE.get(code[2:]) if "." in code else None
     for found in (
         _by_words(words),
         _by_words(near) if not exact or REPLY.search(near) else _of_the_mailbox(near),
         (exact, True) if exact in GONE or exact is Reason.MAILBOX_FULL or code[2:] == "7.1" else None,
+        _of_the_mailbox(context),
         _weakly(words),
         (exact, True) if exact else None,
         _weakly(near),
         _by_words(context),
         _weakly(context),
         (Reason.BLOCKED, False) if code[2:].startswith("7.") else None,
-        (phrases.BY_VAGUE_CODE.get(code[2:]), False) if "." in code else (phrases.BY_REPLY.get(int(code or 0)), True),
+        (codes.BY_VAGUE_CODE.get(code[2:]), False) if "." in code else (codes.BY_REPLY.get(int(code or 0)), True),
     ):
         if found is not None and found[0] is not None:
             return found[0], found[1]
@@ -110,6 +111,11 @@ def _of_the_mailbox(words: str) -> tuple[Reason, bool] | None:
     """What is said beside an exact code counts only where it is about the mailbox: texts end in disclaimers."""
     found = _by_words(words)
     return found if found and found[0] in (*GONE, Reason.MAILBOX_FULL, Reason.TOO_BIG) else None
+
+
+def says_why(text: str) -> bool:
+    """Whether a text speaks of a mailbox that is gone or full."""
+    return _of_the_mailbox(_words(text)) is not None
 
 
 def _weakly(words: str) -> tuple[Reason, bool] | None:

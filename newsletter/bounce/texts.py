@@ -7,7 +7,7 @@ after "to" in a sentence on failing; explanations name others too, and so does t
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from newsletter.bounce.addresses import ADDRESS, found_in, is_of_a_server, listed, once, tidy
@@ -16,34 +16,46 @@ from newsletter.bounce.prose import Prose
 
 NEAR = 1500  # characters behind a recipient that are about it
 MAX_FOUND = 200
+SURE = 7  # so many ways of naming somebody are sure
 
-_A = ADDRESS.pattern
+_A = re.sub(r"\((?!\?)", "(?:", ADDRESS.pattern)  # without its groups
 _OPEN = r"[ \t>*|]{0,24}(?:[-*•·]|\d{1,3}[.)])?[ \t]*(?:[<\"'(\[«]|smtp:|rfc822;|mailto:| ){0,4}"
 # By how surely they name who failed.
 _AT_START = re.compile(
-    rf"^{_OPEN}({_A})[>\"')\]]*(?=[ \t]*(?:$|[:;,]|\.\.\.|\(|\[|<[^>\n]*>|-{{1,3}}|=>|[\t ]on[ \t]|[ \t]{{2}}|[ \t][45]\d\d|\t|\.[ \t]*$))",
+    rf"^{_OPEN}({_A})[>\"')\]]*(?=[ \t]*(?:$|[:;,]|\.\.\.|\(|\[|<[^>\n]*>|-{{1,3}}|=>|"
+    rf"[\t ]on[ \t]|[ \t]{{2}}|[ \t][45]\d\d|\t|\.[ \t]*$))",
     re.M,
 )
 _AT_RCPT = re.compile(rf"rcpt[ _-]?to[ \t]*:?[ \t]*<?[ \t]*({_A})", re.I)
 _BEHIND_CODE = re.compile(
-    rf"^[ \t<>*]{{0,12}}[45]\d\d[- ](?:\#?[45]\.\d{{1,3}}\.\d{{1,3}}[ \t:]*)?(?:[\w ]{{0,30}}[ :])?[<\[(\"']?({_A})",
-    re.M,
+    rf"^[ \t*]{{0,12}}[45]\d\d[- ](?:\#?[45]\.\d{{1,3}}\.\d{{1,3}}[ \t:]*)?(?:[\w ]{{0,30}}[ :])?[<\[(\"']?({_A})", re.M
 )
 _BEHIND_LABEL = re.compile(
     rf"^{_OPEN}(?:(?:failed|final|intended|original|undeliverable|invalid|unknown|your|the|e-?mail) )*"
-    rf"(?:recipients?|address(?:ee)?s?|user|mailbox|rcpt|e-?mail|account|destinat\w{{2,6}}|destinataires?|empf(?:ä|ae)nger\w*|an|à|"
-    rf"user unknown|unknown (?:user|recipient)|failed addresses|delivery failed|could not deliver to|not delivered to|宛先|收件人|получатель)[ \t]{{0,9}}(?:\(s\)|address)?[ \t]*[:=;]\s{{0,20}}[<\"'\[(]?({_A})",
+    rf"(?:recipients?|address(?:ee)?s?|user|mailbox|rcpt|e-?mail|account|destinat\w{{2,6}}|destinataires?|"
+    rf"empf(?:ä|ae)nger\w*|an|à|"
+    rf"user unknown|unknown (?:user|recipient)|failed addresses|delivery failed|could not deliver to|"
+    rf"not delivered to|宛先|收件人|получатель)[ \t]{{0,9}}(?:\(s\)|address)?[ \t]*[:=;]\s{{0,20}}[<\"'\[(]?({_A})",
     re.I | re.M,
 )
+_EAST_ASIAN = re.compile(
+    rf"(?:收件人|收件者|地址|邮箱|宛先|アドレス|수신자|받는)[^\sA-Za-z0-9@]{{0,12}}[<(]?({_A})|"
+    rf"({_A})[>)）」]{{0,2}} ?(?:不存在|が見つか|は存在)"
+)
 _BEHIND_TO = re.compile(
-    rf"(?:\bto\b|\bfor\b|\brecipients?\b|\buser\b|\baddress(?:es)?\b|\bmailbox\b|\breach\b|\baccount\b|\bà\b|\ban\b|\ba\b|\bdla\b|\bdo\b|\bvoor\b|\baan\b|\bpara\b|адрес\w*|получател\w*)"
-    rf"(?:[ \t\n]+(?:the|following|recipient|recipients|address|user|mailbox|for|l'adresse|adresse|destinataire|die|den|empfänger|addresses|account|email|e-mail|user's|is|was|not|valid|failed|person)){{0,5}}[ \t\n:]*[<\"'\[(«]?[ \t]?({_A})",
+    rf"(?:\bto\b|\bfor\b|\brecipients?\b|\buser\b|\baddress(?:es)?\b|\bmailbox\b|\breach\b|\baccount\b|\bà\b|"
+    rf"\ban\b|\ba\b|\bdla\b|\bdo\b|\bvoor\b|\baan\b|\bpara\b|адрес\w*|получател\w*)"
+    rf"(?:[ \t\n]+(?:the|following|recipient|recipients|address|user|mailbox|for|l'adresse|adresse|destinataire|"
+    rf"die|den|empfänger|addresses|account|email|e-mail|user's|is|was|not|valid|failed|"
+    rf"person)){{0,5}}[ \t\n:]*[<\"'\[(«]?[ \t]?({_A})",
     re.I,
 )
 _NAMED_TO = re.compile(rf"^[ \t>]{{0,12}}to[ \t]*:[ \t]*[^@\n]{{0,80}}?({_A})", re.I | re.M)
 _EXPANDED = re.compile(rf"\((?:expanded|generated|forwarded) from:?\s*<?({_A})>?\)", re.I)
 _NOT_ITS_OWN = re.compile(
-    r"(?:from|sender|mail from|de|von|reply-to|contact|write to|mail to|e-?mail us|message-id|help|assistance|questions?|report(?:ed)? (?:to|at)|please (?:send|contact|forward|e-?mail|mail))\b[^@\n]{0,40}$",
+    r"(?:from|sender|mail from|de|von|reply-to|contact|write to|(?<!sent )mail to|e-?mail us|"
+    r"message-id|help|assistance|questions?|report(?:ed)? (?:to|at)|please (?:send|contact|forward|e-?mail|"
+    r"mail))\b[^@\n]{0,40}$",
     re.I,
 )
 
@@ -54,29 +66,38 @@ class Named:
     words: str  # what is said of it
 
 
-def named_in(prose: Prose, mail: Part) -> list[Named]:
+@dataclass(frozen=True, slots=True)
+class Naming:
+    people: list[Named]
+    surely: bool  # else it is a guess: they stand somewhere in the text
+
+
+def named_in(prose: Prose, mail: Part) -> Naming:
     """The recipients whom a report names, with what it says of each."""
     text = prose.own
     told = once(tidy(word) for value in mail.all("x-failed-recipients") for word in re.split(r"[,\s]+", value))
     if told:
-        return with_words(told, text)
+        return Naming(with_words(told, text), True)
     senders, wrote_to = _people_of(prose.originals)
-    nobody = {address.lower() for address in [*senders, *listed(mail.all("from")), *_ours(mail)]} - _lowered(wrote_to)
+    strangers = _lowered([*senders, *listed(mail.all("from")), *_ours(mail)])
     lines = _without_ids(text)
-    for found in (
-        _captured(_AT_START, lines, guarded=True) or _captured(_AT_RCPT, lines),
-        _captured(_BEHIND_CODE, lines),
-        _captured(_BEHIND_LABEL, lines),
-        _captured(_BEHIND_TO, lines, guarded=True),
-        [address for _, address in found_in(lines) if address.lower() in _lowered(wrote_to)],
-        _captured(_NAMED_TO, lines),
-        listed(_final_recipients(prose)),
-        [address for at, address in found_in(lines) if not _NOT_ITS_OWN.search(lines[max(0, at - 60) : at])],
-    ):
-        people = _failed(found, nobody, _lowered(wrote_to))
+    lowered = _lowered(wrote_to)
+    ways: tuple[Callable[[], list[str]], ...] = (
+        lambda: _captured(_AT_START, lines, guarded=True),
+        lambda: [*_captured(_AT_RCPT, lines), *_captured(_BEHIND_CODE, lines)],
+        lambda: _captured(_BEHIND_LABEL, lines),
+        lambda: [tidy(match[1] or match[2]) for match in _EAST_ASIAN.finditer(lines)],
+        lambda: _captured(_BEHIND_TO, lines, guarded=True),
+        lambda: listed(_final_recipients(prose)),
+        lambda: [address for _, address in found_in(lines) if address.lower() in lowered],
+        lambda: _captured(_NAMED_TO, lines),
+        lambda: [a for at, a in found_in(lines) if not _NOT_ITS_OWN.search(lines[max(0, at - 60) : at])],
+    )
+    for number, way in enumerate(ways):
+        people = _failed(way(), strangers - lowered if number < SURE else strangers, lowered)
         if people:
-            return _before_expansion(text, with_words(people, text))
-    return []
+            return Naming(_before_expansion(text, with_words(people, text)), number < SURE)
+    return Naming([], False)
 
 
 def _final_recipients(prose: Prose) -> list[str]:
@@ -84,9 +105,12 @@ def _final_recipients(prose: Prose) -> list[str]:
 
 
 def of_originals(prose: Prose) -> list[str]:
-    """Whom the mail went to that is returned, where its report names nobody."""
-    wrote_to = _people_of(prose.originals)[1]
-    return wrote_to if len(wrote_to) <= 3 else []
+    """Whom the mail went to that is returned, where its report names nobody; never who only had a copy, or wrote it."""
+    senders, _ = _people_of(prose.originals)
+    names = ("x-original-to", "resent-to", "to", "apparently-to")
+    went_to = once(a for original in prose.originals[:3] for name in names for a in listed(original.all(name)[:3]))
+    people = [address for address in went_to if address.lower() not in _lowered(senders)]
+    return people if len(people) <= 3 else []
 
 
 def with_words(people: list[str], text: str) -> list[Named]:
@@ -130,9 +154,8 @@ def _captured(pattern: re.Pattern[str], text: str, *, guarded: bool = False) -> 
 
 
 def _failed(found: Iterable[str], nobody: set[str], wrote_to: set[str]) -> list[str]:
-    """Without those who cannot have failed. Where the report names whom we wrote to, the others are explanations."""
-    people = [a for a in once(found) if a.lower() not in nobody and (a.lower() in wrote_to or not is_of_a_server(a))]
-    return people
+    """Without those who cannot have failed: who wrote, who reports, whom explanations name for help."""
+    return [a for a in once(found) if a.lower() not in nobody and (a.lower() in wrote_to or not is_of_a_server(a))]
 
 
 def _people_of(originals: list[Part]) -> tuple[list[str], list[str]]:
@@ -159,7 +182,11 @@ def _without_ids(text: str) -> str:
     """Message-IDs look like addresses."""
     text = re.sub(r"\b(?:dda:)?SMTP=(?=[^\s;]{1,100}@)", "\n", text, flags=re.I)  # X.400
     return re.sub(
-        r"message[- ]?id[^@\n]{0,200}@[^\s>]{0,200}>?|(?:<mailto:[^>\n]{1,300}>)|\bmailto:", " ", text, flags=re.I
+        r"message[- ]?id[^@\n]{0,200}@[^\s>]{0,200}>?|(?:<mailto:[^>\n]{1,300}>)|"
+        r"\bmailto:",
+        " ",
+        text,
+        flags=re.I,
     )
 
 
