@@ -32,6 +32,7 @@ COMMANDS = {
     "tidy": "serving",
     "keys": "serving",
     "dkim": "dkim",
+    "doctor": "doctoring",
     "database": "setup",
 }
 

@@ -7,6 +7,7 @@ concluded from it.
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -54,8 +55,14 @@ class Lookup:
     """Asks the given name servers, else the system's. Safe to use from several threads; remembers nothing."""
 
     def __init__(
-        self, nameservers: Sequence[str] | None = None, *, port: int = 53, lifetime: float = LIFETIME
+        self,
+        nameservers: Sequence[str] | None = None,
+        *,
+        port: int = 53,
+        lifetime: float = LIFETIME,
+        own: Callable[[], tuple[str, ...]] | None = None,
     ) -> None:
+        self.own = own or own_addresses
         self._nameservers = nameservers
         self._port = port
         self._lifetime = lifetime
@@ -118,6 +125,22 @@ class Lookup:
         resolver.timeout = max(self._lifetime / 3, 0.1)
         resolver.use_edns(0, 0, PAYLOAD)
         return resolver
+
+
+def own_addresses() -> tuple[str, ...]:
+    """By which addresses this machine goes out, as far as it knows itself: behind a router, those are private ones.
+
+    A UDP socket that is connected sends nothing: the system only chooses the way.
+    """
+    found = []
+    for family, place in ((socket.AF_INET, "198.51.100.1"), (socket.AF_INET6, "2001:db8::1")):
+        try:
+            with socket.socket(family, socket.SOCK_DGRAM) as way:
+                way.connect((place, 9))
+                found.append(str(way.getsockname()[0]))
+        except OSError:
+            pass  # no way out of this kind
+    return tuple(found)
 
 
 def _bare(name: Any) -> str:

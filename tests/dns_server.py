@@ -73,6 +73,8 @@ class NameServer:
         with suppress(OSError):  # closed: the test has ended
             while True:
                 wire, client = self.udp.recvfrom(4096)
+                if not wire:
+                    return  # shut down
                 raw = self.answer(wire, 1232)
                 if raw is not None:
                     self.udp.sendto(raw, client)

@@ -60,9 +60,7 @@ def test_trouble_is_no_answer() -> None:
         assert (broken.state, broken.nothing) == (State.TROUBLE, False)
         assert "SERVFAIL" in broken.said
         began = time.monotonic()
-        assert server.lookup(lifetime=0.4).a("silent.example") == Answer(
-            State.TROUBLE, said="no answer within 0.4 s"
-        )
+        assert server.lookup(lifetime=0.4).a("silent.example") == Answer(State.TROUBLE, said="no answer within 0.4 s")
         assert time.monotonic() - began < 5
     nobody = Lookup([], lifetime=0.4).txt("journal.example")
     assert nobody.trouble

@@ -27,6 +27,7 @@ from urllib3.exceptions import HTTPError
 from newsletter.errors import FetchError
 from newsletter.fetch.addresses import may_ask
 from newsletter.fetch.line import Adapter, Line
+from newsletter.fetch.unpack import CHUNK, unpacked
 from newsletter.model import Validators
 
 ACCEPT = (
@@ -34,7 +35,6 @@ ACCEPT = (
     " application/xml;q=0.9, */*;q=0.1"
 )
 ATTEMPTS = 3
-CHUNK = 65_536
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 # The server may do better in a moment. Every other 4xx is an answer, not an accident.
 RETRIED = frozenset({429, 500, 502, 503, 504, 520, 521, 522, 523, 524})
@@ -54,6 +54,16 @@ class Page:
     body: bytes
     validators: Validators
     notes: tuple[str, ...] = ()  # moved for good, or to another host
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came of one request as it is: whatever the status, and where it would lead."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes  # at most its first CHUNK
+    certified_until: datetime | None = None  # of the certificate, where it was asked by https
 
 
 # --- The fetcher ----------------------------------------------------------------------------------
@@ -100,7 +110,8 @@ class Fetcher:
     """Fetches pages. Safe to use from several threads.
 
     Times are in seconds: `connect` and `read` bound one step, `total` all of a `get` with its redirects and retries.
-    `max_bytes` bounds the body after decompression. `resolve` gives a host's addresses, as socket.getaddrinfo does.
+    `max_bytes` bounds the body after decompression. `authorities` is a file of those who may vouch for a server; by
+    default, those that the world trusts. `resolve` gives a host's addresses, as socket.getaddrinfo does.
     """
 
     def __init__(
@@ -112,6 +123,7 @@ class Fetcher:
         read: float = 20.0,
         max_bytes: int = 10_000_000,
         max_redirects: int = 5,
+        authorities: str | None = None,
         resolve: Resolve = socket.getaddrinfo,
         sleep: Callable[[float], None] = time.sleep,
         jitter: Callable[[], float] = random.random,
@@ -123,6 +135,7 @@ class Fetcher:
         self._read = read
         self._max_bytes = max_bytes
         self._max_redirects = max_redirects
+        self._authorities = authorities
         self._resolve = resolve
         self._sleep = sleep
         self._jitter = jitter
@@ -148,7 +161,7 @@ class Fetcher:
     def _get_once(
         self, url: str, headers: Mapping[str, str], validators: Validators, deadline: float, allow_private: bool
     ) -> Page:
-        with self._answer("GET", url, headers, deadline, allow_private) as (hop, response):
+        with self._answer("GET", url, headers, deadline, allow_private) as (hop, response, _):
             status = response.status_code
             if status == 304 and validators != NONE:
                 return Page(hop.url, 304, response.headers, b"", validators, hop.notes())
@@ -168,7 +181,7 @@ class Fetcher:
         answer = None
         for method in ("HEAD", "GET"):
             try:
-                with self._answer(method, url, {"Accept": "*/*"}, deadline, allow_private) as (_, response):
+                with self._answer(method, url, {"Accept": "*/*"}, deadline, allow_private) as (_, response, _line):
                     answer = response.status_code
             except (FetchError, _Retry):
                 return None
@@ -176,18 +189,49 @@ class Fetcher:
                 break
         return answer
 
+    def ask(
+        self,
+        method: str,
+        url: str,
+        form: Mapping[str, str] | None = None,
+        *,
+        allow_private: bool = False,
+        timeout: float = 8.0,
+    ) -> Reply:
+        """One request as it is: no redirect is followed, nothing repeated. Raises FetchError where nobody answers."""
+        deadline = time.monotonic() + timeout
+        try:
+            with self._answer(method, url, {"Accept": "*/*"}, deadline, allow_private, follow=False, form=form) as (
+                _,
+                response,
+                line,
+            ):
+                body = next(response.iter_content(CHUNK), b"") if method != "HEAD" else b""
+                return Reply(response.status_code, response.headers, body, line.certified_until)
+        except _Retry as retry:
+            raise retry.error from None
+
     @contextmanager
     def _answer(
-        self, method: str, url: str, headers: Mapping[str, str], deadline: float, allow_private: bool
-    ) -> Iterator[tuple[_Hop, requests.Response]]:
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        deadline: float,
+        allow_private: bool,
+        *,
+        follow: bool = True,
+        form: Mapping[str, str] | None = None,
+    ) -> Iterator[tuple[_Hop, requests.Response, Line]]:
         """The answer at the end of the redirects, its body still unread. Raises FetchError or _Retry."""
         hop = _Hop(url, url)
         while True:
             line = self._line(hop, deadline, allow_private)
             try:
-                with requests.Session() as session, self._ask(session, line, method, hop, headers) as response:
-                    if response.status_code not in REDIRECTS or not response.headers.get("Location"):
-                        yield hop, response
+                with requests.Session() as session, self._ask(session, line, method, hop, headers, form) as response:
+                    moved = response.status_code in REDIRECTS and bool(response.headers.get("Location"))
+                    if not (moved and follow):
+                        yield hop, response, line
                         if line.cut:  # a body without a length ends like this, and would pass for whole
                             raise TimeoutError
                         return
@@ -236,15 +280,28 @@ class Fetcher:
         return result[0]
 
     def _ask(
-        self, session: requests.Session, line: Line, method: str, hop: _Hop, headers: Mapping[str, str]
+        self,
+        session: requests.Session,
+        line: Line,
+        method: str,
+        hop: _Hop,
+        headers: Mapping[str, str],
+        form: Mapping[str, str] | None = None,
     ) -> requests.Response:
         session.trust_env = False  # neither proxies nor .netrc
+        session.verify = self._authorities or True
         session.headers.clear()
         session.mount("http://", Adapter(line))
         session.mount("https://", Adapter(line))
         sent = {"User-Agent": self._user_agent, "Accept-Encoding": "gzip", "Connection": "close", **headers}
         return session.request(
-            method, hop.url, headers=sent, stream=True, allow_redirects=False, timeout=(self._connect, self._read)
+            method,
+            hop.url,
+            headers=sent,
+            data=form,
+            stream=True,
+            allow_redirects=False,
+            timeout=(self._connect, self._read),
         )
 
     def _body(self, url: str, response: requests.Response) -> bytes:
@@ -254,7 +311,7 @@ class Fetcher:
             raise FetchError(f"{url}: is compressed as {encoding}, which was not asked for")
         body = bytearray()
         try:
-            for chunk in _unpacked(response.raw.stream(CHUNK, decode_content=False), encoding):
+            for chunk in unpacked(response.raw.stream(CHUNK, decode_content=False), encoding):
                 body += chunk
                 if len(body) > self._max_bytes:
                     raise FetchError(f"{url}: is larger than {self._max_bytes / 1e6:g} MB")
@@ -304,23 +361,6 @@ def _conditions(validators: Validators) -> dict[str, str]:
 
 def _site(url: str) -> str:
     return (urlsplit(url).hostname or "").removeprefix("www.")
-
-
-def _unpacked(chunks: Iterator[bytes], encoding: str) -> Iterator[bytes]:
-    """Undo compression, in pieces of at most CHUNK. A gzip file without the header that says so is known by its
-    first bytes (caches and static hosts forget it)."""
-    head = next(chunks, b"")
-    if encoding in ("", "identity") and not head.startswith(b"\x1f\x8b"):
-        yield head
-        yield from chunks
-        return
-    # RFC 9110, 8.4.1.2: deflate is the zlib format; some servers send it raw, without zlib's first byte.
-    raw_deflate = encoding == "deflate" and not head.startswith(b"\x78")
-    unpacker = zlib.decompressobj(-zlib.MAX_WBITS if raw_deflate else zlib.MAX_WBITS | 32)
-    while head:
-        yield unpacker.decompress(head, CHUNK)
-        head = unpacker.unconsumed_tail or next(chunks, b"")
-    yield unpacker.flush()
 
 
 def _retry_after(value: str | None, now: datetime) -> float | None:

@@ -1,0 +1,126 @@
+"""The records that belong into the DNS, ready to paste: what stands there already is kept as far as it is right."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from ipaddress import ip_address
+
+from newsletter.doctor import dmarc, signing, spf
+from newsletter.doctor.domain import Ways, envelope_domain, include_for, ways_of
+from newsletter.doctor.finding import Level
+from newsletter.errors import ConfigError
+from newsletter.mail.dkim import TXT_STRING, Record, record
+from newsletter.newsroom import Newsroom
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One record, and whether the DNS has it."""
+
+    kind: str  # SPF, DKIM, DMARC, MX
+    type: str  # TXT or MX
+    name: str
+    value: str
+    there: bool
+
+    @property
+    def strings(self) -> list[str]:
+        """A TXT record's value in pieces of at most 255 characters; an MX record's as it is."""
+        if self.type != "TXT":
+            return [self.value]
+        return [self.value[i : i + TXT_STRING] for i in range(0, len(self.value), TXT_STRING)]
+
+
+def records(room: Newsroom) -> list[Entry]:
+    """SPF, DKIM, DMARC, and MX of a bounce domain of its own. Asks the DNS what is there."""
+    found = [_spf(room), *_dkim(room), _dmarc(room)]
+    return found + _mx(room)
+
+
+def _spf(room: Newsroom) -> Entry:
+    domain, ways = envelope_domain(room.config), ways_of(room.config, room.lookup)
+    there = [text for text in room.lookup.txt(domain).values if spf.is_record(text)]
+    value = spf_value(there, wanted_terms(ways))
+    return Entry("SPF", "TXT", domain, value, there == [value])
+
+
+def wanted_terms(ways: Ways | None) -> list[str]:
+    """How a record names the relay."""
+    if ways is None:
+        return []
+    include = None if ways.ours else include_for(ways.host)
+    if include:
+        return [f"include:{include}"]
+    if ways.ours:
+        return [f"ip{ip_address(one).version}:{one}" for one in ways.addresses]
+    return [f"a:{ways.host}"] if ways.addresses else []
+
+
+def spf_value(there: list[str], wanted: list[str]) -> str:
+    """One record out of those that are there, with what is wanted before its end; none of two `all`, the last counts.
+
+    Pure. What cannot be read is left out.
+    """
+    kept: dict[str, None] = {}
+    end = "~all"
+    for text in there:
+        for word in text.split()[1:]:
+            if word.lower().lstrip("+-~?") == "all":
+                end = word.lower() if word[0] in "-~?" else "~all"
+            elif word.lower().startswith("redirect="):
+                kept[f"include:{word.partition('=')[2]}"] = None  # behind terms of ours it would never be reached
+            elif _readable(word):
+                kept[word] = None
+    only_redirect = len(there) == 1 and not wanted and "redirect=" in there[0].lower()
+    if only_redirect:
+        return there[0]
+    kept |= dict.fromkeys(wanted)
+    return " ".join(["v=spf1", *kept, end])
+
+
+def _readable(word: str) -> bool:
+    try:
+        return bool(spf.parse(f"v=spf1 {word}")) or "=" in word
+    except spf.Wrong:
+        return False
+
+
+def _dkim(room: Newsroom) -> list[Entry]:
+    try:
+        keys = room.dkim_keys
+    except ConfigError:
+        return []
+    found = []
+    for selector, key in keys:
+        ours: Record = record(room.config.signing_domain, selector, key)
+        judged = signing.judge("", room.lookup.txt(ours.name).values, ours)
+        found.append(Entry("DKIM", "TXT", ours.name, ours.value, judged.level is Level.OK))
+    return found
+
+
+def _dmarc(room: Newsroom) -> Entry:
+    paper = room.config.newsletter
+    author = dmarc.walk(room.lookup, paper.sender_domain)
+    if author.record:
+        at = f"_dmarc.{author.record.domain}"
+        kept = {tag: value for tag, value in author.record.tags.items() if tag not in dmarc.GONE}
+        value = "; ".join(["v=DMARC1", *(f"{tag}={value}" for tag, value in kept.items())])
+        return Entry("DMARC", "TXT", at, value, len(kept) == len(author.record.tags))
+    reader = next((one for one in paper.editors if one.endswith(f"@{paper.sender_domain}")), None)
+    to = reader or f"postmaster@{paper.sender_domain}"
+    return Entry("DMARC", "TXT", f"_dmarc.{paper.sender_domain}", f"v=DMARC1; p=none; rua=mailto:{to}", False)
+
+
+def _mx(room: Newsroom) -> list[Entry]:
+    """Of the domain that bounces come to, where it is another than the From address's."""
+    domain, config = envelope_domain(room.config), room.config
+    if domain == config.newsletter.sender_domain:
+        return []
+    found = room.lookup.mx(domain)
+    if any(found.values):
+        return [Entry("MX", "MX", domain, f"10 {found.values[0]}.", True)]
+    inbox = config.bounces.inbox
+    host = (
+        inbox.host if inbox and inbox.host else next(iter(room.lookup.mx(config.newsletter.sender_domain).values), "")
+    )
+    return [Entry("MX", "MX", domain, f"10 {host}.", False)] if host else []
