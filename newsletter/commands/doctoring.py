@@ -90,12 +90,10 @@ def _telling(first: str) -> Iterator[Callable[[str], None]]:
 
 
 def _print(findings: list[Finding]) -> None:
-    width = max((len(one.name) for one in findings if len(one.name) < 24), default=0)
     for one in findings:
-        level = click.style(f"{one.level:8}", fg=COLOURS[one.level])
-        say(f"{level} {one.name:{width}}  {one.said}")
+        say(f"{click.style(f'{one.level:8}', fg=COLOURS[one.level])} {one.name}: {one.said}")
         if one.remedy:
-            say(f"{'':8} {'':{width}}  → {one.remedy}")
+            say(f"{'':8} → {one.remedy}")
     counts = {level: sum(one.level == level for one in findings) for level in COLOURS}
     say(f"\n{counts['ok']} ok, {counts['warning']} to look at, {counts['failure']} wrong")
 

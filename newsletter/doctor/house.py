@@ -91,8 +91,7 @@ def judge_clock(ours: datetime, theirs: datetime, whose: str) -> Finding:
 
 
 def look_at_disk(room: Newsroom) -> Iterator[Finding]:
-    for folder in _folders(room):
-        there = next(one for one in (folder, *folder.parents) if one.exists())
+    for there in _folders(room):
         if not os.access(there, os.W_OK | os.X_OK):
             yield failure("disk", f"{there} cannot be written", "give it to the account that `newsletter` runs under")
             continue
@@ -107,13 +106,13 @@ def look_at_disk(room: Newsroom) -> Iterator[Finding]:
 
 
 def _folders(room: Newsroom) -> list[Path]:
-    """Where we write: beside newsletter.toml, the database, the outbox."""
+    """Where we write: beside newsletter.toml, the database, the outbox; what is not there yet, above it."""
     config, found = room.config, [room.config.folder]
     if config.database_url.startswith("sqlite:///"):
         found.append(Path(config.database_url.removeprefix("sqlite:///")).parent)
     if config.delivery.via.kind == "maildir":
         found.append(config.resolve(config.delivery.via.path))
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(next(up for up in (one, *one.parents) if up.exists()) for one in found))
 
 
 def look_at_keys(room: Newsroom) -> Iterator[Finding]:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
-from newsletter.doctor.finding import Finding, failure, ok, unknown, warning
+from newsletter.doctor.finding import Finding, failure, ok, unknown, unsure, warning
 from newsletter.errors import FetchError
 from newsletter.fetch import Reply
 from newsletter.fetch.addresses import is_public
@@ -33,7 +33,8 @@ def look(room: Newsroom) -> Iterator[Finding]:
     try:
         page = _ask(room, "GET", f"{base}/")
     except FetchError as error:
-        yield failure(PAGES, str(error), SERVED)
+        blind = not all(one.sure for one in found)  # nobody could say where the host is
+        yield unsure(PAGES, str(error), SERVED) if blind else failure(PAGES, str(error), SERVED)
         return
     yield from _judge_page(room, base, page)
     yield from leave(room)
