@@ -31,12 +31,8 @@ class NameServer:
         self.records = {name.rstrip(".").lower(): there for name, there in records.items()}
         self.asked: list[str] = []  # "name KIND", in turn
         self.by_tcp = 0
-        self.udp = socket.socket(type=socket.SOCK_DGRAM)
-        self.udp.bind(("127.0.0.1", 0))
+        self.udp, self.tcp = _one_port_twice()
         self.port: int = self.udp.getsockname()[1]
-        self.tcp = socket.socket()
-        self.tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self.tcp.bind(("127.0.0.1", self.port))
         self.tcp.listen(20)
         self.threads = [threading.Thread(target=work, daemon=True) for work in (self._by_udp, self._by_tcp)]
 
@@ -89,6 +85,21 @@ class NameServer:
                     raw = self.answer(line.recv(length), None)
                     if raw is not None:
                         line.sendall(struct.pack(">H", len(raw)) + raw)
+
+
+def _one_port_twice() -> tuple[socket.socket, socket.socket]:
+    """A free port for both; what is free for one may be taken for the other."""
+    for _ in range(50):
+        udp, tcp = socket.socket(type=socket.SOCK_DGRAM), socket.socket()
+        try:
+            tcp.bind(("127.0.0.1", 0))
+            udp.bind(tcp.getsockname())
+        except OSError:
+            udp.close()
+            tcp.close()
+        else:
+            return udp, tcp
+    raise OSError("no port is free for UDP and TCP")
 
 
 @contextmanager

@@ -43,6 +43,11 @@ def doctor(room: Newsroom, send_to: str | None, received: Path | None, as_json: 
       newsletter doctor --send-to redaction@mailbox.example
       newsletter doctor --received test.eml
     """
+    sys.exit(run(room, send_to=send_to, received=received, as_json=as_json))
+
+
+def run(room: Newsroom, *, send_to: str | None, received: Path | None, as_json: bool) -> int:
+    """All of the command; returns its exit code."""
     from newsletter import doctor as doctors
     from newsletter.doctor import arrived, records
 
@@ -61,7 +66,7 @@ def doctor(room: Newsroom, send_to: str | None, received: Path | None, as_json: 
     else:
         _print(findings)
         _print_records(entries)
-    sys.exit(_exit_code(findings))
+    return _exit_code(findings)
 
 
 def _exit_code(findings: list[Finding]) -> int:

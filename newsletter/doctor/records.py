@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 
 from newsletter.doctor import dmarc, signing, spf
+from newsletter.doctor.dns import judge_spf
 from newsletter.doctor.domain import Ways, envelope_domain, include_for, ways_of
 from newsletter.doctor.finding import Level
 from newsletter.errors import ConfigError
@@ -40,6 +41,9 @@ def records(room: Newsroom) -> list[Entry]:
 def _spf(room: Newsroom) -> Entry:
     domain, ways = envelope_domain(room.config), ways_of(room.config, room.lookup)
     there = [text for text in room.lookup.txt(domain).values if spf.is_record(text)]
+    judged = judge_spf(room.lookup, domain, room.config.newsletter.sender_domain, ways)
+    if judged.level is Level.OK:
+        return Entry("SPF", "TXT", domain, there[0], True)
     value = spf_value(there, wanted_terms(ways))
     return Entry("SPF", "TXT", domain, value, there == [value])
 
