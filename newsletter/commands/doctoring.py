@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from newsletter.newsroom import Newsroom
 
 COLOURS = {"ok": "green", "warning": "yellow", "failure": "red"}
+PATIENCE = 15.0  # seconds for a site, its repeats included: somebody is waiting
 OUT_OF_REACH = {"sources", "relay", "database"}  # what fails there is not at work; all else is set up wrongly
 
 
@@ -51,6 +52,7 @@ def run(room: Newsroom, *, send_to: str | None, received: Path | None, as_json: 
     from newsletter import doctor as doctors
     from newsletter.doctor import arrived, records
 
+    room.fetcher = room.fetcher.hurried(PATIENCE)
     if received:
         with _telling("reading the mail"):
             findings, entries = arrived.look(room, received.read_bytes()), []

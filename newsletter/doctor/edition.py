@@ -12,9 +12,9 @@ from newsletter.errors import BadData, NewsletterError, TemplateError, Unavailab
 from newsletter.newsroom import Newsroom
 from newsletter.proof import CLIPPING
 
-MOST = 60  # addresses that are asked
+MOST = 40  # addresses that are asked
 AT_ONCE = 8
-SECONDS = 6.0  # for one of them
+SECONDS = 5.0  # for one of them
 
 
 def look(room: Newsroom) -> Iterator[Finding]:
