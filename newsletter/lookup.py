@@ -83,11 +83,15 @@ class Lookup:
         return self._ask(name, "AAAA", lambda one: str(one.address))
 
     def addresses(self, name: str) -> Answer:
-        """Of both kinds. Where one kind is found, trouble with the other does not matter."""
-        four, six = self.a(name), self.aaaa(name)
+        """Of both kinds. Trouble with the first is not waited for twice; where there is one, trouble with the second
+        does not matter."""
+        four = self.a(name)
+        if four.trouble:
+            return four
+        six = self.aaaa(name)
         if four.values or six.values:
             return Answer(State.FOUND, four.values + six.values)
-        return next((one for one in (four, six) if one.trouble), four)
+        return six if six.trouble else four
 
     def ptr(self, address: str) -> Answer:
         """The names that an address is given back as."""

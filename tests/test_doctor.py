@@ -32,6 +32,7 @@ from newsletter.newsroom import Newsroom
 from newsletter.settings import Via
 from tests.browser import everything, reader, visit
 from tests.conftest import TOML, Clock
+from tests.dns_server import serving as dns_serving
 from tests.site import serving
 from tests.smtp_server import HangUp, Say, ScriptedServer, Silence
 from tests.sound import HOST, SETTINGS, Sound, certificate, sound
@@ -430,6 +431,27 @@ def test_records_of_a_bare_domain(well: Sound) -> None:
     again = {one.kind: one for one in records.records(well.room)}
     assert again["SPF"].there
     assert again["DMARC"].there
+
+
+def test_what_nobody_could_see_is_not_pasted_over(well: Sound) -> None:
+    for name in ("journal.example", "_dmarc.journal.example", "lettre._domainkey.journal.example"):
+        well.put(name, "TROUBLE")
+    assert records.records(well.room) == []
+
+
+def test_two_records_are_merged_and_gone_tags_dropped(well: Sound) -> None:
+    well.put("journal.example", {"TXT": ['"v=spf1 mx -all"', '"v=spf1 include:a.example ~all"']})
+    well.put("_dmarc.journal.example", {"TXT": ['"v=DMARC1; p=reject; pct=100; rua=mailto:a@journal.example"']})
+    found = {one.kind: one for one in records.records(well.room)}
+    assert found["SPF"].value == "v=spf1 include:a.example mx a:relais.invalid ~all"
+    assert (found["DMARC"].value, found["DMARC"].there) == ("v=DMARC1; p=reject; rua=mailto:a@journal.example", False)
+
+
+def test_without_a_relay_no_record_says_that_nobody_sends(make_room: Callable[..., Newsroom]) -> None:
+    room = make_room()
+    with dns_serving({}) as server:
+        room.lookup = server.lookup()
+        assert [one.kind for one in records.records(room)] == ["DMARC"]
 
 
 def test_a_bounce_domain_wants_an_mx(folder: Path, clock: Clock) -> None:
