@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import dkim
 import pytest
 from click.testing import CliRunner
 
@@ -146,6 +147,8 @@ def test_a_link_of_a_test_mail_works_and_changes_nothing(room: Newsroom) -> None
         assert "Set-Cookie" not in answer.headers
     assert client.post(f"{path[:-8]}{'a' * 8}", data=web.ONE_CLICK).status_code == 404
     assert client.post(f"{path}/back").status_code == 404
+    stranger = f"/u/{room.signer.token(Purpose.UNSUBSCRIBE, 999)}"  # of somebody who is forgotten
+    assert [client.get(stranger).status_code, client.post(stranger).status_code] == [404, 404]
     assert client.get(f"/p/{room.signer.token(Purpose.PREFERENCES, NOBODY)}").status_code == 404
     assert everything(room) == before
 
@@ -572,6 +575,22 @@ def test_what_is_lost_on_the_way(
     assert changed != came
     found = the(arrived.look(well.room, changed), name)
     assert (found.level, words in found.said) == (level, True), found
+
+
+def test_a_signature_that_leaves_the_link_to_leave_by_open(well: Sound, came: bytes, folder: Path) -> None:
+    """As a relay may sign, which does not know RFC 8058."""
+    bare = re.sub(rb"DKIM-Signature:(?:.*\r\n)(?:[ \t].*\r\n)*", b"", came)
+    names = [b"from", b"to", b"subject", b"date"]
+    pem = (folder / "lettre.pem").read_bytes()
+    raw = dkim.sign(bare, b"lettre", b"journal.example", pem, include_headers=names) + bare
+    found = the(arrived.look(well.room, raw), "received DKIM journal.example")
+    assert found.level is Level.FAILURE
+    assert "does not cover list-unsubscribe and list-unsubscribe-post" in found.said
+    stranger = dkim.sign(bare, b"lettre", b"relais.example", pem) + came
+    well.put("lettre._domainkey.relais.example", well.dns.records["lettre._domainkey.journal.example"])
+    both = arrived.look(well.room, stranger)
+    assert "another domain than that of From" in the(both, "received DKIM relais.example").said
+    assert the(both, "received DKIM journal.example").level is Level.OK
 
 
 def test_whose_key_is_not_there(well: Sound, came: bytes) -> None:

@@ -343,6 +343,16 @@ def test_the_walk(records: dict[str, str], domain: str, organisation: str, at: s
     assert (walk.record.policy_for(domain) if walk.record else "") == policy
 
 
+def test_a_suffix_that_writes_itself_and_several_records() -> None:
+    own = {"_dmarc.journal.example": ["v=DMARC1; p=none; psd=y"], "_dmarc.example": ["v=DMARC1; p=reject"]}
+    with zone(own) as server:
+        assert dmarc.walk(server.lookup(), "journal.example").organisation == "example"
+    twice = {"_dmarc.journal.example": ["v=DMARC1; p=none", "v=DMARC1; p=reject"]}
+    with zone(twice) as server:
+        walk = dmarc.walk(server.lookup(), "journal.example")
+    assert (walk.record, walk.crowded) == (None, ("journal.example",))  # RFC 9989, 4.10: none of them counts
+
+
 def test_what_does_not_exist_has_a_policy_of_its_own() -> None:
     found = dmarc.parse("v=DMARC1; p=none; sp=quarantine; np=reject", DOMAIN)
     assert found

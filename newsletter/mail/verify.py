@@ -132,14 +132,9 @@ def _body(raw: bytes, signature: Signature) -> bytes:
     relaxed = _ways(signature)[1] == "relaxed"
     if relaxed:
         body = re.sub(rb"[ \t]+", b" ", body).replace(b" \r\n", b"\r\n").removesuffix(b" ")
-    body = body.rstrip(b"\r\n") if body.strip(b"\r\n") == b"" else _without_empty_end(body)
-    return body + b"\r\n" if body or not relaxed else b""
-
-
-def _without_empty_end(body: bytes) -> bytes:
     while body.endswith(b"\r\n"):
         body = body[:-2]
-    return body
+    return body + b"\r\n" if body or not relaxed else b""
 
 
 def _signed(raw: bytes, signature: Signature) -> bytes:
