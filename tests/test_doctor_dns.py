@@ -200,6 +200,7 @@ def test_no_record_whatever_is_an_exception(text: str) -> None:
 
 RELAY = Ways("relais.journal.example", True, (OURS,))
 SES = Ways("email-smtp.eu-west-1.amazonaws.com", False, ("203.0.113.7",))
+OVH = Ways("ssl0.ovh.net", False, ("203.0.113.8",))
 ABROAD = Ways("smtp.inconnu.example", False, (OTHER,))
 JUDGED = [  # the records, the ways, the level, words of what is said or to be done
     (["v=spf1 ip4:192.0.2.25 -all"], RELAY, Level.OK, "lets 192.0.2.25 send"),
@@ -211,7 +212,8 @@ JUDGED = [  # the records, the ways, the level, words of what is said or to be d
     (["v=spf1 ip4:192.0.2.25 include:nowhere.example -all"], RELAY, Level.WARNING, "fails for all that come later"),
     (["v=spf1 include:broken.example -all"], RELAY, Level.WARNING, "could not be looked up"),
     (["v=spf1 include:amazonses.com -all"], SES, Level.OK, "includes amazonses.com"),
-    (["v=spf1 ip4:203.0.113.7 -all"], SES, Level.FAILURE, "add include:amazonses.com"),
+    (["v=spf1 ip4:203.0.113.7 -all"], SES, Level.WARNING, "add include:amazonses.com"),
+    (["v=spf1 ip4:203.0.113.7 -all"], OVH, Level.FAILURE, "add include:mx.ovh.com"),
     (["v=spf1 include:_spf.relais.example -all"], ABROAD, Level.WARNING, "ask your relay"),
     (["v=spf1 ip4:192.0.2.25 -all"], ABROAD, Level.FAILURE, "does not let 198.51.100.9 send"),
     (["v=spf1 mx -all"], None, Level.OK, "seen when there is one"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from newsletter.doctor import dmarc, signing, spf
-from newsletter.doctor.domain import Ways, envelope_domain, include_for, ways_of
+from newsletter.doctor.domain import REWRITING, Ways, envelope_domain, include_for, ways_of
 from newsletter.doctor.finding import Finding, failure, ok, unknown, warning
 from newsletter.errors import ConfigError
 from newsletter.lookup import Lookup
@@ -64,7 +64,10 @@ def _judge_ways(domain: str, ways: Ways | None, passing: list[str], judged: int,
         if wanted in anybody.included:
             return ok(SPF, f"{domain} includes {wanted}, which {ways.host} sends by ({costs})")
         said = f"{domain} does not include {wanted}, by which {ways.host} sends"
-        return failure(SPF, said, f"add include:{wanted} before all, as in the record below")
+        remedy = f"add include:{wanted} before all, as in the record below"
+        if wanted in REWRITING:
+            return warning(SPF, f"{said}; as a rule that has a return path of its own, for which SPF passes", remedy)
+        return failure(SPF, said, remedy)
     if not ways.addresses:
         return warning(SPF, f"{domain} has a record, and {ways.why_none}", "send a test, see --send-to")
     if len(passing) < judged:

@@ -31,6 +31,11 @@ INCLUDES = {
     "fastmail.com": "spf.messagingengine.com",
     "tem.scaleway.com": "_spf.tem.scaleway.com",
 }
+# Of them, those that put a return path of their own into the place of ours, unless told otherwise: SPF passes by it.
+REWRITING = frozenset(
+    {"amazonses.com", "mailgun.org", "spf.brevo.com", "sendgrid.net", "spf.mtasv.net", "spf.mailjet.com"}
+    | {"sparkpostmail.com"}
+)
 
 
 def envelope_domain(config: Config) -> str:
