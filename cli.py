@@ -34,6 +34,7 @@ COMMANDS = {
     "tidy": "serving",
     "keys": "serving",
     "dkim": "dkim",
+    "doctor": "doctoring",
     "database": "setup",
 }
 

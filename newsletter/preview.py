@@ -12,6 +12,7 @@ from pathlib import Path
 
 from newsletter import daily, dispatch, edit
 from newsletter.errors import BadData, NotSent
+from newsletter.links import NOBODY
 from newsletter.mail.addresses import normalise
 from newsletter.mail.message import WireTemplate
 from newsletter.model import Choice, Edition, EditionStatus, Message, Outcome, Variant, Verdict, Who
@@ -20,7 +21,6 @@ from newsletter.store import audit, editions
 from newsletter.store.database import read, write
 
 SAMPLE_READER = "lectrice@lecteurs.example"
-NOBODY = 0  # the id of no subscriber: links made for it lead to no one's page
 DARK = re.compile(r"@media\s*\(prefers-color-scheme:\s*dark\)")
 SCHEMES = re.compile(r'(color-schemes?(?:" content="|:\s*))light dark')
 PICTURE = re.compile(r'(<img\b[^>]*?)\ssrc="[^"]*"', re.IGNORECASE)
