@@ -19,6 +19,7 @@ COMMANDS = {
     "send": "sending",
     "status": "sending",
     "trace": "sending",
+    "report": "reporting",
     "subscribers": "people",
     "editors": "editors",
     "audit": "audit",

@@ -70,7 +70,9 @@ def _made(room: Newsroom, told: Sequence[Edition], looked_at: Sequence[Edition])
         days, active = _growth(room, connection, told)
     sums = with_returned(counted, back)
     reasons = why(counted, {one: sums[one] for one in shown}, [one for one in back if one.edition_id in shown])
-    named, others = _providers(sums, ids, shown, why(counted, sums, back))
+    recent = ids[-max(warn.JUMP_OVER) :]
+    lately = why(counted, {one: sums[one] for one in recent}, [one for one in back if one.edition_id in recent])
+    named, others = _providers(sums, ids, shown, lately)
     lines = [_line(room, one, sums[one.id], left, reads=reads) for one in told]
     return Trends(
         at=room.clock(),

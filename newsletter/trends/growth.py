@@ -32,3 +32,20 @@ def by_day(changes: Iterable[Change], first: date, last: date, active: int, zone
 def _day(day: date, acts: Counter[str], active: int) -> Day:
     joined, left = sum(acts[act] for act in ON), sum(acts[act] for act in LEFT)
     return Day(day, joined, left, acts["unreachable"], acts["complained"], active)
+
+
+def by_week(days: Iterable[Day]) -> list[Day]:
+    """The same by weeks, each named by its Monday."""
+    weeks: dict[date, Day] = {}
+    for one in days:
+        monday = one.day - timedelta(days=one.day.weekday())
+        was = weeks.get(monday, Day(monday, 0, 0, 0, 0, 0))
+        weeks[monday] = Day(
+            monday,
+            was.joined + one.joined,
+            was.left + one.left,
+            was.unreachable + one.unreachable,
+            was.complained + one.complained,
+            one.active,
+        )
+    return list(weeks.values())

@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from math import exp, lgamma, log, log1p
+from operator import itemgetter
 
 from newsletter.model import Reason
 from newsletter.trends.figures import Sum, Warned, Why, share, total
@@ -83,8 +84,10 @@ def _jump(provider: str, what: str, sums: Sequence[Sum], measure: Measure, reaso
             continue
         times, of = measure(total(last))
         usual = share(*measure(total(before)))
-        found.append(Warned(provider, what, times / of >= GRAVE[what], times, of, editions, usual, reason))
-    return max(found, key=lambda one: (one.grave, one.share), default=None)
+        begun = share(*measure(last[0])) >= JUMP * usual  # with the first of them, not later
+        warned = Warned(provider, what, times / of >= GRAVE[what], times, of, editions, usual, reason)
+        found.append(((warned.grave, begun, editions), warned))
+    return max(found, key=itemgetter(0))[1] if found else None
 
 
 def _is_jump(last: tuple[int, int], before: tuple[int, int], trifle: float) -> bool:
