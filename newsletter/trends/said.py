@@ -8,10 +8,11 @@ from newsletter.words import NBSP, Words
 
 
 def percent(words: Words, share: float) -> str:
-    """« 0,12 % », "0.12%": as many digits as tell small shares apart."""
+    """« 0,12 % », "0.12%": as many digits as tell small shares apart, and nearly all from all."""
     value = share * 100
-    digits = 0 if value == 0 or value >= 10 else 1 if value >= 1 else 2
-    text = words.number(round(value, digits) if digits else round(value))
+    digits = 0 if value in (0, 100) or 10 <= value < 99 else 2 if value < 1 else 1
+    rounded = min(round(value, digits), 99.9) if value < 100 else value
+    text = words.number(rounded if digits else round(rounded))
     return f"{text}{NBSP}%" if words.language == "fr" else f"{text}%"
 
 
