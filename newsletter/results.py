@@ -191,7 +191,8 @@ def came_back(rows: Iterable[Back]) -> CameBack:
         elif not one.at_once:
             found["hard" if one.hard else "soft"] += one.times
             reasons[one.reason] += one.times
-    return CameBack(found["hard"], found["soft"], found["complaints"], tuple(reasons.most_common()))
+    ordered = sorted(reasons.items(), key=lambda one: (-one[1], one[0]))
+    return CameBack(found["hard"], found["soft"], found["complaints"], tuple(ordered))
 
 
 def by_provider(counts: Iterable[Count]) -> tuple[list[Tally], list[Tally]]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Engine, insert
+from sqlalchemy import Connection, Engine, insert, text
 
 from newsletter.store.database import write
 from newsletter.store.schema import bounces, consents, deliveries, editions, subscribers
@@ -52,6 +52,10 @@ class Story:
                 self._join(connection, now - timedelta(hours=9), self.chance.randint(0, self.joins * 2), "confirmed")
                 self._send(connection, now, ago)
                 self._leave(connection, now + timedelta(hours=1))
+            if engine.dialect.name == "postgresql":  # numbers were given by hand: who comes next goes on from there
+                connection.execute(
+                    text("SELECT setval(pg_get_serial_sequence('subscribers', 'id'), :n)"), {"n": self.next}
+                )
 
     def _join(self, connection: Connection, at: datetime, number: int, act: str) -> None:
         people, acts = [], []
@@ -101,10 +105,8 @@ class Story:
                 back.append(of | {"via": "imap", "kind": "feedback", "permanent": None, "reason": None})
         connection.execute(insert(deliveries), rows)
         here = deliveries.c.edition_id == edition
-        ids = connection.execute(
-            deliveries.select().with_only_columns(deliveries.c.subscriber_id, deliveries.c.id).where(here)
-        )
-        of_reader = dict(ids.tuples().all())
+        ids = deliveries.select().with_only_columns(deliveries.c.subscriber_id, deliveries.c.id).where(here)
+        of_reader = {row.subscriber_id: row.id for row in connection.execute(ids)}
         for one in back:
             bounce(connection, one.pop("number"), delivery_id=of_reader[one["subscriber_id"]], **one)
 

@@ -44,10 +44,11 @@ Sums = dict[int, dict[str, Sum]]  # by edition, by provider
 
 
 def of_last(room: Newsroom, number: int = LAST) -> Trends:
-    """The report of the last editions."""
+    """The report of the last editions; with warnings by what is usual, for which it looks back further where they are
+    few."""
     with read(room.engine) as connection:
-        editions = rows.begun(connection, number)
-    return _made(room, editions, editions)
+        editions = rows.begun(connection, max(number, LAST))
+    return _made(room, editions[-number:], editions)
 
 
 def of_edition(room: Newsroom, edition: Edition) -> Trends:

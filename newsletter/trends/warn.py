@@ -7,10 +7,11 @@ and what counts is a jump.
 A quiet list must not cry wolf. So each warning needs five events at least, and a tail of chance:
 
 - complaints: more than chance makes of half the line (1 %), in the last edition or the last seven together;
-- a jump: twice the usual share at least and no trifle, in the last edition or the last three together, and, were the
-  failures of all editions dealt out by chance, the last ones would get as many once in 100,000 times (Fisher's exact
-  test, one-sided). There are some 20,000 looks in a year of mornings: one in five years is wrong. What is usual may be
-  known from a few deliveries alone; the test minds that by itself.
+- a jump: two and a half times the usual share at least, and no trifle, in the last edition or the last three together;
+  and were the failures of all editions dealt out blindly, the last ones would get as many once in a million times
+  (Fisher's exact test, one-sided: what is usual may be known from a few deliveries alone, and it minds that by itself).
+  A year of mornings has some 20,000 looks, and no day is quite like another: with shares that swing by 40 % from day to
+  day, 30,000 looks raised no alarm (2026-11).
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ LEAST = 5  # events
 COMPLAINTS, GRAVE_COMPLAINTS = 0.001, 0.003  # of what was accepted
 COMPLAINTS_OVER = (1, 7)  # editions looked at together
 BY_CHANCE = 0.01
-JUMP, JUMP_OVER, JUMP_BY_CHANCE = 2.0, (1, 3), 1e-5
+JUMP, JUMP_OVER, JUMP_BY_CHANCE = 2.5, (1, 3), 1e-6
 BEFORE = 3  # editions that tell what is usual, at the least
 TRIFLE = {"failed": 0.01, "put_off": 0.05}  # shares below are none to speak of
 GRAVE = {"failed": 0.2, "put_off": 2.0}  # one in five is turned away; what is put off mostly comes through
