@@ -92,6 +92,7 @@ def _fill(house: House) -> None:
         "preview, text": f"{draft}/preview?part=text",
         "sent": f"/edition/{sent.edition}",
         "editions": "/editions",
+        "report": "/report",
         "after": f"/edition/{sent.edition}/after",
         "progress": f"/edition/{sent.edition}/progress",
         "correction": f"/edition/{sent.edition}/correct",
