@@ -23,7 +23,7 @@ from newsletter.store.schema import editions as edition_rows
 from newsletter.store.schema import totals as kept
 from newsletter.store.totals import PUT_OFF, Counted
 from newsletter.store.trends import Change
-from newsletter.trends import OTHERS, Sum, Why, growth, plots, said, tables, totals, warn
+from newsletter.trends import OTHERS, Provider, Sum, Trends, Why, growth, page, plots, said, tables, totals, warn
 from newsletter.web.metrics import lines
 from tests.conftest import MORNING, Clock
 from tests.trending import Story, bounce, troubled
@@ -495,6 +495,19 @@ def test_one_bar_far_above_all_others_is_cut() -> None:
     assert plots.bars([[8], [1]], 10).cut is False
 
 
+def test_all_are_drawn_to_one_measure(room: Newsroom) -> None:
+    def of(name: str, *sums: Sum) -> Provider:
+        return Provider(name, sums)
+
+    tiny, large = of("tiny.example", Sum(accepted=1, refused=1)), of("Gmail", Sum(accepted=93, refused=7))
+    others = of(OTHERS, Sum())
+    found = Trends(MORNING, [], [large, tiny], others, 0, [], growth=[], active=0, read=True, unattributed=0)
+    shown = page.values(room.words, found)
+    assert shown["measure"] == 0.1
+    assert [(one["plot"].top, one["plot"].cut) for one in shown["providers"]] == [(0.1, False), (0.1, True)]
+    assert max(bar.height for one in shown["providers"] for bar in one["plot"].pieces) == 100
+
+
 @pytest.mark.parametrize("values", [[5], [5, 5], [0], [0, 1], [1840, 1850, 1849], [0, 1_000_000]])
 def test_a_curve_stays_in_its_plot(values: list[int]) -> None:
     plot = plots.curve(values)
@@ -509,6 +522,7 @@ def test_a_curve_stays_in_its_plot(values: list[int]) -> None:
     ("share", "french", "english"),
     [
         (0, "0\u00a0%", "0%"),
+        (0.00001, "<\u00a00,01\u00a0%", "<\u00a00.01%"),
         (0.00123, "0,12\u00a0%", "0.12%"),
         (0.0234, "2,3\u00a0%", "2.3%"),
         (0.5, "50\u00a0%", "50%"),

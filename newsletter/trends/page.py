@@ -13,17 +13,20 @@ from newsletter.words import Words
 
 LEAST_SHARE = 0.02  # what plots of failures show at the least: a tenth of a percent must not look like a mountain
 LEAST_READERS = 5.0
+ENOUGH = 20  # answers that make a share
 
 
 def values(words: Words, trends: Trends) -> dict[str, Any]:
     """What web/desk/report-part.html shows."""
-    top = max((share(of.failed, of.answered) for one in trends.providers for of in one.sums), default=0.0)
+    measure = _measure(trends)
+    first = sorted(trends.providers, key=lambda one: not one.warned)
     return {
         "trends": trends,
         "verdict": said.verdict(words, trends),
         "warnings": [(one.grave, said.warning(words, one)) for one in trends.warned],
         "last": trends.editions[-1] if trends.editions else None,
-        "providers": [_provider(one, top) for one in trends.providers],
+        "providers": [_provider(one, measure) for one in first],
+        "measure": measure,
         "reasons": [(said.reason(words, one.reason), one) for one in tables.by_reason(trends.reasons)],
         "failing": plots.bars([_shares(one.sum) for one in trends.editions], LEAST_SHARE),
         "leaving": plots.bars([_left(one) for one in trends.editions], LEAST_READERS),
@@ -48,12 +51,18 @@ def _left(one: Line) -> list[float]:
     return [float(complained), float((one.left or 0) - complained)]
 
 
-def _provider(one: Provider, top: float) -> dict[str, Any]:
-    """All providers are drawn to one measure, so that they may be compared."""
+def _measure(trends: Trends) -> float:
+    """The share at the upper edge of all providers' plots: one for all, so that they may be compared. One mail of two
+    that failed at a small one is not what the others are measured by: its bar is cut."""
+    shares = [share(of.failed, of.answered) for one in trends.providers for of in one.sums if of.answered >= ENOUGH]
+    return max(plots.round_up(max(shares, default=0.0)), LEAST_SHARE)
+
+
+def _provider(one: Provider, measure: float) -> dict[str, Any]:
     return {
         "name": one.name,
         "sum": one.sum,
-        "plot": plots.bars([_shares(of) for of in one.sums], max(top, LEAST_SHARE)),
+        "plot": plots.bars([_shares(of) for of in one.sums], top=measure),
         "state": "" if not one.warned else "grave" if any(of.grave for of in one.warned) else "warned",
     }
 

@@ -42,10 +42,11 @@ class Curve:
     points: str  # as SVG's polyline wants them
 
 
-def bars(stacks: Sequence[Sequence[float]], least: float = 0.0) -> Bars:
-    """Each stack's values from the bottom up; the upper edge shows at least that value."""
+def bars(stacks: Sequence[Sequence[float]], least: float = 0.0, *, top: float | None = None) -> Bars:
+    """Each stack's values from the bottom up. The upper edge shows at least `least`, or exactly `top`."""
     sums = [sum(stack) for stack in stacks]
-    top = max(_round_up(_worth_showing(sums)), least) or 1.0
+    if top is None:
+        top = max(round_up(_worth_showing(sums)), least) or 1.0
     width = 100 / max(len(stacks), 1)
     pieces = []
     for place, stack in enumerate(stacks):
@@ -69,7 +70,7 @@ def curve(values: Sequence[int]) -> Curve:
     """Between round numbers below and above: what matters is how it changes."""
     if not values:
         return Curve(0, 1, "")
-    step = max(_round_up((max(values) - min(values)) / 4), 1.0)
+    step = max(round_up((max(values) - min(values)) / 4), 1.0)
     low, high = floor(min(values) / step) * step, (floor(max(values) / step) + 1) * step
     across = 100 / max(len(values) - 1, 1)
     points = [(i * across, 100 - (value - low) / (high - low) * 100) for i, value in enumerate(values)]
@@ -78,7 +79,7 @@ def curve(values: Sequence[int]) -> Curve:
     return Curve(round(low), round(high), " ".join(f"{x:.2f},{y:.2f}" for x, y in points))
 
 
-def _round_up(value: float) -> float:
+def round_up(value: float) -> float:
     """The next of 1, 2, 5, 10, 20, 50 …, or of their tenths and hundredths."""
     if value <= 0:
         return 0.0

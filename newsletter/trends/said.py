@@ -10,6 +10,8 @@ from newsletter.words import NBSP, Words
 def percent(words: Words, share: float) -> str:
     """« 0,12 % », "0.12%": as many digits as tell small shares apart, and nearly all from all."""
     value = share * 100
+    if 0 < value < 0.01:
+        return f"<{NBSP}{percent(words, 0.0001)}"
     digits = 0 if value in (0, 100) or 10 <= value < 99 else 2 if value < 1 else 1
     rounded = min(round(value, digits), 99.9) if value < 100 else value
     text = words.number(rounded if digits else round(rounded))
