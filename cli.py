@@ -20,6 +20,7 @@ COMMANDS = {
     "send": "sending",
     "status": "sending",
     "trace": "sending",
+    "report": "reporting",
     "subscribers": "people",
     "editors": "editors",
     "audit": "audit",

@@ -93,6 +93,7 @@ def _fill(house: House) -> None:
         "closer": f"{draft}/closer",
         "sent": f"/edition/{sent.edition}",
         "editions": "/editions",
+        "report": "/report",
         "after": f"/edition/{sent.edition}/after",
         "progress": f"/edition/{sent.edition}/progress",
         "correction": f"/edition/{sent.edition}/correct",
