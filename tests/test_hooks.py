@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import hmac
 import json
 import logging
@@ -370,7 +371,8 @@ def kept(room: Newsroom) -> list[tuple[str, str]]:
 
 
 def signed(clock: Clock, event: dict[str, Any], *, key: str = KEY, age: float = 0) -> dict[str, Any]:
-    stamp, token = str(int(clock().timestamp() - age)), "0123456789abcdef" * 3
+    stamp = str(int(clock().timestamp() - age))
+    token = hashlib.sha256(f"{stamp}{event}".encode()).hexdigest()[:50]
     signature = hmac.new(key.encode(), f"{stamp}{token}".encode(), "sha256").hexdigest()
     return {"signature": {"timestamp": stamp, "token": token, "signature": signature}, **event}
 
