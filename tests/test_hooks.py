@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import json
 import logging
+import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from http.client import HTTPConnection
@@ -350,6 +351,30 @@ def test_whatever_is_told_there_is_an_answer(told: Any) -> None:
     assert mailgun.signed(told, KEY, MORNING) is False
 
 
+SNS = {
+    "Type": "Notification",
+    "TopicArn": "arn:aws:sns:eu-west-1:123456789012:retours",
+    "Message": "{}",
+    "Timestamp": "2026-11-23T06:30:00.000Z",
+    "SignatureVersion": "2",
+    "Signature": "bm9uZQ==",
+    "SigningCertURL": "https://sns.eu-west-1.amazonaws.com/a.pem",
+    "SubscribeURL": "https://sns.eu-west-1.amazonaws.com/?Action=ConfirmSubscription",
+}
+
+
+@given(st.fixed_dictionaries({key: st.just(value) | ANYTHING for key, value in SNS.items()}))
+def test_whatever_amazon_is_said_to_have_said_it_is_judged(told: dict[str, Any]) -> None:
+    try:
+        message = sns.read(told)
+    except BadData:
+        return
+    assert message.is_signed(AMAZONS_CERTIFICATE, MORNING) is False
+    assert message.is_recent(MORNING) in (True, False)
+    assert message.certificate_url in ("", SNS["SigningCertURL"])
+    assert message.confirmation_url == ""
+
+
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff\xfe", b"[" * 100_000, b'"' + b"x" * 9, b"{}{}"], ids=range(6))
 def test_what_is_no_json_is_bad_data(body: bytes) -> None:
     with pytest.raises(BadData):
@@ -533,6 +558,9 @@ def certificate(key: RSAPrivateKey, now: datetime = MORNING, *, days: int = 30) 
     return made.sign(key, SHA256()).public_bytes(Encoding.PEM)
 
 
+AMAZONS_CERTIFICATE = certificate(AMAZONS)
+
+
 def of_sns(
     message: str,
     now: datetime,
@@ -700,6 +728,29 @@ def test_few_certificates_are_kept(house: Newsroom, clock: Clock, fetcher: FakeF
     for url in [*urls, urls[0], urls[-1]]:
         assert tell(client, of_sns(BOUNCE, clock(), SigningCertURL=url)).status_code == 200
     assert fetcher.asked == [*urls, urls[0]]
+
+
+def test_one_thread_fetches_and_the_others_do_not_wait_for_long(house: Newsroom, clock: Clock) -> None:
+    class SlowFetcher(FakeFetcher):
+        began, go = threading.Event(), threading.Event()
+
+        def get(self, url: str, *, accept: str = "") -> Any:
+            self.began.set()
+            self.go.wait(30)
+            return super().get(url, accept=accept)
+
+    slow = SlowFetcher()
+    house.pinger = slow  # type: ignore[assignment]
+    client, answers = visit(house), []
+    first = threading.Thread(target=lambda: answers.append(tell(client, of_sns(BOUNCE, clock())).status_code))
+    first.start()
+    assert slow.began.wait(30)
+    second = client.application.test_client(use_cookies=False)
+    assert tell(second, of_sns(BOUNCE, clock())).status_code == 503
+    slow.go.set()
+    first.join()
+    assert answers == [200]
+    assert len(slow.asked) == 1
 
 
 CONFIRM = f"https://sns.eu-west-1.amazonaws.com/?Action=ConfirmSubscription&TopicArn={TOPIC}&Token=2336412f37"

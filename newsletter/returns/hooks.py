@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 
 SHORTEST = 20  # signs of a secret that nobody guesses
 CERTIFICATES = 8  # that are kept: Amazon has one for each region, and a new one each year
+BUSY = 1.0  # seconds to wait for another thread that fetches one
 TOKENS = 5000  # of Mailgun's that are remembered: more than it tells in their quarter of an hour
 
 
@@ -118,13 +119,20 @@ class Hooks:
             raise NotBelieved("ses: its signature is wrong")
 
     def _certificate(self, url: str) -> bytes:
-        with self._fetching:  # by one thread at a time: whoever makes up addresses gets no more out of us than that
-            if url not in self._certificates:
-                found = self._fetch(url, "its certificate cannot be fetched")
-                while len(self._certificates) >= CERTIFICATES:
-                    self._certificates.pop(next(iter(self._certificates)))
-                self._certificates[url] = found
-            return self._certificates[url]
+        known = self._certificates.get(url)
+        if known is not None:
+            return known
+        # By one thread at a time: whoever makes up addresses keeps no more than that one from its work.
+        if not self._fetching.acquire(timeout=BUSY):
+            raise Unavailable("ses: another certificate is being fetched")
+        try:
+            found = self._fetch(url, "its certificate cannot be fetched")
+            while len(self._certificates) >= CERTIFICATES:
+                self._certificates.pop(next(iter(self._certificates)))
+            self._certificates[url] = found
+            return found
+        finally:
+            self._fetching.release()
 
     def _confirm(self, message: sns.Message) -> None:
         url = message.confirmation_url
