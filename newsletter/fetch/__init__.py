@@ -18,7 +18,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -27,7 +26,7 @@ from urllib3.exceptions import HTTPError
 
 from newsletter.errors import FetchError
 from newsletter.fetch.addresses import may_ask
-from newsletter.fetch.answers import Page, Reply, Weighed
+from newsletter.fetch.answers import Page, Reply, Weighed, seconds_to_wait
 from newsletter.fetch.line import Adapter, Line
 from newsletter.fetch.unpack import CHUNK, unpacked
 from newsletter.model import Validators
@@ -332,7 +331,7 @@ class Fetcher:
         status = response.status_code
         error = FetchError(f"{url}: the server answers {status} {response.reason or ''}".rstrip(), status)
         if status in RETRIED:
-            return _Retry(error, _retry_after(response.headers.get("Retry-After"), self._now()))
+            return _Retry(error, seconds_to_wait(response.headers.get("Retry-After"), self._now()))
         return error
 
     def _broken(self, url: str, line: Line, error: Exception) -> Exception:
@@ -379,19 +378,6 @@ def _conditions(validators: Validators) -> dict[str, str]:
 
 def _site(url: str) -> str:
     return (urlsplit(url).hostname or "").removeprefix("www.")
-
-
-def _retry_after(value: str | None, now: datetime) -> float | None:
-    """Seconds to wait: a number of them, or a date (RFC 9110, 10.2.3)."""
-    if not value:
-        return None
-    if value.strip().isdigit():
-        return float(value.strip()[:9])
-    try:
-        moment = parsedate_to_datetime(value)
-    except (ValueError, TypeError):
-        return None
-    return max(0.0, (moment.replace(tzinfo=moment.tzinfo or UTC) - now).total_seconds())
 
 
 def _cause(error: BaseException) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 
 from newsletter.model import Validators
 
@@ -38,3 +39,16 @@ class Reply:
     headers: Mapping[str, str]
     body: bytes  # at most its first CHUNK
     certified_until: datetime | None = None  # of the certificate, where it was asked by https
+
+
+def seconds_to_wait(value: str | None, now: datetime) -> float | None:
+    """What Retry-After says, in seconds: a number of them, or a date (RFC 9110, 10.2.3)."""
+    if not value:
+        return None
+    if value.strip().isdigit():
+        return float(value.strip()[:9])
+    try:
+        moment = parsedate_to_datetime(value)
+    except (ValueError, TypeError):
+        return None
+    return max(0.0, (moment.replace(tzinfo=moment.tzinfo or UTC) - now).total_seconds())
