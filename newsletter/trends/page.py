@@ -19,6 +19,9 @@ ENOUGH = 20  # answers that make a share
 def values(words: Words, trends: Trends) -> dict[str, Any]:
     """What web/desk/report-part.html shows."""
     measure = _measure(trends)
+    joined = [[float(one.joined)] for one in trends.growth]
+    gone = [[float(one.left), float(one.unreachable), float(one.complained)] for one in trends.growth]
+    people = max(plots.bars(joined, LEAST_READERS).top, plots.bars(gone, LEAST_READERS).top)  # one measure, both ways
     first = sorted(trends.providers, key=lambda one: not one.warned)
     return {
         "trends": trends,
@@ -31,10 +34,8 @@ def values(words: Words, trends: Trends) -> dict[str, Any]:
         "failing": plots.bars([_shares(one.sum) for one in trends.editions], LEAST_SHARE),
         "leaving": plots.bars([_left(one) for one in trends.editions], LEAST_READERS),
         "list": plots.curve([one.active for one in trends.growth]),
-        "joining": plots.bars([[float(one.joined)] for one in trends.growth], LEAST_READERS),
-        "going": plots.bars(
-            [[float(one.left), float(one.unreachable), float(one.complained)] for one in trends.growth], LEAST_READERS
-        ),
+        "joining": plots.bars(joined, top=people),
+        "going": plots.bars(gone, top=people),
         "percent": lambda of: said.percent(words, of),
         "share": share,
         "short": words.short_date,

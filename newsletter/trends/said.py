@@ -39,7 +39,7 @@ def warning(words: Words, one: Warned) -> str:
 def _when(words: Words, editions: int) -> str:
     if editions == 1:
         return words.say("in the last edition")
-    return words.count("in the last {n} editions", "in the last {n} editions", editions)
+    return words.count("in the last {n} edition", "in the last {n} editions", editions)
 
 
 def _line(words: Words, one: Warned) -> str:
