@@ -233,6 +233,16 @@ def test_spf_judged_for_the_relay(texts: list[str], ways: Ways | None, level: Le
     assert found.sure == ("could not be looked up" not in found.said)
 
 
+def test_what_others_say_is_one_line_without_controls() -> None:
+    with zone({DOMAIN: ["v=spf1 \x1b[31mmoo\x07 -all"]}) as server:
+        found = dns.judge_spf(server.lookup(), DOMAIN, RELAY)
+    assert found.level is Level.FAILURE
+    assert "moo" in found.said
+    assert found.said.isprintable()
+    assert Finding("x", Level.OK, "a\nb\u2028" + "c" * 900).said.startswith("a b c")
+    assert len(Finding("x", Level.OK, "c" * 900).said) == 500
+
+
 def test_well_known_relays_name_what_to_include() -> None:
     assert include_for("email-smtp.eu-west-3.amazonaws.com") == "amazonses.com"
     assert include_for("SMTP-relay.brevo.com.") == "spf.brevo.com"
