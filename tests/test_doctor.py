@@ -6,6 +6,7 @@ import json
 import re
 import socket
 import ssl
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -37,6 +38,7 @@ from tests.dns_server import serving as dns_serving
 from tests.site import serving
 from tests.smtp_server import HangUp, Say, ScriptedServer, Silence
 from tests.sound import HOST, SETTINGS, Sound, certificate, sound
+from tests.test_smtp import smtp_sink
 
 Add = Callable[..., Path]
 
@@ -270,6 +272,15 @@ def test_a_relay_that_will_not_have_us(script: dict[str, Any], words: str) -> No
 def test_a_relay_that_takes_no_large_mail() -> None:
     with ScriptedServer(features=["SIZE 100000"]) as server:
         assert the(ask(server), "relay SIZE").level is Level.FAILURE
+
+
+def test_postfix_own_test_server_gets_no_mail() -> None:
+    with tempfile.TemporaryDirectory() as folder, smtp_sink("-d", f"{folder}/%M.") as port:
+        Path(folder).chmod(0o777)  # smtp-sink writes as nobody
+        found = list(relay.ask(Via.parse(f"smtp://127.0.0.1:{port}"), None, "journal.example", datetime.now(UTC)))
+        assert not list(Path(folder).iterdir())
+    assert {one.level for one in found} == {Level.OK}
+    assert "PIPELINING" in the(found, "relay offers").said
 
 
 def test_no_relay_at_all(make_room: Callable[..., Newsroom]) -> None:

@@ -213,6 +213,7 @@ JUDGED = [  # the records, the ways, the level, words of what is said or to be d
     (["v=spf1 include:broken.example -all"], RELAY, Level.WARNING, "could not be looked up"),
     (["v=spf1 include:amazonses.com -all"], SES, Level.OK, "includes amazonses.com"),
     (["v=spf1 ip4:203.0.113.7 -all"], SES, Level.WARNING, "add include:amazonses.com"),
+    ([], SES, Level.WARNING, "return path of its own"),
     (["v=spf1 ip4:203.0.113.7 -all"], OVH, Level.FAILURE, "add include:mx.ovh.com"),
     (["v=spf1 include:_spf.relais.example -all"], ABROAD, Level.WARNING, "ask your relay"),
     (["v=spf1 ip4:192.0.2.25 -all"], ABROAD, Level.FAILURE, "does not let 198.51.100.9 send"),
@@ -226,10 +227,20 @@ JUDGED = [  # the records, the ways, the level, words of what is said or to be d
 def test_spf_judged_for_the_relay(texts: list[str], ways: Ways | None, level: Level, words: str) -> None:
     there = {**HOSTS, "amazonses.com": ["v=spf1 ip4:199.255.192.0/22 -all"], DOMAIN: texts or {"A": [OURS]}}
     with zone(there) as server:
-        found = dns.judge_spf(server.lookup(2), DOMAIN, DOMAIN, ways)
+        found = dns.judge_spf(server.lookup(2), DOMAIN, ways)
     assert found.level is level
     assert words in f"{found.said} {found.remedy}"
     assert found.sure == ("could not be looked up" not in found.said)
+
+
+def test_what_others_say_is_one_line_without_controls() -> None:
+    with zone({DOMAIN: ["v=spf1 \x1b[31mmoo\x07 -all"]}) as server:
+        found = dns.judge_spf(server.lookup(), DOMAIN, RELAY)
+    assert found.level is Level.FAILURE
+    assert "moo" in found.said
+    assert found.said.isprintable()
+    assert Finding("x", Level.OK, "a\nb\u2028" + "c" * 900).said.startswith("a b c")
+    assert len(Finding("x", Level.OK, "c" * 900).said) == 500
 
 
 def test_well_known_relays_name_what_to_include() -> None:

@@ -15,6 +15,7 @@ from newsletter.newsroom import Newsroom
 NOBODY = "240.0.0.1"  # an address that nobody has (RFC 1112, 4): what passes for it passes for everybody
 SPF, PTR, MX = "dns SPF", "dns PTR", "dns MX"
 DMARC, ALIGNED = "dns DMARC", "dns alignment"
+OWN_PATH = "that relay puts a return path of its own there, as a rule, for which SPF passes"
 PASTE = "put the SPF record below into the DNS"
 
 
@@ -23,25 +24,28 @@ PASTE = "put the SPF record below into the DNS"
 
 def look_at_spf(room: Newsroom) -> Iterator[Finding]:
     """Does the return path's domain let our relay send?"""
-    config, domain = room.config, envelope_domain(room.config)
-    yield judge_spf(room.lookup, domain, config.newsletter.sender_domain, ways_of(config, room.lookup))
+    yield judge_spf(room.lookup, envelope_domain(room.config), ways_of(room.config, room.lookup))
 
 
-def judge_spf(lookup: Lookup, domain: str, author: str, ways: Ways | None) -> Finding:
+def judge_spf(lookup: Lookup, domain: str, ways: Ways | None) -> Finding:
     sender = f"lettre@{domain}"
     anybody = spf.check(lookup, NOBODY, domain, sender)
     if anybody.result is spf.Result.TEMPERROR:
         return unknown(SPF, f"SPF of {domain}", anybody.said)
     if anybody.result is spf.Result.NONE:
-        return failure(SPF, f"{domain} has no SPF record: nobody is said to send for it", PASTE)
+        said = f"{domain} has no SPF record: nobody is said to send for it"
+        if ways and not ways.ours and include_for(ways.host) in REWRITING:
+            return warning(SPF, f"{said}; {OWN_PATH}", PASTE)
+        return failure(SPF, said, PASTE)
     if anybody.result is spf.Result.PASS:
         return failure(SPF, f"{domain}: “{anybody.said}” lets everybody send", "end the record with ~all or -all")
     judged = {one: spf.check(lookup, one, domain, sender) for one in (ways.addresses if ways else ())}
     passing = [one for one, found in judged.items() if found.result is spf.Result.PASS]
     if anybody.result is spf.Result.PERMERROR and not (judged and len(passing) == len(judged)):
         return failure(SPF, f"the record cannot be followed: {anybody.said}", _cure(anybody))
-    if any(found.result is spf.Result.TEMPERROR for found in judged.values()):
-        return unknown(SPF, f"SPF of {domain}", next(iter(judged.values())).said)
+    silent = next((found for found in judged.values() if found.result is spf.Result.TEMPERROR), None)
+    if silent:
+        return unknown(SPF, f"SPF of {domain}", silent.said)
     return _judge_ways(domain, ways, passing, len(judged), anybody)
 
 
@@ -66,7 +70,7 @@ def _judge_ways(domain: str, ways: Ways | None, passing: list[str], judged: int,
         said = f"{domain} does not include {wanted}, by which {ways.host} sends"
         remedy = f"add include:{wanted} before all, as in the record below"
         if wanted in REWRITING:
-            return warning(SPF, f"{said}; as a rule that has a return path of its own, for which SPF passes", remedy)
+            return warning(SPF, f"{said}; {OWN_PATH}", remedy)
         return failure(SPF, said, remedy)
     if not ways.addresses:
         return warning(SPF, f"{domain} has a record, and {ways.why_none}", "send a test, see --send-to")

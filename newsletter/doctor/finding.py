@@ -6,6 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from newsletter.mail.headers import one_line
+
+LONGEST = 500
+
 
 class Level(StrEnum):
     OK = "ok"
@@ -22,6 +26,11 @@ class Finding:
     said: str
     remedy: str = ""
     sure: bool = True  # else it could not be looked at, and may be asked again
+
+    def __post_init__(self) -> None:
+        """One line each: much of it was said by others, in the DNS, at the relay, in a mail."""
+        for name in ("name", "said", "remedy"):
+            object.__setattr__(self, name, one_line(getattr(self, name), LONGEST))
 
     @property
     def subject(self) -> str:

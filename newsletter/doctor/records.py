@@ -50,7 +50,7 @@ def _spf(room: Newsroom) -> list[Entry]:
     ways = ways_of(room.config, room.lookup)
     if ways and ways.trouble:
         return []
-    judged = judge_spf(room.lookup, domain, room.config.newsletter.sender_domain, ways)
+    judged = judge_spf(room.lookup, domain, ways)
     if judged.level is Level.OK:
         return [Entry("SPF", "TXT", domain, there[0], True)]
     wanted = wanted_terms(ways)
