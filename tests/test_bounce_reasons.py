@@ -402,6 +402,15 @@ def test_the_code_goes_before_the_action_and_the_words(status: str, words: str, 
     assert verdict(words, status=status, action=action).permanent is permanent
 
 
+def test_a_domain_that_is_not_there_is_dead_though_the_report_knows_no_code() -> None:
+    # B04: so Gmail reports it, and it gave up at once.
+    words = "DNS Error: DNS type 'mx' lookup of y.example responded with code {}"
+    none, failing = words.format("NXDOMAIN: domain name not found"), words.format("SERVFAIL")
+    assert verdict(none, status="4.0.0", action="failed").suppress
+    assert not verdict(none, status="4.0.0", action="delayed").suppress
+    assert not verdict(failing, status="4.0.0", action="failed").suppress
+
+
 @pytest.mark.parametrize(
     ("code", "words", "reason", "dead"),
     [

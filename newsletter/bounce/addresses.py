@@ -33,7 +33,7 @@ def tidy(address: str) -> str:
         text = next((word for word in text.split() if "@" in word), "").strip("<>()[],;:")
     local, at, domain = text.rpartition("@")
     domain = domain.rstrip(".,;:>)").lower()
-    if not at or not WHOLE.fullmatch(f"{local}@{domain}"):
+    if not at or not local.strip("_") or not WHOLE.fullmatch(f"{local}@{domain}"):
         return ""
     return f"{local}@{domain}"
 

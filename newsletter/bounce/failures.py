@@ -122,12 +122,13 @@ def _is_a_bounce(mail: Part, prose: Prose, signs: Signs, named: Naming) -> bool:
         and mail.parameters.get("report-type", "delivery-status").lower() == "delivery-status"
     ):
         return not signs.delivered
-    if signs.delivered and not signs.failure_subject:
+    if signs.delivered and not (signs.failure_subject or signs.failure_words or signs.delay):
         return False
     if signs.challenge and not signs.failure_subject and not signs.from_a_daemon:
         return False
     has_original = bool(prose.originals)
-    terse = signs.empty_path and named.surely and not signs.thanks and len(prose.own) < 500 and says_why(prose.own)
+    server = signs.from_a_daemon or signs.empty_path
+    terse = server and named.surely and not signs.thanks and len(prose.own) < 800 and says_why(prose.own)
     by_name = (signs.from_a_daemon and signs.machine and named.surely) or (
         signs.from_mailer_daemon and (named.surely or has_original)
     )

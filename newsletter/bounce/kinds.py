@@ -105,7 +105,7 @@ class Signs:
         if not self.machine and (passed_on or (thread and _ANSWERS.match(self.subject))):
             return True
         lists = any(name in headers for name in ("list-id", "list-post", "list-unsubscribe", "x-mailman-version"))
-        return lists and not self.to_bounces
+        return lists and not self.to_bounces and not self.empty_path
 
     @cached_property
     def to_bounces(self) -> bool:

@@ -18,6 +18,7 @@ GONE = (Reason.UNKNOWN_USER, Reason.INACTIVE, Reason.HOST_UNKNOWN)
 
 # The lists of phrases: the first that matches counts, and what says more stands before what says less.
 IN_ORDER = (
+    (Reason.THROTTLED, "greylisted"),
     (Reason.MAILBOX_FULL, "full"),
     (Reason.TOO_BIG, "too-big"),
     (Reason.INACTIVE, "inactive"),
@@ -70,7 +71,9 @@ def verdict(
         permanent, reason = False, Reason.DELAYED
     elif permanent is None:
         permanent = not _only_for_now(words, reason)
-    suppress = (certain or code.startswith("5")) and permanent and reason in GONE
+    # 4.0.0 is what some say who gave up at once, since there is no such domain.
+    no_domain = reason is Reason.HOST_UNKNOWN and certain and code == "4.0.0" and action == "failed"
+    suppress = no_domain or ((certain or code.startswith("5")) and bool(permanent) and reason in GONE)
     return Failure("", permanent, reason, suppress, code, _one_line(text or near or context))
 
 
