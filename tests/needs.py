@@ -21,6 +21,12 @@ def needs(program: str) -> str:
     return path
 
 
+def needs_root() -> None:
+    """Skips where we are somebody else: no program is missing then, so NEWSLETTER_TEST_ALL=1 allows it."""
+    if os.getuid() != 0:
+        pytest.skip("only root can run it")
+
+
 def needs_namespaces() -> list[str]:
     """The words before a program that gives it network and files of its own; skips where the system allows no such."""
     words = [needs("unshare"), "--user", "--map-root-user", "--net", "--mount"]

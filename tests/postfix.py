@@ -21,7 +21,7 @@ from pathlib import Path
 import pytest
 
 from tests.dovecot import free_port, mail_account, make_maildir, wait_for_port
-from tests.needs import needs
+from tests.needs import needs, needs_root
 
 MAIN = """
 compatibility_level = 3.6
@@ -96,12 +96,8 @@ class Postfix:
 def running() -> Iterator[Postfix]:
     """Postfix, until the block ends."""
     program = needs("postfix")
-    if os.getuid() != 0:
-        no_postfix("only root can run Postfix")
-    try:
-        owner = pwd.getpwnam("postfix")
-    except KeyError:
-        no_postfix("Postfix's account is missing")
+    needs_root()
+    owner = pwd.getpwnam("postfix")
     folder = Path(tempfile.mkdtemp(prefix="postfix-"))
     folder.chmod(0o755)
     try:
@@ -133,12 +129,6 @@ def running() -> Iterator[Postfix]:
                 process.wait()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def no_postfix(why: str) -> None:
-    if os.environ.get("NEWSLETTER_TEST_ALL") == "1" and why != "only root can run Postfix":
-        pytest.fail(f"{why}, and NEWSLETTER_TEST_ALL=1 allows no skipping")
-    pytest.skip(why)
 
 
 @pytest.fixture

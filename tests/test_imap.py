@@ -359,6 +359,20 @@ def test_a_visit_has_its_end_whatever_the_server_does() -> None:
     assert time.monotonic() - began < 15
 
 
+def test_a_long_visit_ends_in_good_order() -> None:
+    passed = [0.0]
+    patience = Patience(connect=20, step=20, mail=20, total=100)
+    with (
+        playing() as server,
+        fake(server, patience=patience, clock=lambda: time.monotonic() + passed[0]) as mailbox,
+    ):
+        for arrived in mailbox.unread():
+            mailbox.done(arrived)
+            passed[0] = 85
+    assert any("UID COPY 5 " in said for said in server.said)
+    assert not any("FETCH 12" in said for said in server.said)
+
+
 def test_a_mail_that_is_too_large_is_told_and_left(caplog: pytest.LogCaptureFixture) -> None:
     sizes = b"* 1 FETCH (UID 5 RFC822.SIZE 26000000)\r\n* 2 FETCH (UID 12 RFC822.SIZE 28)\r\n{tag} OK done\r\n"
     with playing(UID_FETCH_SIZE=sizes) as server:

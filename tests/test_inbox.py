@@ -22,6 +22,7 @@ from newsletter.bounce.inbox import LARGEST, Mailbox, Patience, open_inbox
 from newsletter.errors import ConfigError, Unavailable
 from newsletter.settings import Inbox
 
+ROOT = Path(__file__).parent.parent
 RAW = b"Subject: Retour %d\n\nBonjour,\nvotre lettre n'est pas arriv\xc3\xa9e.\n"
 
 
@@ -365,7 +366,7 @@ def run(code: str, *arguments: object) -> subprocess.Popen[bytes]:
     lines = code.splitlines()
     width = len(lines[1]) - len(lines[1].lstrip())
     text = "\n".join(line[width:] for line in lines)
-    return subprocess.Popen([sys.executable, "-c", text, *map(str, arguments)], env={"PYTHONPATH": os.getcwd()})
+    return subprocess.Popen([sys.executable, "-c", text, *map(str, arguments)], env={"PYTHONPATH": str(ROOT)})
 
 
 DELIVERING = """

@@ -387,7 +387,7 @@ def test_the_story_is_told_at_the_desk_and_by_trace(
     desk = AtDesk(paper)
     page = text_of(desk.get(f"/readers/{subscribe.find(paper, 'ama@lecteurs.example').id}").text)
     assert "Ce qui est revenu" in page
-    assert "Le message est revenu – boîte inconnue" in page
+    assert "Le message est revenu – adresse inexistante" in page
     assert "5.1.1 550 5.1.1 &lt;…@lecteurs.example&gt; no such user" in page
     assert "Hors d’atteinte : le courrier est revenu" in page
     page = text_of(desk.get(f"/readers/{subscribe.find(paper, 'kodjo@lecteurs.example').id}").text)

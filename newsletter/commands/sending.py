@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -58,6 +59,7 @@ class Span(click.ParamType[timedelta]):
 @date_option
 @click.option("--now", "regardless", is_flag=True, help="Send even when it is late, or no day of the schedule.")
 @click.option("--edition", "name", metavar="NAME", help="One edition as it stands, of any slot: 2026-11-23-extra.")
+@click.option("--force", is_flag=True, help="Send although `newsletter doctor` finds that mail would be lost.")
 @click.option("--max-time", type=Span(), help="Leave earlier, with exit code 75; the next run goes on. As 50m.")
 @dry_run_option
 @json_option
@@ -67,6 +69,7 @@ def send(
     day: date | None,
     regardless: bool,
     name: str | None,
+    force: bool,
     max_time: timedelta | None,
     dry_run: bool,
     as_json: bool,
@@ -88,6 +91,7 @@ def send(
     day = _not_in_future(room, day)
     stop = Stop(room.clock, room.clock() + max_time if max_time is not None else None)
     with _signals_to(stop), _watching(room, stop, as_json=as_json, dry_run=dry_run) as watch:
+        watch = replace(watch, force=force)
         found = (
             daily.send_named(room, name, watch=watch)
             if name

@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 
 SHORTEST = 20  # signs of a secret that nobody guesses
 CERTIFICATES = 8  # that are kept: Amazon has one for each region, and a new one each year
+BUSY = 1.0  # seconds to wait for another thread that fetches one
+TOKENS = 5000  # of Mailgun's that are remembered: more than it tells in their quarter of an hour
 
 
 class NotBelieved(NewsletterError):
@@ -59,6 +61,7 @@ class Hooks:
     judge: Judge
     _certificates: dict[str, bytes] = field(default_factory=dict)
     _fetching: threading.Lock = field(default_factory=threading.Lock)
+    _tokens: dict[str, tuple[str, ...]] = field(default_factory=dict)  # with the events that came beside them
 
     def hear(self, provider: str, body: bytes, secret: str = "") -> None:
         """Take in what a provider tells; when this returns it is in the database.
@@ -74,7 +77,16 @@ class Hooks:
         told = parse(body)
         if not mailgun.signed(told, self.room.config.secrets["bounces.mailgun_key"], self.room.clock()):
             raise NotBelieved("mailgun: the signature is wrong, or older than a quarter of an hour")
-        return mailgun.read(told, self.judge)
+        events = mailgun.read(told, self.judge)
+        self._once(told["signature"]["token"], tuple(digest for digest, _ in events))
+        return events
+
+    def _once(self, token: str, digests: tuple[str, ...]) -> None:
+        """Mailgun signs a token and not the event: so a token that was seen beside another event is worth nothing."""
+        if self._tokens.setdefault(token, digests) != digests:
+            raise NotBelieved("mailgun: its signature was that of another event")
+        while len(self._tokens) > TOKENS:
+            self._tokens.pop(next(iter(self._tokens)), None)
 
     def _brevo(self, body: bytes, secret: str) -> list[tuple[str, Returned]]:
         if not _same(secret, self.room.config.secrets["bounces.brevo_secret"]):
@@ -107,26 +119,34 @@ class Hooks:
             raise NotBelieved("ses: its signature is wrong")
 
     def _certificate(self, url: str) -> bytes:
-        with self._fetching:  # by one thread at a time: whoever makes up addresses gets no more out of us than that
-            if url not in self._certificates:
-                found = self._fetch(url)
-                while len(self._certificates) >= CERTIFICATES:
-                    self._certificates.pop(next(iter(self._certificates)))
-                self._certificates[url] = found
-            return self._certificates[url]
+        known = self._certificates.get(url)
+        if known is not None:
+            return known
+        # By one thread at a time: whoever makes up addresses keeps no more than that one from its work.
+        if not self._fetching.acquire(timeout=BUSY):
+            raise Unavailable("ses: another certificate is being fetched")
+        try:
+            found = self._fetch(url, "its certificate cannot be fetched")
+            while len(self._certificates) >= CERTIFICATES:
+                self._certificates.pop(next(iter(self._certificates)))
+            self._certificates[url] = found
+            return found
+        finally:
+            self._fetching.release()
 
     def _confirm(self, message: sns.Message) -> None:
         url = message.confirmation_url
         if not url:
             raise NotBelieved("ses: what would confirm the subscription is not Amazon's")
-        self._fetch(url)
+        self._fetch(url, "the subscription cannot be confirmed")
         log.info("the subscription to the topic %s is confirmed", message.topic)
 
-    def _fetch(self, url: str) -> bytes:
+    def _fetch(self, url: str, what: str) -> bytes:
+        """The address is not told: one that confirms a subscription holds what confirms it."""
         try:
             return self.room.pinger.get(url, accept="*/*").body
         except FetchError as error:
-            raise Unavailable(f"ses: {error}") from None
+            raise Unavailable(f"ses: {what}: Amazon answers {error.status or 'nothing'}") from None
 
 
 def _same(given: str, right: str) -> bool:

@@ -10,7 +10,6 @@ from newsletter.model import (
     Bounce,
     DeliveryState,
     LetterKind,
-    Reason,
     ReturnKind,
     Subscriber,
     SubscriberStatus,
@@ -154,28 +153,6 @@ def kind(words: Words, one: LetterKind) -> str:
         LetterKind.DRAFT: say("the day’s draft"),
         LetterKind.PROBE: say("does it arrive?"),
         LetterKind.PASSED_ON: say("a reader’s letter, passed on"),
-    }[one]
-
-
-def reason(words: Words, one: Reason) -> str:
-    """Why a mail did not arrive."""
-    say = words.say
-    return {
-        Reason.UNKNOWN_USER: say("no such mailbox"),
-        Reason.HOST_UNKNOWN: say("its domain takes no mail"),
-        Reason.INACTIVE: say("mailbox closed or abandoned"),
-        Reason.MAILBOX_FULL: say("mailbox full"),
-        Reason.BLOCKED: say("we are refused as senders"),
-        Reason.CONTENT: say("taken for unwanted mail"),
-        Reason.TOO_BIG: say("mail too big"),
-        Reason.NOT_ALLOWED: say("it takes no mail from us"),
-        Reason.THROTTLED: say("too much at once"),
-        Reason.EXPIRED: say("not taken in time"),
-        Reason.NETWORK: say("its server cannot be reached"),
-        Reason.SYSTEM: say("trouble at its server"),
-        Reason.LOOP: say("it went in a circle"),
-        Reason.DELAYED: say("late, and still tried"),
-        Reason.OTHER: say("for a reason we could not read"),
     }[one]
 
 

@@ -83,8 +83,8 @@ class ImapBox:
         for first in range(0, len(uids), AT_ONCE):
             sizes = self._sizes(uids[first : first + AT_ONCE])
             for uid in sorted(sizes, key=int):
-                if limit is not None and taken >= limit:
-                    return
+                if self._talk.late or (limit is not None and taken >= limit):
+                    return  # the rest comes next time
                 arrived = self._fetch(uid, sizes[uid])
                 if arrived is not None:
                     yield arrived

@@ -22,6 +22,7 @@ from newsletter.errors import ConfigError, Unavailable
 log = logging.getLogger(__name__)
 
 SEEN = "S"
+TRIES = 10  # at a file that another program renames whenever we look
 
 
 class Maildir:
@@ -64,7 +65,10 @@ class Maildir:
         try:
             if not delete:
                 self._prepare()
-            while (file := self._find(arrived.name)) is not None:
+            for _ in range(TRIES):
+                file = self._find(arrived.name)
+                if file is None:
+                    return
                 try:
                     if delete:
                         file.unlink()
@@ -98,7 +102,10 @@ class Maildir:
 
     def _read(self, name: str) -> Arrived | None:
         """Its bytes; None where it is gone, or cannot be read, which is told."""
-        while (file := self._find(name)) is not None:
+        for _ in range(TRIES):
+            file = self._find(name)
+            if file is None:
+                return None
             try:
                 # Without following links, and without waiting for whoever writes into a pipe.
                 handle = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)

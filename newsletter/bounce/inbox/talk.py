@@ -37,6 +37,11 @@ class Talk(imaplib.IMAP4):
         with self.step("cannot be reached", patience.connect + patience.step):
             super().__init__(where.host, where.port)
 
+    @property
+    def late(self) -> bool:
+        """Time to come to an end: what is under way would be cut off soon."""
+        return self._clock() > self._end - min(self._patience.step, self._patience.total / 4)
+
     @contextmanager
     def step(self, what: str, seconds: float | None = None) -> Iterator[None]:
         """A command and its answer; `what` says of the server what it is when that goes wrong."""

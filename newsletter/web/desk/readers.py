@@ -15,6 +15,7 @@ from newsletter.errors import BadData
 from newsletter.model import AuditEntry, Bounce, Consent, DeliveryState, Origin, Role, Subscriber, SubscriberStatus
 from newsletter.readers import Dossier
 from newsletter.subscribe import MAY_LEAVE, REVIVABLE, CannotBeAdded
+from newsletter.trends import said
 from newsletter.web import phrases
 from newsletter.web.desk.access import SEARCH, go, needs, page, remember, who
 from newsletter.web.desk.access import forget as drop_cookie
@@ -194,9 +195,9 @@ def _delivery(edition: Any, one: Any, message_id: str) -> dict[str, Any]:
 
 
 def _returned(one: Bounce) -> tuple[str, str, str, str]:
-    why = phrases.reason(words(), one.reason) if one.reason else ""
-    said = " ".join(part for part in (one.code, plain(one.text)) if part)
-    return words().moment(one.at), phrases.returned(words(), one), why, said
+    why = said.reason(words(), one.reason) if one.reason else ""
+    told = " ".join(part for part in (one.code, plain(one.text)) if part)
+    return words().moment(one.at), phrases.returned(words(), one), why, told
 
 
 def _letter(one: Any) -> dict[str, str]:
