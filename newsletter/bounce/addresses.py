@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
+from newsletter.bounce.phrasebook import pattern
+
 _LOCAL = r"[A-Za-z0-9_.!#$%&'*+/=?^`{|}~-]{1,128}"
 _LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,62})"
 _DOMAIN = rf"(?:\[[\d.]{{7,15}}\]|{_LABEL}(?:\.{_LABEL}){{0,10}})"
@@ -17,13 +19,6 @@ WHOLE = re.compile(r"(?:\"[^\"\n<>]{1,64}\"|[^\s<>@,;()\[\]]{1,128})@(?:\[[\d.]{
 _XTEXT = re.compile(r"\+([0-9A-F]{2})")
 _UNITEXT = re.compile(r"\\x\{([0-9A-Fa-f]{1,6})\}")
 _ROUTE = re.compile(r"@[\w.,@-]{1,200}:")
-_OF_SERVERS = re.compile(
-    r"(?:mailer[-_.]?daemon|mail[-_.]?daemon|post-?master|mdaemon|abuse|hostmaster|mailmaster|mail-?admin|"
-    r"no-?reply|double-bounce|"
-    r"support|help-?desk|webmaster|root|unblock\w*|whitelist\w*|removeme|delist\w*|noc|security|bounces?|return|"
-    r"(?:administrator|admin)|(?:spam|mail)-?(?:support|help|report)|contact)$",
-    re.I,
-)
 
 
 def tidy(address: str) -> str:
@@ -38,7 +33,7 @@ def tidy(address: str) -> str:
         text = next((word for word in text.split() if "@" in word), "").strip("<>()[],;:")
     local, at, domain = text.rpartition("@")
     domain = domain.rstrip(".,;:>)").lower()
-    if not at or not WHOLE.fullmatch(f"{local}@{domain}"):
+    if not at or not local.strip("_") or not WHOLE.fullmatch(f"{local}@{domain}"):
         return ""
     return f"{local}@{domain}"
 
@@ -87,4 +82,4 @@ def once(addresses: Iterable[str]) -> list[str]:
 
 def is_of_a_server(address: str) -> bool:
     """Whom explanations name: the postmaster, and those who help."""
-    return bool(_OF_SERVERS.match(address.rpartition("@")[0]))
+    return bool(pattern("server-addresses", after="$").match(address.rpartition("@")[0]))

@@ -13,7 +13,7 @@ from newsletter.bounce.dsn import Status, read_report
 from newsletter.bounce.kinds import Signs
 from newsletter.bounce.mail import Part
 from newsletter.bounce.prose import Prose
-from newsletter.bounce.reasons import REPLY, verdict
+from newsletter.bounce.reasons import REPLY, says_why, verdict
 from newsletter.bounce.texts import Named, Naming, named_in, of_originals, with_words
 from newsletter.model.bounces import Failure, Reason
 
@@ -122,14 +122,17 @@ def _is_a_bounce(mail: Part, prose: Prose, signs: Signs, named: Naming) -> bool:
         and mail.parameters.get("report-type", "delivery-status").lower() == "delivery-status"
     ):
         return not signs.delivered
-    if signs.delivered and not signs.failure_subject:
+    if signs.delivered and not (signs.failure_subject or signs.failure_words or signs.delay):
         return False
     if signs.challenge and not signs.failure_subject and not signs.from_a_daemon:
         return False
     has_original = bool(prose.originals)
-    speaks = (
-        signs.failure_subject or signs.failure_words or (signs.from_mailer_daemon and (named.surely or has_original))
+    server = signs.from_a_daemon or signs.empty_path
+    terse = server and named.surely and not signs.thanks and len(prose.own) < 800 and says_why(prose.own)
+    by_name = (signs.from_a_daemon and signs.machine and named.surely) or (
+        signs.from_mailer_daemon and (named.surely or has_original)
     )
+    speaks = signs.failure_subject or signs.failure_words or terse or by_name
     if not signs.from_a_daemon and not named.surely and not (signs.failure_subject and signs.failure_statement):
         return False
     weight = signs.weight(names_somebody=named.surely, has_original=has_original)

@@ -35,7 +35,8 @@ def _loose(mail: Part) -> str:
     """A report that is not marked as one, or a form older than the standard (AOL's, Outlook.com's)."""
     if mail.kind == "multipart/report" and mail.parameters.get("report-type", "").lower() == "feedback-report":
         return "\n".join(part.text for part in mail.walk() if part.kind == "text/plain") or "Feedback-Type: abuse"
-    if _OLD.match(mail.first("subject")) and mail.attached():
+    marked = any("x-hmxmroriginalrecipient" in original.headers for original in mail.attached())
+    if marked or (_OLD.match(mail.first("subject")) and mail.attached()):
         return "Feedback-Type: abuse"
     for part in mail.walk():
         text = part.text[:20_000] if part.kind == "text/plain" else ""

@@ -6,30 +6,42 @@ import re
 from functools import cached_property
 
 from newsletter.bounce.addresses import listed
-from newsletter.bounce.kindwords import (
-    ANSWERS,
-    AWAY,
-    AWAY_PREFIX,
-    CHALLENGE,
-    DAEMON,
-    DAEMON_ADDRESS,
-    DELAY,
-    DELIVERED,
-    FAILURE_SUBJECT,
-    FAILURE_WORDS,
-    GREETING,
-    MAILER_DAEMON,
-    MYSELF,
-    PROGRAM,
-    STATEMENT,
-    THANKS,
-    TO_BOUNCES,
-    UNTIL,
-    WHOLE_OR_PREFIX,
-)
 from newsletter.bounce.mail import Part
+from newsletter.bounce.phrasebook import pattern
 from newsletter.bounce.prose import Prose
 
+_ANSWERS = re.compile(r"\s*(?:re|aw|sv|res|antw|odp|vs|ynt)\s*(?:\[\d+\])?\s*:", re.I)
+PROGRAM = re.compile(
+    r"thunderbird|outlook(?! express server)|apple mail|iphone|ipad|mutt|roundcube|k-?9|"
+    r"evolution|kmail|squirrel|horde|airmail|courrielleur|webmail|zimbra|gmail|claws|sylpheed|the bat|eudora|"
+    r"lotus notes release",
+    re.I,
+)
+_MAILER_DAEMON = re.compile(
+    r"(?:^|[\s<\"])(?:mailer[-_.]?daemon|mail[-_.]daemon|mail\.delivery\.system)\b(?:@|[>\s\"]|$)", re.I
+)
+_MYSELF = re.compile(
+    r"\b(?:je (?:suis|serai)|i am|i'm|i will be|i'll be|ich bin|estoy|sono|estou|ik ben|jestem|я )\b[^?]{0,300}$",
+    re.I | re.S,
+)
+_TO_BOUNCES = re.compile(
+    r"[-+.](?:bounces?|admin|owner|errors?|request)\b|"
+    r"\bbounces?[-+@]",
+    re.I,
+)  # where lists want bounces
+# What may follow it where no header says that a machine wrote: nothing, or the subject of what it answers.
+_WHOLE_OR_PREFIX = re.compile(r"\]|[\])!.\s\u00a0]*(?:$|[:：–—-]|\([^)]*\)\s*$)")
+AWAY_PREFIX = re.compile(
+    r"[\s\[(]*(?:automatic (?:reply|response)|auto(?:matic|mated)?[- ]?(?:reply|response|answer|responder)|auto(?=: )|"
+    r"out[- ]of[- ](?:the[- ])?office|réponse automatique|reponse automatique|réponse d'absence|"
+    r"message d'absence|absence du bureau|"
+    r"automatische antwort|abwesenheits\w+|abwesend(?=: )|automatische abwesenheits\w+|respuesta automática|"
+    r"fuera de (?:la )?oficina|ausente de la oficina|risposta automatica|fuori sede|resposta automática|"
+    r"ausência temporária|automatisch antwoord|afwezig(?=: )|"
+    r"autoodpowied\w+|odpowied\w+ automatyczna|автоответ\w*|автоматический ответ|自動応答|自动回复|자동 회신|"
+    r"vacation (?:reply|response|auto)|autosvar|automaattinen|automatyczna odpowied\w*)(?:\b|\s|:|$)",
+    re.I,
+)
 _MARKS = (
     "x-autoreply",
     "x-autorespond",
@@ -57,14 +69,14 @@ class Signs:
         sender = self.mail.first("from")[:500]
         addresses = listed([sender])
         if addresses:
-            return bool(DAEMON_ADDRESS.match(addresses[0])) or (self.machine and bool(DAEMON.search(sender)))
-        return bool(DAEMON.search(sender))
+            return bool(_daemon_address().match(addresses[0])) or (self.machine and _says("daemon-names", sender))
+        return _says("daemon-names", sender)
 
     @cached_property
     def from_mailer_daemon(self) -> bool:
         """By the address that nobody else bears."""
         sender = self.mail.first("from")[:500]
-        return bool(MAILER_DAEMON.search(sender)) and self.from_a_daemon
+        return bool(_MAILER_DAEMON.search(sender)) and self.from_a_daemon
 
     @cached_property
     def from_a_server(self) -> bool:
@@ -74,7 +86,7 @@ class Signs:
     def empty_path(self) -> bool:
         """Nobody but machines writes with an empty return path (RFC 5321, 4.5.5)."""
         paths = self.mail.all("return-path")[:1] + self.mail.all("envelope-from") + self.mail.all("x-envelope-from")
-        return any(path.strip() in ("<>", "< >") or MAILER_DAEMON.search(path) for path in paths)
+        return any(path.strip() in ("<>", "< >") or _MAILER_DAEMON.search(path) for path in paths)
 
     @cached_property
     def machine(self) -> bool:
@@ -90,20 +102,20 @@ class Signs:
             name in headers for name in ("in-reply-to", "references", "x-mailer", "user-agent", "thread-index")
         )
         passed_on = bool(re.match(r"\s*(?:fwd?|tr|wg|rv|enc|doorst)\s*:", self.subject, re.I))
-        if not self.machine and (passed_on or (thread and ANSWERS.match(self.subject))):
+        if not self.machine and (passed_on or (thread and _ANSWERS.match(self.subject))):
             return True
         lists = any(name in headers for name in ("list-id", "list-post", "list-unsubscribe", "x-mailman-version"))
-        return lists and not self.to_bounces
+        return lists and not self.to_bounces and not self.empty_path
 
     @cached_property
     def to_bounces(self) -> bool:
-        return bool(TO_BOUNCES.search(self.mail.first("to")[:300]))
+        return bool(_TO_BOUNCES.search(self.mail.first("to")[:300]))
 
     @cached_property
     def by_hand(self) -> bool:
         """A program for people wrote it, or it greets."""
         program = f"{self.mail.first('user-agent')} {self.mail.first('x-mailer')}"
-        return not self.machine and bool(PROGRAM.search(program[:300]) or GREETING.match(self.words))
+        return not self.machine and (_says("programs", program[:300]) or bool(_greeting().match(self.words)))
 
     def weight(self, *, names_somebody: bool, has_original: bool) -> int:
         """How much speaks for a bounce, where no report says so."""
@@ -118,15 +130,17 @@ class Signs:
     @cached_property
     def failure_statement(self) -> bool:
         """It says it of a mail: shops say it of parcels."""
-        return bool(STATEMENT.search(self.words))
+        return _says("failure-statements", self.words)
 
     @cached_property
     def failure_subject(self) -> bool:
-        return bool(FAILURE_SUBJECT.search(self.subject))
+        return _says("failure-subjects", self.subject)
 
     @cached_property
     def failure_words(self) -> bool:
-        return bool(FAILURE_WORDS.search(self.prose.own[:12000])) or bool(FAILURE_WORDS.search(self.words))
+        return bool(pattern("failure-words", flags=re.I | re.M).search(self.prose.own[:12000])) or bool(
+            pattern("failure-words", flags=re.I | re.M).search(self.words)
+        )
 
     @cached_property
     def refused_by_rule(self) -> bool:
@@ -149,11 +163,11 @@ class Signs:
     @cached_property
     def delay(self) -> bool:
         """A warning that it is still tried."""
-        return bool(DELAY.search(self.subject) or DELAY.search(self.words[:3000]))
+        return _says("delayed", self.subject) or _says("delayed", self.words[:3000])
 
     @cached_property
     def delivered(self) -> bool:
-        return bool(DELIVERED.search(self.subject) or (DELIVERED.search(self.words[:1500])))
+        return _says("delivered", self.subject) or (_says("delivered", self.words[:1500]))
 
     @cached_property
     def asked_by_a_service(self) -> bool:
@@ -173,7 +187,7 @@ class Signs:
     @cached_property
     def challenge(self) -> bool:
         sender = self.mail.first("from")[:300]
-        return bool(CHALLENGE.search(sender) or CHALLENGE.search(self.subject) or CHALLENGE.search(self.words))
+        return _says("challenge", sender) or _says("challenge", self.subject) or _says("challenge", self.words)
 
     @cached_property
     def answered_by_rule(self) -> bool:
@@ -185,15 +199,15 @@ class Signs:
     @cached_property
     def away_subject(self) -> bool:
         """As programs begin it."""
-        match = AWAY_PREFIX.match(self.subject)
+        match = _away_beginning().match(self.subject)
         if match is None:
             return False
-        return self.machine or self.answered_by_rule or bool(WHOLE_OR_PREFIX.match(self.subject, match.end()))
+        return self.machine or self.answered_by_rule or bool(_WHOLE_OR_PREFIX.match(self.subject, match.end()))
 
     @cached_property
     def thanks(self) -> bool:
         """It speaks as those do who answer for somebody."""
-        return bool(THANKS.search(self.words[:3000]) or AWAY.search(self.words[:3000]))
+        return _says("thanks", self.words[:3000]) or _says("away", self.words[:3000])
 
     @cached_property
     def away(self) -> bool:
@@ -205,16 +219,32 @@ class Signs:
             return False
         if self.empty_path or self.away_subject:
             return True
-        about = bool(AWAY.search(self.words[:3000]))
+        about = _says("away", self.words[:3000])
         precedence = self.mail.first("precedence").lower()
         if "x-auto-response-suppress" in self.mail.headers:
-            return about or bool(AWAY.search(self.subject) or THANKS.search(self.words[:3000]))
+            return about or _says("away", self.subject) or _says("thanks", self.words[:3000])
         if auto.startswith("auto") or precedence in ("junk", "bulk"):
-            return bool(AWAY.search(self.subject))
+            return _says("away", self.subject)
         stock = (
             "?" not in self.subject
-            and AWAY.search(self.subject)
-            and MYSELF.search(self.words)
-            and UNTIL.search(self.words[:3000])
+            and _says("away", self.subject)
+            and _MYSELF.search(self.words)
+            and _says("until", self.words[:3000])
         )
-        return bool(stock and len(self.words) < 1500 and not ANSWERS.match(self.subject) and not self.by_hand)
+        return bool(stock and len(self.words) < 1500 and not _ANSWERS.match(self.subject) and not self.by_hand)
+
+
+def _says(name: str, text: str) -> bool:
+    return bool(pattern(name).search(text))
+
+
+def _daemon_address() -> re.Pattern[str]:
+    return pattern("daemon-addresses", after=r"(?:[-+._=][^@]*)?(?:@|$)")
+
+
+def _greeting() -> re.Pattern[str]:
+    return pattern("greetings", after=r"\b(?![.!]? this is the)")
+
+
+def _away_beginning() -> re.Pattern[str]:
+    return pattern("away-beginnings", before=r"[\s\[(]*", after=r"(?:\b|\s|:|$)")

@@ -7,34 +7,12 @@ from dataclasses import dataclass, field
 
 from newsletter.bounce.decode import plain
 from newsletter.bounce.mail import Part, parse
+from newsletter.bounce.phrasebook import pattern
 
 MAX_TEXT = 60_000  # characters of prose that are looked at
 _STATUSES = ("message/delivery-status", "message/global-delivery-status")
 _DISPOSITIONS = ("message/disposition-notification", "message/global-disposition-notification")
 
-# The mail that is returned begins here.
-_CUT = re.compile(
-    r"^[ \t>*|#=_~-]{0,80}(?:"
-    r"(?:this|here|the following|below(?: this line)?|following|included|enclosed|attached)\b.{0,30}\bis (?:a |"
-    r"the )?(?:copy|returned|original|first|text|header|beginning)"
-    r"|below this line is a copy|(?:the )?(?:original|unsent|returned|undelivered|failed|rejected|bounced|"
-    r"(?:text|copy|body|start) of your) (?:e-?mail )?message(?: text)?(?: follows| below| headers?| is| was|"
-    r" begins| included| body| content| excerpt)?(?: follows?| below| included| attached|"
-    r" returned)?[ \t]*[:.\->=*_]*$"
-    r"|(?:message|mail|original|e-?mail)(?: message)? (?:headers?|text|body|contents?|"
-    r"excerpt)(?: \w+){0,3}[ \t]*[:\-=]"
-    r"|(?:start|begin\w*) of (?:the )?(?:original|returned|message|mail|header|forwarded)|original headers|"
-    r"returned (?:message|mail) (?:follows|header)"
-    r"|(?:the )?(?:first|header|text|content|body|copy|start|beginning)\w*(?: \d+)?(?: \w+){0,4} (?:of|"
-    r"from) (?:the |your )?(?:original |returned |undelivered |failed )?(?:message|mail|e-?mail)"
-    r"|-{3,} ?(?:forwarded|original|undelivered|returned|message|unsent|urspr|mensaje|messaggio|mensagem|"
-    r"message d'origine|d.but)"
-    r"|(?:message|courriel) (?:d'origine|original|initial)|urspr.{1,3}ngliche (?:nachricht|kopfzeilen|header|"
-    r"e-?mail)|kopfzeilen der|mensaje original|encabezados de|en-t.tes? d|messaggio originale|intestazioni|"
-    r"mensagem original|cabe.alhos|oorspronkelijk|oryginaln|исходн|元の"
-    r").{0,120}$",
-    re.I | re.M,
-)
 _FIELDS = re.compile(r"^[ \t]{0,8}(?:final|original)-recipient[ \t]*:", re.I | re.M)
 _HEADER_LINE = re.compile(r"^(?:> ?){0,3}[ \t]{0,8}([A-Za-z][A-Za-z0-9-]{1,40}):[ \t]+\S", re.M)
 _OF_MAILS = {
@@ -132,13 +110,17 @@ def _whole(part: Part) -> str:
 def parted(text: str) -> tuple[str, str]:
     """What the server says, and the mail it returns."""
     at = len(text)
-    for match in _CUT.finditer(text):
+    for match in _returned_mail().finditer(text):
         if match.start() > 20:
             at = match.start()
             break
     head = _head_of_a_mail(text)
     at = min(at, head)
     return text[:at][:MAX_TEXT], text[at:]
+
+
+def _returned_mail() -> re.Pattern[str]:
+    return pattern("returned-mail", before=r"^[ \t>*|#=_~-]{0,80}", after=r".{0,120}$", flags=re.I | re.M)
 
 
 def _head_of_a_mail(text: str) -> int:

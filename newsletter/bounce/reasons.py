@@ -2,17 +2,44 @@
 
 from __future__ import annotations
 
-import functools
 import re
+from collections.abc import Callable
 
-from newsletter.bounce import codes, phrases
-from newsletter.bounce.phrases import Pattern
+from newsletter.bounce import codes
+from newsletter.bounce.phrasebook import pattern
 from newsletter.model.bounces import Failure, Reason
 
 LONGEST = 500  # characters of a reply that are kept
 READ = 3000  # characters of it that are read
 
+Found = tuple[Reason, bool] | None  # the reason, and whether that is certain
+
 GONE = (Reason.UNKNOWN_USER, Reason.INACTIVE, Reason.HOST_UNKNOWN)
+
+# The lists of phrases: the first that matches counts, and what says more stands before what says less.
+IN_ORDER = (
+    (Reason.THROTTLED, "greylisted"),
+    (Reason.MAILBOX_FULL, "full"),
+    (Reason.TOO_BIG, "too-big"),
+    (Reason.INACTIVE, "inactive"),
+    (Reason.NETWORK, "for-now"),
+    (Reason.HOST_UNKNOWN, "host-unknown"),
+    (Reason.UNKNOWN_USER, "unknown-user"),
+    (Reason.EXPIRED, "expired"),
+    (Reason.LOOP, "loop"),
+    (Reason.NOT_ALLOWED, "not-allowed"),
+    (Reason.THROTTLED, "throttled"),
+    (Reason.BLOCKED, "listed"),
+    (Reason.CONTENT, "content"),
+    (Reason.BLOCKED, "blocked"),
+)
+# Said of much: a code that says one thing goes before them.
+WEAKLY = (
+    (Reason.UNKNOWN_USER, "perhaps-unknown"),
+    (Reason.BLOCKED, "refused"),
+    (Reason.NETWORK, "network"),
+    (Reason.SYSTEM, "system"),
+)
 
 ENHANCED = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.]*\d)")
 REPLY = re.compile(
@@ -44,7 +71,9 @@ def verdict(
         permanent, reason = False, Reason.DELAYED
     elif permanent is None:
         permanent = not _only_for_now(words, reason)
-    suppress = (certain or code.startswith("5")) and permanent and reason in GONE
+    # 4.0.0 is what some say who gave up at once, since there is no such domain.
+    no_domain = reason is Reason.HOST_UNKNOWN and certain and code == "4.0.0" and action == "failed"
+    suppress = no_domain or ((certain or code.startswith("5")) and bool(permanent) and reason in GONE)
     return Failure("", permanent, reason, suppress, code, _one_line(text or near or context))
 
 
@@ -73,41 +102,47 @@ def _code(text: str, status: str, reply: int | None, action: str) -> tuple[str, 
 
 
 def _why(words: str, near: str, context: str, code: str) -> tuple[Reason, bool]:
-    """The reason, and whether that is certain enough to give up an address by it."""
+    """The reason, and whether that is certain enough to give up an address by it. What says most is asked first."""
     exact = codes.BY_CODE.get(code[2:]) if "." in code else None
-    for found in (
-        _by_words(words),
-        _by_words(near) if not exact or REPLY.search(near) else _of_the_mailbox(near),
-        (exact, True) if exact in GONE or exact is Reason.MAILBOX_FULL or code[2:] == "7.1" else None,
-        _of_the_mailbox(context),
-        _weakly(words),
-        (exact, True) if exact else None,
-        _weakly(near),
-        _by_words(context),
-        _weakly(context),
-        (Reason.BLOCKED, False) if code[2:].startswith("7.") else None,
-        (codes.BY_VAGUE_CODE.get(code[2:]), False) if "." in code else (codes.BY_REPLY.get(int(code or 0)), True),
-    ):
-        if found is not None and found[0] is not None:
-            return found[0], found[1]
-    return Reason.OTHER, False
+    says_one_thing = exact in (*GONE, Reason.MAILBOX_FULL) or code[2:] == "7.1"
+    ways: tuple[Callable[[], Found], ...] = (
+        lambda: _by_words(words),
+        lambda: _by_words(near) if not exact or REPLY.search(near) else _of_the_mailbox(near),
+        lambda: (exact, True) if exact and says_one_thing else None,
+        lambda: _of_the_mailbox(context),
+        lambda: _weakly(words),
+        lambda: (exact, True) if exact else None,
+        lambda: _weakly(near),
+        lambda: _by_words(context),
+        lambda: _weakly(context),
+        lambda: _by_vague(code),
+    )
+    return next((found for way in ways if (found := way())), (Reason.OTHER, False))
 
 
-def _by_words(words: str) -> tuple[Reason, bool] | None:
+def _by_vague(code: str) -> Found:
+    """A code that says where rather than why, or the reply's own three digits."""
+    if code[2:].startswith("7."):
+        return Reason.BLOCKED, False
+    reason = codes.BY_VAGUE_CODE.get(code[2:]) if "." in code else codes.BY_REPLY.get(int(code or 0))
+    return (reason, "." not in code) if reason else None
+
+
+def _by_words(words: str) -> Found:
     if not words:
         return None
-    if _pattern("sender").search(words):
+    if _says("sender", words):
         return Reason.BLOCKED, False
-    for number, (reason, _) in enumerate(phrases.IN_ORDER):
-        if not _pattern(str(number)).search(words):
+    for reason, name in IN_ORDER:
+        if not _says(name, words):
             continue
-        if reason is Reason.INACTIVE and _pattern("temporarily").search(words):
+        if reason is Reason.INACTIVE and _says("temporarily", words):
             return Reason.SYSTEM, False
-        return reason, not _pattern("again").search(words)
+        return reason, not _says("again", words)
     return None
 
 
-def _of_the_mailbox(words: str) -> tuple[Reason, bool] | None:
+def _of_the_mailbox(words: str) -> Found:
     """What is said beside an exact code counts only where it is about the mailbox: texts end in disclaimers."""
     found = _by_words(words)
     return found if found and found[0] in (*GONE, Reason.MAILBOX_FULL, Reason.TOO_BIG) else None
@@ -118,21 +153,16 @@ def says_why(text: str) -> bool:
     return _of_the_mailbox(_words(text)) is not None
 
 
-def _weakly(words: str) -> tuple[Reason, bool] | None:
-    for number, (reason, _) in enumerate(phrases.WEAKLY):
-        if words and _pattern(f"weak{number}").search(words):
-            return reason, not _pattern("again").search(words)
+def _weakly(words: str) -> Found:
+    for reason, name in WEAKLY:
+        if words and _says(name, words):
+            return reason, not _says("again", words)
     return None
 
 
 def _only_for_now(words: str, reason: Reason) -> bool:
-    return reason in (Reason.THROTTLED, Reason.DELAYED) or bool(_pattern("again").search(words))
+    return reason in (Reason.THROTTLED, Reason.DELAYED) or bool(_says("again", words))
 
 
-@functools.cache
-def _pattern(name: str) -> Pattern:
-    """Compiled when first asked for: most commands never ask."""
-    named = {"sender": phrases.SENDER, "temporarily": (phrases.TEMPORARILY,), "again": (phrases.AGAIN,)}
-    if name.startswith("weak"):
-        return phrases.compiled(phrases.WEAKLY[int(name[4:])][1])
-    return phrases.compiled(named[name] if name in named else phrases.IN_ORDER[int(name)][1])
+def _says(name: str, words: str) -> bool:
+    return bool(pattern(name, flags=0).search(words))  # the words are in small letters

@@ -16,7 +16,7 @@ from newsletter.bounce.prose import Prose
 
 NEAR = 1500  # characters behind a recipient that are about it
 MAX_FOUND = 200
-SURE = 7  # so many ways of naming somebody are sure
+SURE = 8  # so many ways of naming somebody are sure
 
 _A = re.sub(r"\((?!\?)", "(?:", ADDRESS.pattern)  # without its groups
 _OPEN = r"[ \t>*|]{0,24}(?:[-*•·]|\d{1,3}[.)])?[ \t]*(?:[<\"'(\[«]|smtp:|rfc822;|mailto:| ){0,4}"
@@ -50,10 +50,11 @@ _BEHIND_TO = re.compile(
     rf"person)){{0,5}}[ \t\n:]*[<\"'\[(«]?[ \t]?({_A})",
     re.I,
 )
+_BEHIND_COLON = re.compile(rf"^[^:@\n]{{3,80}}:[ \t]*[<\"'(\[]?({_A})[>\"')\]]?[ \t.]*$", re.M)
 _NAMED_TO = re.compile(rf"^[ \t>]{{0,12}}to[ \t]*:[ \t]*[^@\n]{{0,80}}?({_A})", re.I | re.M)
 _EXPANDED = re.compile(rf"\((?:expanded|generated|forwarded) from:?\s*<?({_A})>?\)", re.I)
 _NOT_ITS_OWN = re.compile(
-    r"(?:from|sender|mail from|de|von|reply-to|contact|write to|(?<!sent )mail to|e-?mail us|"
+    r"\b(?:from|sender|mail from|de|von|reply-to|contact|write to|(?<!sent )mail to|e-?mail us|"
     r"message-id|help|assistance|questions?|report(?:ed)? (?:to|at)|please (?:send|contact|forward|e-?mail|"
     r"mail))\b[^@\n]{0,40}$",
     re.I,
@@ -88,6 +89,7 @@ def named_in(prose: Prose, mail: Part) -> Naming:
         lambda: _captured(_BEHIND_LABEL, lines),
         lambda: [tidy(match[1] or match[2]) for match in _EAST_ASIAN.finditer(lines)],
         lambda: _captured(_BEHIND_TO, lines, guarded=True),
+        lambda: _captured(_BEHIND_COLON, lines, guarded=True),
         lambda: listed(_final_recipients(prose)),
         lambda: [address for _, address in found_in(lines) if address.lower() in lowered],
         lambda: _captured(_NAMED_TO, lines),

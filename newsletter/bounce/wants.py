@@ -4,42 +4,11 @@ from __future__ import annotations
 
 import re
 
+from newsletter.bounce.phrasebook import any_of, pattern
+
 LONGEST = 300  # characters of their own words; who writes more has more to say, and a person reads it
 
-_STOP = re.compile(
-    r"(?:please |merci de (?:me |bien vouloir me )?|veuillez (?:me )?|svp |s'il vous plaît[, ]*|je (?:veux|"
-    r"souhaite|voudrais|désire) (?:me |être )?|i (?:want|would like|wish) to |bonjour[,.! ]+|hello[,.! ]+|"
-    r"demande (?:de |d')|me |cordialement[ ,]*)*"
-    r"(?:stop(?: (?:mail|e-?mails?|newsletter|tout|pub|please|merci|svp))*|arr[êe]t(?:er|ez)?(?: (?:de m'envoyer|"
-    r"l'envoi|les envois|vos|ces|les|de)\b.{0,60})?|d[ée]sabonn(?:er|ez|ement|é)(?:[- ]?moi)?|d[ée]sinscri(?:re|"
-    r"ption|vez|t|s)(?:[- ]?moi)?|"
-    r"unsubscribe(?: me)?|unsuscribe|unsubscription|remove(?: me)?|opt[ -]?out|cancel (?:my )?subscription|"
-    r"(?:ne )?(?:veux |souhaite |désire )?(?:plus|ne plus) (?:rien )?recevoir|r[ée]sili(?:er|ation)|"
-    r"retire[rz](?:[- ]moi)?|supprime[rz](?:[- ]moi)?|enleve[rz][- ]moi|enlevez[- ]moi|take me off|"
-    r"no more (?:e-?)?mails?|"
-    r"(?:je )?ne (?:veux|souhaite|désire|voudrais) plus (?:rien )?recevoir)"
-    r"(?P<rest>.{0,120})",
-    re.I | re.S,
-)
-# What may follow the word and still mean the same.
-_AND_NO_MORE = re.compile(
-    r"[\s.!,;:*-]*(?:(?:me|moi|mon|my|your|your|votre|vos|cette|la|le|les|de|du|des|d'|from|of|this|that|the|to|"
-    r"à|a|ces|ce|cet|this|all|tous|toutes|any|more|please|svp|merci|thanks|thank you|thank|you|s'il vous plaît|"
-    r"s'il vous plait|"
-    r"list|liste|lists|mailing|newsletter|newsletters|lettre|lettres|lettre d'information|d'information|info|"
-    r"e-?mails?|mails?|mailinglist|courriels?|messages?|envois?|articles?|subscription|abonnement|address|"
-    r"adresse|quotidien\w*|immédiatement|now|cordialement|bonjour|subscribe|service|diffusion|and|et|plus|"
-    r"recevoir|i|je|don't|want|it)\b[\s.!,;:*-]*){0,14}"
-    r"(?:<?[\w.+-]{1,64}@[\w.-]{1,200}>?[\s.!]*)?",
-    re.I,
-)
-_QUOTE = re.compile(
-    r"^(?:>|\|).*$|^-{2,} ?(?:original|message|forwarded|mensaje|urspr).*|^_{5,}|^(?:le|on|am|"
-    r"el) .{4,160}(?:a écrit|wrote|schrieb|escribió)\s?:.*|^(?:de|from|von) ?: .{3,}|^-- ?$|^(?:envoyé|sent|"
-    r"gesendet|get|obtenez|télécharge\w*) (?:de|depuis|from|à partir|von|outlook).*|^(?:le |"
-    r"on )?.{0,80}(?:a écrit|wrote) ?:",
-    re.I | re.M,
-)
+_BEHIND_MORE = r"\b[\s.!,;:*-]*){0,14}(?:<?[\w.+-]{1,64}@[\w.-]{1,200}>?[\s.!]*)?"
 _ANSWER = re.compile(r"^\s*(?:re|tr|fwd?|aw)\s*:", re.I)
 
 
@@ -60,14 +29,19 @@ def wants_to_leave(subject: str, text: str) -> bool:
 
 def own_words(text: str) -> str:
     """Without what is quoted, and the signature."""
-    cut = _QUOTE.search(text[:20_000])
+    cut = pattern("quotes", flags=re.I | re.M).search(text[:20_000])
     return (text[: cut.start()] if cut else text).strip()
 
 
 def _says_stop(words: str) -> bool:
     words = " ".join(words.replace("’", "'").strip(" \t«»\"'*.!\u00a0\u202f").split())
-    match = _STOP.match(words)
-    return bool(match and _AND_NO_MORE.fullmatch(match["rest"]))
+    politely = f"(?:{any_of('leaving-politely')})*"
+    match = pattern("leaving", before=politely, after="(?P<rest>.{0,120})", flags=re.I | re.S).match(words)
+    if match is None:
+        return False
+    # What stands behind the word means the same still, and names an address at most.
+    more = pattern("leaving-more", before=r"[\s.!,;:*-]*(?:", after=_BEHIND_MORE)
+    return bool(more.fullmatch(match["rest"]))
 
 
 def _is_greeting(line: str) -> bool:
