@@ -16,12 +16,15 @@ COMMANDS = {
     "edition": "edition",
     "preview": "look",
     "test-send": "look",
+    "check-edition": "checking",
     "send": "sending",
     "status": "sending",
     "trace": "sending",
+    "report": "reporting",
     "subscribers": "people",
     "editors": "editors",
     "audit": "audit",
+    "bounces": "bouncing",
     "config": "setup",
     "resolve": "resolving",
     "adopt": "setup",
@@ -32,6 +35,7 @@ COMMANDS = {
     "tidy": "serving",
     "keys": "serving",
     "dkim": "dkim",
+    "doctor": "doctoring",
     "database": "setup",
 }
 

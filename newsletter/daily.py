@@ -29,6 +29,7 @@ from newsletter import (
     post,
     progress,
     report,
+    returns,
     shaping,
     tidy,
 )
@@ -191,6 +192,7 @@ def _foretelling(room: Newsroom, watch: Watch) -> Watch:
 def _tidy_up(room: Newsroom, watch: Watch) -> None:
     post.try_to_send(room, lambda: watch.stop.asked)
     try:
+        returns.take_refusals(room)
         tidy.once_a_day(room)
     except NewsletterError as error:
         log.warning("not tidied: %s", error)

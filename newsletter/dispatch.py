@@ -41,6 +41,7 @@ class Watch:
     called: Callable[[], bool] = lambda: False  # an editor sends another edition: one that only waits makes way for it
     begun: Callable[[Report], None] = field(default=lambda report: None)
     ended: Callable[[Delivery, DeliveryState], None] = field(default=lambda delivery, state: None)
+    force: bool = False  # also where the doctor finds that mail would be lost, see doctor.gate
 
 
 def send_edition(
@@ -58,9 +59,17 @@ def send_edition(
         if not audience.readers(connection, edition, room.clock()):
             return report.of_edition(connection, edition, said=_nobody_said(edition))
     room.mailer, room.sealer  # noqa: B018  a way out or a key that cannot be used is told before anything is frozen
+    _check_gate(room, watch)
     _freeze(room, edition, rendered)
     found = deliver_edition(room, edition, watch, patient=patient)
     return replace(found, remarks=remarks + found.remarks)
+
+
+def _check_gate(room: Newsroom, watch: Watch) -> None:
+    """Before the first real send. Raises NotSent."""
+    from newsletter.doctor import gate  # it looks at editions too, and so imports us
+
+    gate.check(room, force=watch.force)
 
 
 def _settle_corrected(room: Newsroom, edition: Edition) -> tuple[str, ...]:
@@ -153,6 +162,7 @@ def wire_of(
         key=room.signer.current,
         variant=variant,
         archive=room.config.web.archive,
+        leave_by_mail=room.config.bounces.inbox is not None,
     )
 
 

@@ -20,6 +20,7 @@ from newsletter.editors import INVITED_WITHIN, LOG_IN_WITHIN
 from newsletter.errors import BadData, NewsletterError
 from newsletter.links import Purpose
 from newsletter.mail.addresses import normalise
+from newsletter.mail.forward import forward
 from newsletter.mail.letter import letter
 from newsletter.mail.masked import without_names
 from newsletter.model import Letter, LetterKind, Message, Role
@@ -151,6 +152,20 @@ def _invited(room: Newsroom, one: Letter) -> Note:
     )  # fmt: skip
 
 
+def _probe(room: Newsroom, one: Letter) -> Note:
+    say, paper = room.words_in(one.language).say, room.config.newsletter
+    return Note(
+        subject=say("{name}: does our letter reach you?", name=paper.name),
+        before=(
+            say("For some days {name} has come back to us when we sent it to this address.", name=paper.name),
+            say("If you can read this, all is well: you need not do anything, and it goes on coming."),
+            say("Should this letter come back as well, we shall stop writing to this address."),
+        ),
+        link=_link(room, Purpose.PREFERENCES, one.subscriber_id),
+        label=say("My preferences"),
+    )
+
+
 def _ticket_link(room: Newsroom, one: Letter) -> str:
     """To log in by; with the page of the desk that was wanted, which the web has looked at."""
     link = room.signer.link(room.config.desk_url, Purpose.LOG_IN, int(one.details["ticket"]), one.created_at)
@@ -220,6 +235,7 @@ NOTES: dict[LetterKind, Callable[[Newsroom, Letter], Note]] = {
     LetterKind.LOG_IN: _log_in,
     LetterKind.INVITED: _invited,
     LetterKind.DRAFT: _draft,
+    LetterKind.PROBE: _probe,
 }
 
 
@@ -293,15 +309,20 @@ def _mailbox(address: str) -> str:
 
 def message(room: Newsroom, one: Letter) -> Message:
     """Its message, signed: the same bytes on every attempt, since they are kept from the first one on."""
-    token = room.signer.token(Purpose.LETTER, one.id)
     paper = room.config.newsletter
-    message_id = f"<{one.kind.value.replace('_', '-')}.{token}@{paper.list_id}>"
-    values: dict[str, Any] = {"to": one.address, "date": one.created_at, "message_id": message_id}
+    values: dict[str, Any] = {
+        "to": one.address,
+        "date": one.created_at,
+        "message_id": _message_id(room, one.kind, one.id),
+    }
+    values["sender"] = _return_path(room, one.id)
     if one.content is not None:
         bare = letter(paper, subject="", text="", **values)
         return Message(bare.sender, bare.recipient, one.content, bare.name, bare.utf8)
     if one.kind is LetterKind.NOTICE:
         return room.seal(letter(paper, subject=one.details["subject"], text=one.details["text"], **values))
+    if one.kind not in NOTES:
+        raise BadData(f"nothing is left of this letter ({one.kind})")
     note = NOTES[one.kind](room, one)
     look = room.look_in(one.language)
     contact = parseaddr(paper.reply_to or paper.sender)[1]
@@ -309,3 +330,26 @@ def message(room: Newsroom, one: Letter) -> Message:
     text = look.text(f"email/{note.template}.txt", **said).strip("\n") + "\n"
     html = look.html(f"email/{note.template}.mjml", **said)
     return room.seal(letter(paper, subject=note.subject, text=text, html=html, **values))
+
+
+def passed_on(
+    room: Newsroom, letter_id: int, *, to: str, reply_to: str, subject: str, text: str, original: bytes, now: datetime
+) -> Message:
+    """A reader's letter as the newsroom gets it, signed."""
+    message_id = _message_id(room, LetterKind.PASSED_ON, letter_id)
+    values: dict[str, Any] = {"to": to, "reply_to": reply_to, "subject": subject, "text": text, "original": original}
+    values |= {"date": now, "message_id": message_id, "sender": _return_path(room, letter_id)}
+    return room.seal(forward(room.config.newsletter, **values))
+
+
+def _message_id(room: Newsroom, kind: LetterKind, letter_id: int) -> str:
+    token = room.signer.token(Purpose.LETTER, letter_id)
+    return f"<{kind.value.replace('_', '-')}.{token}@{room.config.newsletter.list_id}>"
+
+
+def _return_path(room: Newsroom, letter_id: int) -> str:
+    """Where it comes back to: by delivery.return_path, as editions do."""
+    rule = room.config.delivery.return_path
+    if rule == "plain":
+        return parseaddr(room.config.newsletter.sender)[1]
+    return rule.replace("{token}", room.signer.token(Purpose.LETTER, letter_id))

@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 MAC_BYTES = 16  # 128 bits: RFC 8058, 3.1 asks for a part that is hard to forge
+NOBODY = 0  # the id of no subscriber: test mails carry links made for it
 TIME_BYTES = 4  # of a second since 1970, good until 2106
 HMAC_BLOCK = 64  # of SHA-256 (RFC 2104, 2)
 

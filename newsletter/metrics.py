@@ -8,7 +8,7 @@ from newsletter import monitor, progress, report
 from newsletter.errors import NewsletterError
 from newsletter.model import SubscriberStatus
 from newsletter.newsroom import Newsroom
-from newsletter.store import notes
+from newsletter.store import notes, trends
 from newsletter.store.database import read
 
 
@@ -19,6 +19,7 @@ def figures(room: Newsroom) -> dict[str, Any]:
     latest = seen.report
     with read(room.engine) as connection:
         asked = int(notes.get(connection, notes.SIGN_UPS) or 0)
+        back = trends.sums(connection)
     age = (room.clock() - found.waiting_since).total_seconds() if found.waiting_since else 0.0
     states = ("accepted", "rejected", "pending", "deferred", "uncertain", "skipped")
     return {
@@ -26,6 +27,7 @@ def figures(room: Newsroom) -> dict[str, Any]:
         "letters_waiting": found.letters,
         "letters_oldest_seconds": max(age, 0.0),
         "sign_ups": asked,
+        "returned": back,
         "deliveries": {state: getattr(latest, state) for state in states},
         "deliveries_late": found.late,
         "edition": latest.edition or "",

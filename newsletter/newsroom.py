@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from newsletter.collect import Rules
     from newsletter.fetch import Fetcher
+    from newsletter.lookup import Lookup
     from newsletter.mail import Mailer
     from newsletter.mail.dkim import Key, Sealer
     from newsletter.model import Message
@@ -139,6 +140,13 @@ class Newsroom:
         return Fetcher(
             self._user_agent, total=10.0, connect=3.0, read=5.0, max_bytes=1_000_000, max_redirects=0, sleep=self.sleep
         )
+
+    @cached_property
+    def lookup(self) -> Lookup:
+        """The DNS, as this machine asks it."""
+        from newsletter.lookup import Lookup
+
+        return Lookup()
 
     @property
     def _user_agent(self) -> str:

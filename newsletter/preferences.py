@@ -15,7 +15,7 @@ from newsletter.errors import BadData
 from newsletter.links import Purpose
 from newsletter.model import Act, LetterKind, Origin, Subscriber, SubscriberStatus, Variant
 from newsletter.newsroom import Newsroom
-from newsletter.store import consents, deliveries, letters, notes, subscribers
+from newsletter.store import bounces, consents, deliveries, letters, notes, subscribers
 from newsletter.store.database import read, wipe, write
 from newsletter.store.subscribers import AddressChange
 from newsletter.subscribe import COUNTING, check_welcome, empty, forgotten_key, may_write, person
@@ -100,6 +100,7 @@ def own_data(room: Newsroom, known: Subscriber) -> dict[str, object]:
         wordings = {act.origin.wording: consents.wording(connection, act.origin.wording or "") for act in acts}
         story = deliveries.of_subscriber(connection, known.id)
         mails = letters.of_subscriber(connection, known.id)
+        back = bounces.of_subscriber(connection, known.id)
     return {
         "address": known.address,
         "name": known.name,
@@ -120,6 +121,10 @@ def own_data(room: Newsroom, known: Subscriber) -> dict[str, object]:
         "letters": [
             {"kind": one.kind, "at": one.created_at.isoformat(), "address": one.address, "state": one.state}
             for one in mails
+        ],
+        "returned": [
+            {"at": one.at.isoformat(), "kind": one.kind, "reason": one.reason, "code": one.code, "text": one.text}
+            for one in back
         ],
     }
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from newsletter import daily, dispatch, edit
 from newsletter.errors import BadData, NotSent
+from newsletter.links import NOBODY
 from newsletter.mail.addresses import normalise
 from newsletter.mail.message import WireTemplate
 from newsletter.model import Choice, Edition, EditionStatus, Message, Outcome, Variant, Verdict, Who
@@ -20,7 +21,6 @@ from newsletter.store import audit, editions
 from newsletter.store.database import read, write
 
 SAMPLE_READER = "lectrice@lecteurs.example"
-NOBODY = 0  # the id of no subscriber: links made for it lead to no one's page
 DARK = re.compile(r"@media\s*\(prefers-color-scheme:\s*dark\)")
 SCHEMES = re.compile(r'(color-schemes?(?:" content="|:\s*))light dark')
 PICTURE = re.compile(r'(<img\b[^>]*?)\ssrc="[^"]*"', re.IGNORECASE)
@@ -45,9 +45,14 @@ def preview(room: Newsroom, day: date | None, name: str | None = None) -> Previe
     A frozen one is shown from its frozen template: what was sent, not what would be today.
     Raises BadData where there is nothing to show.
     """
+    return of_edition(room, *look_up(room, day, name))
+
+
+def look_up(room: Newsroom, day: date | None, name: str | None = None) -> tuple[Edition, list[Choice]]:
+    """What `preview` shows, before it is rendered. Raises BadData as it does."""
     edition, choices = _edition(room, day, name)
     _check_something(edition, [choice for choice in choices if choice.picked])
-    return of_edition(room, edition, choices)
+    return edition, choices
 
 
 def of_edition(room: Newsroom, edition: Edition, choices: Sequence[Choice]) -> Preview:

@@ -16,7 +16,7 @@ from newsletter.words import plain
 
 AT_ONCE = 50  # readers on one page
 DELIVERIES_AT_ONCE = 10
-LAST_LETTERS, LAST_ACTS = 20, 50
+LAST_LETTERS, LAST_ACTS, LAST_RETURNED = 20, 50, 20
 LONGEST_SEARCH = 100  # characters
 HIGHEST_ID = 2**63 - 1
 
@@ -87,7 +87,7 @@ def dossier(room: Newsroom, known: Subscriber, before: int | None = None) -> Dos
         return Dossier(
             acts=acts,
             wordings={one: consents.wording(connection, one) or "" for one in versions},
-            trace=Trace(known, trace.deliveries[:DELIVERIES_AT_ONCE]),
+            trace=Trace(known, trace.deliveries[:DELIVERIES_AT_ONCE], trace.returned[:LAST_RETURNED]),
             more=len(trace.deliveries) > DELIVERIES_AT_ONCE,
             letters=mails[:LAST_LETTERS],
             more_letters=max(len(mails) - LAST_LETTERS, 0),

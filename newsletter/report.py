@@ -13,9 +13,9 @@ from newsletter.errors import NewsletterError
 from newsletter.links import Signer
 from newsletter.mail.masked import kind_of
 from newsletter.mail.message import WireTemplate
-from newsletter.model import DAILY, Delivery, DeliveryState, Edition, EditionStatus, Subscriber
+from newsletter.model import DAILY, Bounce, Delivery, DeliveryState, Edition, EditionStatus, Subscriber
 from newsletter.newsroom import Newsroom
-from newsletter.store import deliveries, editions, letters, notes, sources, subscribers
+from newsletter.store import bounces, deliveries, editions, letters, notes, sources, subscribers
 from newsletter.store.database import read
 from newsletter.store.sources import SourceRecord
 
@@ -192,14 +192,16 @@ class Trace:
 
     subscriber: Subscriber
     deliveries: list[tuple[Edition, Delivery, str]]  # with the Message-ID
+    returned: list[Bounce]  # what came back of it, the newest first
 
 
 def trace(room: Newsroom, subscriber: Subscriber, *, before: int | None = None, limit: int | None = None) -> Trace:
     """A subscriber's whole story; or `limit` deliveries of it, from before the one of that id."""
     with read(room.engine) as connection:
         story = deliveries.of_subscriber(connection, subscriber.id, before=before, limit=limit)
+        returned = bounces.of_subscriber(connection, subscriber.id)
     told = [(edition, one, _message_id(wire, one, room.signer)) for one, edition, wire in story]
-    return Trace(subscriber, told)
+    return Trace(subscriber, told, returned)
 
 
 def _message_id(wire: str, delivery: Delivery, signer: Signer) -> str:

@@ -11,12 +11,13 @@ from typing import Any
 from sqlalchemy import Connection
 
 from newsletter import providers, report
-from newsletter.model import DeliveryState, Edition
+from newsletter.model import DeliveryState, Edition, Reason, ReturnKind
 from newsletter.newsroom import Newsroom
 from newsletter.report import Report
-from newsletter.store import editions, results
+from newsletter.store import editions, results, trends
 from newsletter.store.database import read
 from newsletter.store.results import Count
+from newsletter.store.trends import Back
 
 State = DeliveryState
 
@@ -62,6 +63,20 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True)
+class CameBack:
+    """What came back of accepted deliveries, each counted once: by its hardest bounce."""
+
+    hard: int = 0
+    soft: int = 0
+    complaints: int = 0
+    reasons: tuple[tuple[Reason, int], ...] = ()  # of the bounces, the most frequent first
+
+    def figures(self) -> dict[str, object]:
+        reasons = [{"reason": reason.value, "times": times} for reason, times in self.reasons]
+        return {"hard": self.hard, "soft": self.soft, "complaints": self.complaints, "reasons": reasons}
+
+
+@dataclass(frozen=True, slots=True)
 class Results:
     """What came of an edition, newcomers' deliveries included and told apart."""
 
@@ -76,6 +91,7 @@ class Results:
     left: int
     left_addresses: list[str]  # of those who left and are not forgotten
     until: datetime | None  # when the next edition began, up to which leaving is counted
+    back: CameBack | None = None  # None: nothing reads what comes back
 
     def figures(self) -> dict[str, object]:
         """What `--json` prints."""
@@ -91,7 +107,7 @@ class Results:
             "providers": told,
             "refusals": [{"reply": reply, "times": times} for reply, times in self.refusals],
             "left": self.left,
-            "bounces": None,
+            "bounces": self.back.figures() if self.back else None,
         }
 
 
@@ -140,6 +156,7 @@ def of_edition(room: Newsroom, edition: Edition) -> Results:
         refusals = report.refused(connection, edition, REFUSALS) if edition.frozen else []
         until = editions.next_begun(connection, edition) if edition.started_at else None
         gone = results.departures(connection, edition, until) if edition.started_at else []
+        back = came_back(trends.returned(connection, [edition.id])) if reads(room, connection) else None
     largest, rest = by_provider(counts)
     return Results(
         edition=edition,
@@ -153,7 +170,29 @@ def of_edition(room: Newsroom, edition: Edition) -> Results:
         left=len(gone),
         left_addresses=[address for _, address in gone if address],
         until=until,
+        back=back,
     )
+
+
+def reads(room: Newsroom, connection: Connection) -> bool:
+    """Whether what comes back is read: a place for it is configured, or something has come."""
+    of, secrets = room.config.bounces, room.config.secrets
+    configured = of.inbox or of.ses_topics or secrets.keys() & {"bounces.mailgun_key", "bounces.brevo_secret"}
+    return bool(configured) or trends.has_returned(connection)
+
+
+def came_back(rows: Iterable[Back]) -> CameBack:
+    """What came back of an edition. What was refused when we sent is among its refusals. Pure."""
+    found: Counter[str] = Counter()
+    reasons: Counter[Reason] = Counter()
+    for one in rows:
+        if one.kind is ReturnKind.FEEDBACK:
+            found["complaints"] += one.times
+        elif not one.at_once:
+            found["hard" if one.hard else "soft"] += one.times
+            reasons[one.reason] += one.times
+    ordered = sorted(reasons.items(), key=lambda one: (-one[1], one[0]))
+    return CameBack(found["hard"], found["soft"], found["complaints"], tuple(ordered))
 
 
 def by_provider(counts: Iterable[Count]) -> tuple[list[Tally], list[Tally]]:

@@ -11,13 +11,14 @@ import threading
 from collections.abc import Callable
 from datetime import date, timedelta
 
-from newsletter import daily, dispatch, draft, gather, going, hour, instance, monitor, post, tidy
+from newsletter import daily, dispatch, draft, gather, going, hour, instance, monitor, post, returns, tidy
 from newsletter.deliver import Stop
 from newsletter.dispatch import Watch
 from newsletter.errors import NewsletterError, Unavailable, Unfinished
 from newsletter.model import DAILY, EditionStatus
 from newsletter.newsroom import Newsroom
 from newsletter.report import ALIVE, Report
+from newsletter.returns.inbox import read_inbox
 from newsletter.store import editions, notes
 from newsletter.store.database import read, write
 from newsletter.store.holder import sending_holder
@@ -29,6 +30,7 @@ GLANCE = timedelta(minutes=1)  # between two looks whether the day's edition is 
 LOOK = 1.0  # seconds between two looks at the post, where nobody stirs us
 TROUBLE = 30.0  # seconds after something went wrong
 HOUR, AGAIN = timedelta(hours=1), timedelta(minutes=10)
+RETURNS = timedelta(minutes=5)  # between two looks into the mailbox of what came back
 SOON = timedelta(minutes=1)  # until what an editor sent is tried again: somebody waits for it
 DONE = ("sent", "nothing_new", "cancelled", "late")  # a held edition may be approved yet
 
@@ -41,6 +43,7 @@ def run(room: Newsroom, stop: Stop) -> None:
         "post": (lambda: send_letters(room, stop), room.stirred),
         "newcomers": (lambda: welcome_newcomers(room, stop), threading.Event()),
         "hours": (lambda: keep_hours(room), threading.Event()),
+        "returns": (lambda: read_returns(room, stop), threading.Event()),
         "pulse": (lambda: _take_turn(room, ALIVE, PULSE), threading.Event()),
     }
     threads = [
@@ -84,6 +87,19 @@ def welcome_newcomers(room: Newsroom, stop: Stop) -> None:
     """The latest edition to those who were promised it."""
     instance.check(room)
     dispatch.deliver_to_newcomers(room, Watch(stop))
+
+
+def read_returns(room: Newsroom, stop: Stop) -> None:
+    """What came back, every few minutes, where a mailbox is named; and what the relay refused."""
+    if not _take_turn(room, "read what came back", RETURNS):
+        return
+    instance.check(room)  # a copy that was not adopted leaves the mailbox to the newsroom it was copied from
+    if room.config.bounces.inbox is None:
+        returns.take_refusals(room)
+        return
+    sums = read_inbox(room, stopped=lambda: stop.asked)
+    if sums.mails:
+        log.info("%s mails came back: %s", sums.mails, ", ".join(f"{n} {kind}" for kind, n in sums.kinds.items()))
 
 
 def keep_hours(room: Newsroom) -> None:

@@ -11,6 +11,7 @@ from newsletter.config import Config
 
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 COLLECT_MINUTE = 5
+BOUNCES_MINUTES = "*/10"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,8 @@ def _crontab(config: Config, program: str) -> str:
     if schedule.draft_at:  # a runner does it as well, and then it is done once
         draft = _call(config, program, "edition draft")
         lines.insert(-1, f"{schedule.draft_at.minute} {schedule.draft_at.hour} * * {days}  {draft} > /dev/null")
+    if config.bounces.inbox:  # a runner does it as well
+        lines.append(f"{BOUNCES_MINUTES} * * * *  {_call(config, program, 'bounces')} > /dev/null")
     if schedule.by == "runner":
         lines = ['# schedule.by = "runner": `newsletter run` or `serve` does it, and cron has nothing to do']
     return "\n".join(lines) + "\n"
@@ -116,8 +119,17 @@ def _hardened(config: Config) -> str:
 PrivateTmp=yes
 ProtectSystem=strict
 ProtectHome=yes
-ReadWritePaths={config.folder}
+ReadWritePaths={" ".join(_written_to(config))}
 """
+
+
+def _written_to(config: Config) -> list[str]:
+    """The newsroom's folder; and the mailbox of what comes back, whose mails are put aside there."""
+    inbox = config.bounces.inbox
+    if inbox is None or inbox.kind == "imap":
+        return [str(config.folder)]
+    path = config.resolve(inbox.path)
+    return [str(config.folder), str(path if inbox.kind == "maildir" else path.parent)]
 
 
 def _timer(config: Config, command: str, calendar: str) -> str:

@@ -19,7 +19,7 @@ from newsletter.links import Purpose
 from newsletter.mail.addresses import normalise
 from newsletter.model import DAILY, Act, Consent, LetterKind, Origin, Subscriber, SubscriberStatus, Who
 from newsletter.newsroom import Newsroom
-from newsletter.store import audit, consents, deliveries, editions, letters, notes, subscribers
+from newsletter.store import audit, bounces, consents, deliveries, editions, letters, notes, subscribers
 from newsletter.store.database import read, wipe, write
 from newsletter.store.subscribers import NewSubscriber
 
@@ -289,6 +289,7 @@ def empty(
     """Delete what is personal of a row, which is known by `key` from here on. Letters of the last day stay counted:
     else who deletes their data could have us write to strangers without end."""
     letters.blank(connection, known.id, COUNTED, now - ONE_LETTER, lambda mailbox: forgotten_key(secret, mailbox))
+    bounces.blank(connection, known.id, known.address)
     subscribers.forget(connection, known.id, key, status, now)
     consents.record(connection, [known.id], Act.FORGOTTEN, Origin(origin.how), now)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
@@ -12,13 +12,15 @@ from newsletter import monitor
 from newsletter.model import Origin, SubscriberStatus
 from newsletter.newsroom import Newsroom
 from newsletter.preferences import NEW_ADDRESS_WITHIN
-from newsletter.store import audit, deliveries, editors, letters, notes, subscribers
+from newsletter.store import audit, bounces, deliveries, editors, letters, notes, subscribers
 from newsletter.store.database import wipe, write
 from newsletter.subscribe import CONFIRM_WITHIN, ONE_LETTER, forget_one
+from newsletter.trends import totals
 
 Status = SubscriberStatus
 PLANNED_BESIDE = timedelta(days=7)  # an edition beside which somebody was forgotten has ended by then
 TICKETS_KEPT = timedelta(days=1)  # longer than any cap counts them
+PROBES_KEPT = timedelta(days=30)  # longer than one may take to come back
 BATCH = 500  # rows in one transaction: a reader who signs up meanwhile does not wait
 
 
@@ -33,20 +35,26 @@ class Tidied:
     sessions: int = 0  # stays at the desk, unseen for `desk.session_days`
     tickets: int = 0  # links to the desk that are over
     audit: int = 0  # what editors did
+    bounces: int = 0  # what came back
 
 
 def tidy(room: Newsroom, *, dry_run: bool = False) -> Tidied:
     """Delete and forget what is over its time."""
     room.forgotten_secret  # noqa: B018  made before any transaction
     keep = room.config.retention
+    if keep.ledger and not dry_run:
+        totals.keep_before(room, _ledger_begins(room))  # what came of editions outlives their deliveries
     done = Tidied(
         unconfirmed=_all(room, lambda c: _drop_unconfirmed(room, c, keep.unconfirmed), dry_run),
         departed=_all(room, lambda c: _forget_departed(room, c, keep.departed), dry_run) if keep.departed else 0,
         letters=_all(room, lambda c: _purge_letters(room, c, keep.letters), dry_run),
-        deliveries=_all(room, lambda c: _purge_ledger(room, c, keep.ledger), dry_run) if keep.ledger else 0,
+        deliveries=_all(room, lambda c: deliveries.purge(c, _ledger_begins(room), BATCH), dry_run)
+        if keep.ledger
+        else 0,
         sessions=_all(room, lambda c: _purge_sessions(room, c), dry_run),
         tickets=_all(room, lambda c: editors.purge_tickets(c, room.clock() - TICKETS_KEPT), dry_run),
         audit=_all(room, lambda c: _purge_audit(room, c, keep.audit), dry_run) if keep.audit else 0,
+        bounces=_all(room, lambda c: _purge_bounces(room, c, keep.bounces), dry_run) if keep.bounces else 0,
     )
     _all(room, lambda c: subscribers.blank_ledger(c, room.clock() - PLANNED_BESIDE, BATCH), dry_run)
     if not dry_run:
@@ -97,11 +105,13 @@ def _forget_departed(room: Newsroom, connection: Connection, days: int) -> int:
 
 def _purge_letters(room: Newsroom, connection: Connection, days: int) -> int:
     now = room.clock()
-    return letters.purge(connection, now - timedelta(days=days), BATCH, blank_before=now - ONE_LETTER)
+    before = now - timedelta(days=days)
+    probed = min(before, now - PROBES_KEPT)
+    return letters.purge(connection, before, BATCH, blank_before=now - ONE_LETTER, probed_before=probed)
 
 
-def _purge_ledger(room: Newsroom, connection: Connection, days: int) -> int:
-    return deliveries.purge(connection, room.clock() - timedelta(days=days), BATCH)
+def _ledger_begins(room: Newsroom) -> datetime:
+    return room.clock() - timedelta(days=room.config.retention.ledger)
 
 
 def _purge_sessions(room: Newsroom, connection: Connection) -> int:
@@ -110,3 +120,7 @@ def _purge_sessions(room: Newsroom, connection: Connection) -> int:
 
 def _purge_audit(room: Newsroom, connection: Connection, days: int) -> int:
     return audit.purge(connection, room.clock() - timedelta(days=days), BATCH)
+
+
+def _purge_bounces(room: Newsroom, connection: Connection, days: int) -> int:
+    return bounces.purge(connection, room.clock() - timedelta(days=days), BATCH)

@@ -51,6 +51,10 @@ class Words:
         """« lundi 23 novembre 2026 », « jeudi 1er octobre 2026 »; "Monday 23 November 2026"."""
         return self._date(day, "EEEE d MMMM y")
 
+    def short_date(self, day: date) -> str:
+        """« 23 nov. », « 1er oct. »; "23 Nov"."""
+        return self._date(day, "d MMM")
+
     def _date(self, day: date, pattern: str) -> str:
         from babel.dates import format_date
 

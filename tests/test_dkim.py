@@ -62,6 +62,7 @@ def as_read(one: Message) -> Message:
 SAMPLES = {
     "edition": message(),
     "text": message(text_only()),
+    "left by mail": message(template(return_path="b+{token}@b.journal.example", leave_by_mail=True)),
     "letter": a_letter(),
     "letter with html": a_letter(html="<p>Rien n’est parti.</p>"),
 }
@@ -87,9 +88,14 @@ def test_dkimpy_finds_every_signature_right(keys: str, address: str) -> None:  #
     number=st.integers(0, 2**40),
     seconds=st.integers(0, 1_700_000_000),
     text=st.text(max_size=300),
+    by_mail=st.booleans(),
 )
-def test_any_reader_s_mail_is_signed_as_if_it_had_been_read(local: str, number: int, seconds: int, text: str) -> None:
-    frozen = template(replace(RENDERED, text=text + RENDERED.text))
+def test_any_reader_s_mail_is_signed_as_if_it_had_been_read(
+    local: str, number: int, seconds: int, text: str, by_mail: bool
+) -> None:
+    frozen = template(
+        replace(RENDERED, text=text + RENDERED.text), return_path="b+{token}@b.journal.example", leave_by_mail=by_mail
+    )
     address = f"{local}@exemple.example"
     made = message(
         frozen, address=address, delivery=number, subscriber=number, date=datetime.fromtimestamp(seconds, UTC)

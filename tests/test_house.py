@@ -84,7 +84,7 @@ MAY_IMPORT = {
     "newsroom": GROUND | STATIONS | EQUIPMENT,
     **{operation: GROUND | STATIONS | EQUIPMENT | OPERATIONS | {"newsroom"} for operation in OPERATIONS},
     "web": GROUND | OPERATIONS | {"newsroom"},
-    "commands": GROUND | OPERATIONS | {"newsroom", "deliver", "store", "web"},
+    "commands": GROUND | OPERATIONS | {"newsroom", "deliver", "store", "web", "bounce"},
     "sample": set(),
     "__main__": set(),
     "__init__": set(),

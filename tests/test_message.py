@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import email
 import hashlib
+import json
 import re
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from email.policy import default
 from email.utils import getaddresses, parsedate_to_datetime
 from html import unescape
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import pytest
 from hypothesis import given, settings
@@ -27,10 +29,11 @@ from newsletter.mail import headers
 from newsletter.mail.addresses import normalise, wire
 from newsletter.mail.letter import letter
 from newsletter.mail.message import WireTemplate, freeze
-from newsletter.model import Message, Rendered, Slot
+from newsletter.model import Message, Rendered, Slot, Variant
 
 DATA = Path(__file__).parent / "data" / "mail"
 DATE = datetime(2026, 11, 23, 6, 31, 7, tzinfo=UTC)
+RETURN_PATH = "b+{token}@bounces.journal.example"
 SIGNER = Signer("lettre.journal.example", {0: b"0" * 32, 1: b"1" * 32}, 0)
 PAPER = NewsletterTable.model_validate(
     {
@@ -271,6 +274,37 @@ def test_the_list_s_fields() -> None:
     assert field(content, "List-Archive") == "<https://lettre.journal.example/archive/2026-11-23>"  # M24
 
 
+def test_leaving_by_mail_stands_behind_the_link() -> None:  # M17 M18
+    wire = template(return_path=RETURN_PATH, leave_by_mail=True)
+    made = message(wire, delivery=99, subscriber=42)
+    link, mail = field(made.content, "List-Unsubscribe").split(", ")
+    assert link == f"<{SIGNER.link(PAPER.public_url, Purpose.UNSUBSCRIBE, 42)}>"
+    assert mail == f"<mailto:{made.sender}?subject=unsubscribe>"
+    token = made.sender.partition("+")[2].partition("@")[0]
+    assert SIGNER.read(Purpose.DELIVERY, token) == 99
+    assert field(made.content, "List-Unsubscribe-Post") == "List-Unsubscribe=One-Click"
+    assert field(message(wire, delivery=100).content, "List-Unsubscribe") != field(made.content, "List-Unsubscribe")
+
+
+@pytest.mark.parametrize("changes", [{"return_path": RETURN_PATH}, {"leave_by_mail": True}])
+def test_without_a_return_path_that_is_read_nobody_leaves_by_mail(changes: dict[str, object]) -> None:
+    assert b"mailto:b+" not in message(template(**changes)).content
+    assert field(message(template(**changes)).content, "List-Unsubscribe").startswith("<https://")
+    assert "," not in field(message(template(**changes)).content, "List-Unsubscribe")
+
+
+@pytest.mark.parametrize("variant", Variant)
+def test_an_address_is_written_as_a_uri_wants_it(variant: Variant) -> None:
+    """RFC 6068, 2: what would end the address or the field is said in percent; the rest is what the envelope says."""
+    odd = "b=%&?/{token}=x,>@bounces.journal.example"
+    made = message(template(return_path=odd, leave_by_mail=True, variant=variant))
+    _, mail = field(made.content, "List-Unsubscribe").split(", ")
+    assert re.fullmatch(r"<mailto:[A-Za-z0-9@!$*+._~%-]+\?subject=unsubscribe>", mail)
+    parts = urlsplit(mail.strip("<>"))
+    assert unquote(parts.path) == made.sender
+    assert parts.query == "subject=unsubscribe"
+
+
 @pytest.mark.parametrize(
     "list_id", ["lettre.journal.example", "a.b", "la-lettre-du-matin.le-quotidien-du-golfe.example"]
 )
@@ -451,9 +485,36 @@ def test_an_edition_frozen_by_an_earlier_version_is_sent_as_it_would_have_been()
     assert message(frozen).content == (DATA / "frozen-1.eml").read_bytes()
 
 
+def test_one_that_lets_readers_leave_by_mail_too() -> None:
+    """Of the second version; these two files never change either."""
+    frozen = WireTemplate.loads((DATA / "frozen-2.json").read_text(encoding="ascii"))
+    assert message(frozen).content == (DATA / "frozen-2.eml").read_bytes()
+    assert WireTemplate.loads(frozen.dumps()) == frozen
+
+
+def test_what_an_earlier_version_can_read_is_written_for_it() -> None:
+    plain, by_mail = template(), template(return_path=RETURN_PATH, leave_by_mail=True)
+    assert [json.loads(one.dumps())["version"] for one in (plain, by_mail)] == [1, 2]
+
+
+def test_what_a_later_version_wrote_asks_for_an_upgrade() -> None:
+    with pytest.raises(DatabaseError, match="upgrade this one"):
+        WireTemplate.loads(json.dumps(json.loads(template().dumps()) | {"version": 3}))
+
+
 @pytest.mark.parametrize(
     "text",
-    ["", "{", "[]", "{}", "null", '{"version": 2}', '{"version": 1}', '{"version": 1, "parts": ["é"], "holes": []}'],
+    [
+        "",
+        "{",
+        "[]",
+        "{}",
+        "null",
+        '{"version": 2}',
+        '{"version": 3}',
+        '{"version": 1}',
+        '{"version": 1, "parts": ["é"], "holes": []}',
+    ],
 )
 def test_a_damaged_template_is_said_in_one_line(text: str) -> None:
     with pytest.raises(DatabaseError, match="the frozen edition") as caught:

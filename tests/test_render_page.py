@@ -120,6 +120,7 @@ def test_only_the_preheader_is_hidden(page: Element) -> None:  # M14
     hidden = [e for e in page.iter() if re.search(r"display:\s*none|font-size:1px|mso-hide", e.attrib.get("style", ""))]
     assert len(hidden) == 1
     assert 0 < len(text_of(hidden[0])) <= 150
+    assert "color" not in hidden[0].attrib["style"]  # white besides, filters take it for a trick
 
 
 # --- How it reads -----------------------------------------------------------------------------------

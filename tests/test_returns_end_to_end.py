@@ -3,21 +3,29 @@ report that comes back, read out of the Maildir and by Dovecot's IMAP over it.""
 
 from __future__ import annotations
 
+import json
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import date
 from pathlib import Path
+from typing import Any
+from urllib.parse import quote
 
+import pytest
 from sqlalchemy import select
 
-from newsletter import daily, subscribe
+from newsletter import bounce, daily, returns, subscribe
 from newsletter.bounce.inbox import Mailbox, open_inbox
 from newsletter.deliver import Stop
 from newsletter.dispatch import Watch
 from newsletter.links import Purpose
-from newsletter.model import SubscriberStatus
+from newsletter.model import Act, SubscriberStatus
 from newsletter.newsroom import Newsroom
+from newsletter.returns import Done
 from newsletter.settings import Inbox
 from newsletter.store.database import read
 from newsletter.store.schema import deliveries
@@ -89,6 +97,47 @@ def test_a_report_comes_back_and_is_read_by_maildir_and_by_imap(
     with inbox(postfix) as mailbox:
         assert list(mailbox.unread()) == []
 
-    # What is still to come, with the operation that takes returned mails in (`returns.take`): both copies of the
-    # report taken in make NOT_THERE unreachable, once, and leave THERE on the list.
-    assert {subscribe.find(room, one).status for one in (THERE, NOT_THERE)} == {SubscriberStatus.ACTIVE}
+    digest = returns.digest_of(report.raw)
+    assert digest == returns.digest_of(again.raw)
+    done = [returns.take(room, bounce.read(raw), digest=digest, via="maildir").done for raw in (report.raw, again.raw)]
+    assert done == [Done.GONE, Done.KNOWN]
+    assert subscribe.find(room, NOT_THERE).status is SubscriberStatus.UNREACHABLE
+    assert subscribe.find(room, THERE).status is SubscriberStatus.ACTIVE
+    acts = [one.act for one in subscribe.history(room, subscribe.find(room, NOT_THERE))]
+    assert acts == [Act.ADDED, Act.UNREACHABLE]  # once
+
+
+@pytest.mark.parametrize("way", ["maildir", "imap"])
+def test_the_command_takes_it_off_the_list(
+    make_room: Callable[..., Newsroom], add_article: Callable[..., Path], folder: Path, postfix: Postfix, way: str
+) -> None:
+    """As an editor's webmaster sets it up: `newsletter bounces` by the configuration, twice."""
+    room = sent(make_room, add_article, postfix.relay)
+    postfix.wait_for_mail(1)
+    toml = folder / "newsletter.toml"
+    with dovecot.running(postfix.maildir) as imap:
+        places = {
+            "maildir": f"maildir:{postfix.maildir}",
+            "imap": f"imap://{quote(dovecot.USER)}@localhost:{imap.plain}/INBOX",
+        }
+        toml.write_text(f'{toml.read_text()}\n[bounces]\ninbox = "{places[way]}"\n', encoding="utf-8")
+        told = [bounces_command(toml), bounces_command(toml)]
+    assert told[0]["mails"] == 1
+    assert told[0]["done"]["gone"] == 1
+    assert told[1]["mails"] == 0
+    assert subscribe.find(room, NOT_THERE).status is SubscriberStatus.UNREACHABLE
+    assert subscribe.find(room, THERE).status is SubscriberStatus.ACTIVE
+
+
+def bounces_command(toml: Path) -> dict[str, Any]:
+    done = subprocess.run(
+        [sys.executable, "-m", "newsletter", "--config", str(toml), "bounces", "--json"],
+        env=os.environ | {"NEWSLETTER_BOUNCES_PASSWORD": dovecot.PASSWORD},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found

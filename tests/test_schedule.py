@@ -67,3 +67,11 @@ def test_every_unit_can_be_read(tmp_path: Path) -> None:
         if name.endswith(".service"):
             assert unit["Service"]["ExecStart"].startswith(f"{PROGRAM} --config {loaded.path} ")
             assert unit["Service"]["ReadWritePaths"] == str(loaded.folder)
+
+
+def test_what_comes_back_is_read_where_a_mailbox_is_named(tmp_path: Path) -> None:
+    loaded, plan = planned(tmp_path, 'days = "sun"\n[bounces]\ninbox = "maildir:/var/mail/lettre"')
+    assert plan.crontab.splitlines()[-1] == f"*/10 * * * *  {PROGRAM} --config {loaded.path} bounces > /dev/null"
+    assert f"ReadWritePaths={tmp_path} /var/mail/lettre" in plan.units["newsletter-web.service"]
+    _, plan = planned(tmp_path, 'days = "sun"\n[bounces]\ninbox = "imaps://lettre@mail.example"')
+    assert f"ReadWritePaths={tmp_path}\n" in plan.units["newsletter-web.service"]

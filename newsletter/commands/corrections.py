@@ -147,4 +147,11 @@ def _print_results(found: Results) -> None:
     for reply, times in found.refusals:
         say(f"  {times} × {reply}")
     say(f"{counted(found.left, 'reader')} left since, before the next edition")
-    say("mails that come back later are not read yet: accepted says that the relay took them, no more")
+    if found.back is None:
+        say("mails that come back later are not read yet: accepted says that the relay took them, no more")
+        say("[bounces] in newsletter.toml says where they arrive")
+        return
+    of = found.back
+    say(f"came back: {of.hard} for good, {of.soft} for now; {counted(of.complaints, 'complaint')}")
+    for reason, number in of.reasons:
+        say(f"  {number} × {reason.replace('_', ' ')}")

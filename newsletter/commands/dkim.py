@@ -42,7 +42,7 @@ def keygen(room: Newsroom, selector: str | None, ed25519: bool, dry_run: bool) -
         say(f"{_deed(one.new, dry_run)}: {one.path}")
     for one in made:
         if one.record:
-            _print_record(one.record.name, one.record.value, one.record.strings)
+            print_record(one.record.name, one.record.value, one.record.strings)
     say("\nInto newsletter.toml, when the DNS knows it:\n")
     for line in domainkeys.lines(room.config, made):
         say(line)
@@ -74,10 +74,10 @@ def show(room: Newsroom, as_json: bool) -> None:
         print_json(rows)
         return
     for one in found:
-        _print_record(one.name, one.value, one.strings)
+        print_record(one.name, one.value, one.strings)
 
 
-def _print_record(name: str, value: str, strings: list[str]) -> None:
+def print_record(name: str, value: str, strings: list[str]) -> None:
     """As a line of a zone file, and as a form on a web page asks for it."""
     say("\nInto the DNS, in a zone file:\n")
     quoted = [f'"{string}"' for string in strings]

@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,7 @@ from newsletter.commands.watching import STATES
 
 if TYPE_CHECKING:
     from newsletter.dispatch import Watch
+    from newsletter.model import Bounce
     from newsletter.newsroom import Newsroom
     from newsletter.progress import Progress
     from newsletter.report import Report
@@ -57,6 +59,7 @@ class Span(click.ParamType[timedelta]):
 @date_option
 @click.option("--now", "regardless", is_flag=True, help="Send even when it is late, or no day of the schedule.")
 @click.option("--edition", "name", metavar="NAME", help="One edition as it stands, of any slot: 2026-11-23-extra.")
+@click.option("--force", is_flag=True, help="Send although `newsletter doctor` finds that mail would be lost.")
 @click.option("--max-time", type=Span(), help="Leave earlier, with exit code 75; the next run goes on. As 50m.")
 @dry_run_option
 @json_option
@@ -66,6 +69,7 @@ def send(
     day: date | None,
     regardless: bool,
     name: str | None,
+    force: bool,
     max_time: timedelta | None,
     dry_run: bool,
     as_json: bool,
@@ -87,6 +91,7 @@ def send(
     day = _not_in_future(room, day)
     stop = Stop(room.clock, room.clock() + max_time if max_time is not None else None)
     with _signals_to(stop), _watching(room, stop, as_json=as_json, dry_run=dry_run) as watch:
+        watch = replace(watch, force=force)
         found = (
             daily.send_named(room, name, watch=watch)
             if name
@@ -297,7 +302,7 @@ def _after(said: str) -> str:
 @json_option
 @with_newsroom
 def trace(room: Newsroom, address: str, as_json: bool) -> None:
-    """Tell a subscriber's whole story: every edition, what the relay said, and when.
+    """Tell a subscriber's whole story: every edition, what the relay said and what came back, and when.
 
     \b
     Example:
@@ -319,8 +324,19 @@ def trace(room: Newsroom, address: str, as_json: bool) -> None:
         for edition, one, message_id in story.deliveries
     ]
     person = story.subscriber
+    back = [_returned(one) for one in story.returned]
     if as_json:
-        print_json({"address": person.address, "status": person.status.value, "deliveries": rows})
+        figures = {"address": person.address, "status": person.status.value, "deliveries": rows, "returned": back}
+        print_json(figures)
         return
     say(f"{person.address}: {person.status} since {iso(person.since)}")
     print_table(tuple(rows[0]) if rows else (), [tuple(row.values()) for row in rows])
+    if back:
+        say()
+        print_table(tuple(back[0]), [tuple(row.values()) for row in back])
+
+
+def _returned(one: Bounce) -> dict[str, object]:
+    reason = one.reason.value if one.reason else None
+    figures: dict[str, object] = {"at": iso(one.at), "kind": one.kind.value, "via": one.via, "proof": one.proof.value}
+    return figures | {"reason": reason, "dead": one.suppress, "code": one.code, "said": one.text}

@@ -183,6 +183,7 @@ def tidy(room: Newsroom, dry_run: bool, as_json: bool) -> None:
         "sessions": "stays at the desk that nobody came back to: ended",
         "tickets": "links to the desk that are over: deleted",
         "audit": "old entries of the audit log: deleted",
+        "bounces": "old rows of what came back: deleted",
     }
     for name, count in done.items():
         say(f"{'would be ' if dry_run else ''}{what[name]}: {count}")

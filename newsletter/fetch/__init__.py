@@ -8,6 +8,7 @@ the socket counts anew with each byte, so a server that drips one per second wou
 
 from __future__ import annotations
 
+import copy
 import random
 import socket
 import threading
@@ -17,7 +18,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -26,7 +26,9 @@ from urllib3.exceptions import HTTPError
 
 from newsletter.errors import FetchError
 from newsletter.fetch.addresses import may_ask
+from newsletter.fetch.answers import Page, Reply, Weighed, seconds_to_wait
 from newsletter.fetch.line import Adapter, Line
+from newsletter.fetch.unpack import CHUNK, unpacked
 from newsletter.model import Validators
 
 ACCEPT = (
@@ -34,26 +36,15 @@ ACCEPT = (
     " application/xml;q=0.9, */*;q=0.1"
 )
 ATTEMPTS = 3
-CHUNK = 65_536
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 # The server may do better in a moment. Every other 4xx is an answer, not an accident.
 RETRIED = frozenset({429, 500, 502, 503, 504, 520, 521, 522, 523, 524})
 
 NONE = Validators()
 
+__all__ = ["Fetcher", "Page", "Reply", "Weighed"]
+
 Resolve = Callable[..., Sequence[tuple[Any, ...]]]  # like socket.getaddrinfo
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """What came: the final URL, the status (200–299, or 304 with an empty body), the decompressed body."""
-
-    url: str
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-    validators: Validators
-    notes: tuple[str, ...] = ()  # moved for good, or to another host
 
 
 # --- The fetcher ----------------------------------------------------------------------------------
@@ -100,7 +91,8 @@ class Fetcher:
     """Fetches pages. Safe to use from several threads.
 
     Times are in seconds: `connect` and `read` bound one step, `total` all of a `get` with its redirects and retries.
-    `max_bytes` bounds the body after decompression. `resolve` gives a host's addresses, as socket.getaddrinfo does.
+    `max_bytes` bounds the body after decompression. `authorities` is a file of those who may vouch for a server; by
+    default, those that the world trusts. `resolve` gives a host's addresses, as socket.getaddrinfo does.
     """
 
     def __init__(
@@ -112,6 +104,7 @@ class Fetcher:
         read: float = 20.0,
         max_bytes: int = 10_000_000,
         max_redirects: int = 5,
+        authorities: str | None = None,
         resolve: Resolve = socket.getaddrinfo,
         sleep: Callable[[float], None] = time.sleep,
         jitter: Callable[[], float] = random.random,
@@ -123,10 +116,17 @@ class Fetcher:
         self._read = read
         self._max_bytes = max_bytes
         self._max_redirects = max_redirects
+        self._authorities = authorities
         self._resolve = resolve
         self._sleep = sleep
         self._jitter = jitter
         self._now = now
+
+    def hurried(self, total: float) -> Fetcher:
+        """The same with less patience, where somebody waits for the answer."""
+        other = copy.copy(self)
+        other._total, other._connect, other._read = total, min(self._connect, total / 3), min(self._read, total / 2)
+        return other
 
     def get(self, url: str, validators: Validators = NONE, allow_private: bool = False, accept: str = ACCEPT) -> Page:
         """Fetch a page, conditionally where validators of an earlier answer are given.
@@ -148,7 +148,7 @@ class Fetcher:
     def _get_once(
         self, url: str, headers: Mapping[str, str], validators: Validators, deadline: float, allow_private: bool
     ) -> Page:
-        with self._answer("GET", url, headers, deadline, allow_private) as (hop, response):
+        with self._answer("GET", url, headers, deadline, allow_private) as (hop, response, _):
             status = response.status_code
             if status == 304 and validators != NONE:
                 return Page(hop.url, 304, response.headers, b"", validators, hop.notes())
@@ -168,7 +168,7 @@ class Fetcher:
         answer = None
         for method in ("HEAD", "GET"):
             try:
-                with self._answer(method, url, {"Accept": "*/*"}, deadline, allow_private) as (_, response):
+                with self._answer(method, url, {"Accept": "*/*"}, deadline, allow_private) as (_, response, _line):
                     answer = response.status_code
             except (FetchError, _Retry):
                 return None
@@ -176,18 +176,70 @@ class Fetcher:
                 break
         return answer
 
+    def weigh(
+        self, url: str, allow_private: bool = False, timeout: float = 8.0, most: int = 3_000_000
+    ) -> Weighed | None:
+        """How much a URL weighs: as HEAD says; where it does not, counted by GET, up to `most` bytes. None where nobody
+        answers, or not to the end."""
+        deadline = time.monotonic() + timeout
+        for method in ("HEAD", "GET"):
+            try:
+                with self._answer(method, url, {"Accept": "*/*"}, deadline, allow_private) as (_, response, _line):
+                    length = response.headers.get("Content-Length", "")
+                    said = length.isascii() and length.isdigit() and len(length) < 12 and int(length) > 0
+                    kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+                    if response.status_code < 400 and said:
+                        return Weighed(response.status_code, kind, int(length))
+                    if method == "GET":
+                        counted = _counted(response, most) if response.status_code < 400 else None
+                        return Weighed(response.status_code, kind, counted)
+            except (FetchError, _Retry):
+                return None
+        raise AssertionError("GET has the last word")
+
+    def ask(
+        self,
+        method: str,
+        url: str,
+        form: Mapping[str, str] | None = None,
+        *,
+        allow_private: bool = False,
+        timeout: float = 8.0,
+    ) -> Reply:
+        """One request as it is: no redirect is followed, nothing repeated. Raises FetchError where nobody answers."""
+        deadline = time.monotonic() + timeout
+        try:
+            with self._answer(method, url, {"Accept": "*/*"}, deadline, allow_private, follow=False, form=form) as (
+                _,
+                response,
+                line,
+            ):
+                body = next(response.iter_content(CHUNK), b"") if method != "HEAD" else b""
+                return Reply(response.status_code, response.headers, body, line.certified_until)
+        except _Retry as retry:
+            raise retry.error from None
+
     @contextmanager
     def _answer(
-        self, method: str, url: str, headers: Mapping[str, str], deadline: float, allow_private: bool
-    ) -> Iterator[tuple[_Hop, requests.Response]]:
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        deadline: float,
+        allow_private: bool,
+        *,
+        follow: bool = True,
+        form: Mapping[str, str] | None = None,
+    ) -> Iterator[tuple[_Hop, requests.Response, Line]]:
         """The answer at the end of the redirects, its body still unread. Raises FetchError or _Retry."""
         hop = _Hop(url, url)
         while True:
             line = self._line(hop, deadline, allow_private)
             try:
-                with requests.Session() as session, self._ask(session, line, method, hop, headers) as response:
-                    if response.status_code not in REDIRECTS or not response.headers.get("Location"):
-                        yield hop, response
+                with requests.Session() as session, self._ask(session, line, method, hop, headers, form) as response:
+                    moved = response.status_code in REDIRECTS and bool(response.headers.get("Location"))
+                    if not (moved and follow):
+                        yield hop, response, line
                         if line.cut:  # a body without a length ends like this, and would pass for whole
                             raise TimeoutError
                         return
@@ -236,15 +288,28 @@ class Fetcher:
         return result[0]
 
     def _ask(
-        self, session: requests.Session, line: Line, method: str, hop: _Hop, headers: Mapping[str, str]
+        self,
+        session: requests.Session,
+        line: Line,
+        method: str,
+        hop: _Hop,
+        headers: Mapping[str, str],
+        form: Mapping[str, str] | None = None,
     ) -> requests.Response:
         session.trust_env = False  # neither proxies nor .netrc
+        session.verify = self._authorities or True
         session.headers.clear()
         session.mount("http://", Adapter(line))
         session.mount("https://", Adapter(line))
         sent = {"User-Agent": self._user_agent, "Accept-Encoding": "gzip", "Connection": "close", **headers}
         return session.request(
-            method, hop.url, headers=sent, stream=True, allow_redirects=False, timeout=(self._connect, self._read)
+            method,
+            hop.url,
+            headers=sent,
+            data=form,
+            stream=True,
+            allow_redirects=False,
+            timeout=(self._connect, self._read),
         )
 
     def _body(self, url: str, response: requests.Response) -> bytes:
@@ -254,7 +319,7 @@ class Fetcher:
             raise FetchError(f"{url}: is compressed as {encoding}, which was not asked for")
         body = bytearray()
         try:
-            for chunk in _unpacked(response.raw.stream(CHUNK, decode_content=False), encoding):
+            for chunk in unpacked(response.raw.stream(CHUNK, decode_content=False), encoding):
                 body += chunk
                 if len(body) > self._max_bytes:
                     raise FetchError(f"{url}: is larger than {self._max_bytes / 1e6:g} MB")
@@ -266,7 +331,7 @@ class Fetcher:
         status = response.status_code
         error = FetchError(f"{url}: the server answers {status} {response.reason or ''}".rstrip(), status)
         if status in RETRIED:
-            return _Retry(error, _retry_after(response.headers.get("Retry-After"), self._now()))
+            return _Retry(error, seconds_to_wait(response.headers.get("Retry-After"), self._now()))
         return error
 
     def _broken(self, url: str, line: Line, error: Exception) -> Exception:
@@ -278,6 +343,15 @@ class Fetcher:
 
 
 # --- Small steps ----------------------------------------------------------------------------------
+
+
+def _counted(response: requests.Response, most: int) -> int:
+    count = 0
+    for chunk in response.raw.stream(CHUNK, decode_content=False):
+        count += len(chunk)
+        if count > most:
+            break
+    return count
 
 
 def _checked(url: str, where: str) -> tuple[str, int]:
@@ -304,36 +378,6 @@ def _conditions(validators: Validators) -> dict[str, str]:
 
 def _site(url: str) -> str:
     return (urlsplit(url).hostname or "").removeprefix("www.")
-
-
-def _unpacked(chunks: Iterator[bytes], encoding: str) -> Iterator[bytes]:
-    """Undo compression, in pieces of at most CHUNK. A gzip file without the header that says so is known by its
-    first bytes (caches and static hosts forget it)."""
-    head = next(chunks, b"")
-    if encoding in ("", "identity") and not head.startswith(b"\x1f\x8b"):
-        yield head
-        yield from chunks
-        return
-    # RFC 9110, 8.4.1.2: deflate is the zlib format; some servers send it raw, without zlib's first byte.
-    raw_deflate = encoding == "deflate" and not head.startswith(b"\x78")
-    unpacker = zlib.decompressobj(-zlib.MAX_WBITS if raw_deflate else zlib.MAX_WBITS | 32)
-    while head:
-        yield unpacker.decompress(head, CHUNK)
-        head = unpacker.unconsumed_tail or next(chunks, b"")
-    yield unpacker.flush()
-
-
-def _retry_after(value: str | None, now: datetime) -> float | None:
-    """Seconds to wait: a number of them, or a date (RFC 9110, 10.2.3)."""
-    if not value:
-        return None
-    if value.strip().isdigit():
-        return float(value.strip()[:9])
-    try:
-        moment = parsedate_to_datetime(value)
-    except (ValueError, TypeError):
-        return None
-    return max(0.0, (moment.replace(tzinfo=moment.tzinfo or UTC) - now).total_seconds())
 
 
 def _cause(error: BaseException) -> str:

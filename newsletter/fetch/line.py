@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
 import time
+from datetime import UTC, datetime
 from typing import Any
 
 from requests.adapters import HTTPAdapter
@@ -21,6 +23,7 @@ class Line:
         self.port = port
         self.deadline = deadline
         self.cut = False
+        self.certified_until: datetime | None = None  # of the certificate that the server has shown
         self._watched: list[tuple[threading.Timer, socket.socket]] = []
 
     def connect(self, timeout: float) -> socket.socket:
@@ -80,6 +83,10 @@ class Adapter(HTTPAdapter):
             def _new_conn(self) -> socket.socket:
                 return _connect(line, self)
 
+            def connect(self) -> None:
+                super().connect()
+                line.certified_until = _certified_until(self.sock)
+
         class PlainPool(HTTPConnectionPool):
             ConnectionCls = Plain
 
@@ -95,3 +102,9 @@ def _connect(line: Line, connection: HTTPConnection) -> socket.socket:
         return line.connect(float(timeout) if isinstance(timeout, int | float) else 5.0)
     except OSError as error:
         raise NewConnectionError(connection, f"cannot connect: {error.strerror or error}") from error
+
+
+def _certified_until(sock: socket.socket | None) -> datetime | None:
+    shown = sock.getpeercert() if isinstance(sock, ssl.SSLSocket) else None
+    until = shown.get("notAfter") if shown else None
+    return datetime.fromtimestamp(ssl.cert_time_to_seconds(until), UTC) if isinstance(until, str) else None

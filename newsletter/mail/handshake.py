@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import smtplib
 import ssl
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from newsletter.mail.headers import one_line
@@ -41,6 +41,7 @@ class Session:
 
     wire: Wire
     features: frozenset[str]  # what the server offers, in lower case
+    offers: Mapping[str, str] = field(default_factory=dict)  # the same, each with what stands behind it
 
 
 def dial(
@@ -68,7 +69,7 @@ def dial(
     except BaseException:
         wire.close()
         raise
-    return Session(wire, frozenset(talk.esmtp_features))
+    return Session(wire, frozenset(talk.esmtp_features), dict(talk.esmtp_features))
 
 
 def _encrypt(wire: Wire, via: Via, context: ssl.SSLContext | None, patience: Patience) -> None:

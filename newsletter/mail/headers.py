@@ -61,7 +61,12 @@ def list_id(phrase: str, identity: str) -> str:
 
 def mailto(address: str) -> str:
     """`<mailto:…>` for a List-* field (RFC 6068)."""
-    return f"<mailto:{quote(address, safe='@!$*+-._~')}>"
+    return f"<mailto:{uri(address)}>"
+
+
+def uri(address: str) -> str:
+    """An address, or a part of one, as it stands in a mailto: URI (RFC 6068, 2)."""
+    return quote(address, safe="@!$*+-._~")
 
 
 def part_head(subtype: str) -> str:

@@ -20,8 +20,10 @@ def letter(
     html: str | None = None,
     date: datetime,
     message_id: str,
+    sender: str | None = None,
 ) -> Message:
-    """Make it. `message_id` is `<…@…>`, `date` is aware. Raises BadData for an address that cannot be mailed.
+    """Make it. `message_id` is `<…@…>`, `date` is aware; `sender` is the return path, where it is not From. Raises
+    BadData for an address that cannot be mailed.
 
     Whatever stands in `subject` becomes one line: it cannot make a header. Written with the editions' own hand, not
     with email.message: that one writes an address with a non-ASCII local part as an encoded word.
@@ -39,7 +41,7 @@ def letter(
         headers.field("MIME-Version", "1.0"),
     ]
     return Message(
-        sender=parseaddr(paper.sender)[1],
+        sender=sender or parseaddr(paper.sender)[1],
         recipient=address,
         content="".join(head).encode() + _body(text, html, headers.boundary(message_id.strip("<>"))),
         name=message_id.strip("<>"),

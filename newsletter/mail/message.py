@@ -22,7 +22,8 @@ from newsletter.mail import headers, quoted
 from newsletter.mail.splice import Hole, Place, Splicer, values_of
 from newsletter.model import Message, Rendered, Slot, Variant
 
-VERSION = 1  # of what WireTemplate.dumps writes
+VERSION = 2  # of what WireTemplate.dumps writes
+READABLE = (1, VERSION)  # 2 differs in that a delivery's token may stand in the header
 ANSWER = re.compile(r"^(?:(?:re|fwd?|tr)\s*:\s*)+", re.IGNORECASE)
 
 
@@ -38,14 +39,18 @@ def freeze(
     key: int,
     variant: Variant = Variant.FULL,
     archive: bool = True,
+    leave_by_mail: bool = False,
 ) -> WireTemplate:
     """Make the bytes of an edition, in one of its variants.
 
     `edition` is its name, `return_path` and `key` are `delivery.return_path` and the number of the key that signs
-    links. Raises TemplateError where a reader would find no link to leave by, in the HTML or in the text.
+    links. With `leave_by_mail` a mail to that return path unsubscribes too: where it names the delivery, and somebody
+    reads what comes there. Raises TemplateError where a reader would find no link to leave by, in the HTML or in the
+    text.
     """
     builder = _Builder()
-    builder.raw(_head(rendered, paper, edition, archive))
+    address = return_path if leave_by_mail and return_path != "plain" else ""
+    builder.raw(_head(rendered, paper, edition, archive, address))
     if variant is Variant.TEXT:
         builder.raw(headers.part_head("plain"))
         builder.quoted(Place.TEXT, rendered.text.rstrip("\n"))  # what is signed ends in one CRLF, whoever passes it on
@@ -70,7 +75,7 @@ def freeze(
     )
 
 
-def _head(rendered: Rendered, paper: NewsletterTable, edition: str, archive: bool) -> str:
+def _head(rendered: Rendered, paper: NewsletterTable, edition: str, archive: bool, leave_at: str) -> str:
     """The header, with markers where it is personal. First what a person reads, then what machines read."""
     owner = parseaddr(paper.reply_to or paper.sender)[1]
     return "".join(
@@ -82,7 +87,7 @@ def _head(rendered: Rendered, paper: NewsletterTable, edition: str, archive: boo
             f"Date: {Slot.DATE.marker}\r\n",
             f"Message-ID: {Slot.MESSAGE_ID.marker}\r\n",
             headers.field("List-Id", headers.list_id(paper.name, paper.list_id)),
-            f"List-Unsubscribe: <{Slot.UNSUBSCRIBE.marker}>\r\n",  # RFC 8058, 3.1: one https URI
+            f"List-Unsubscribe: <{Slot.UNSUBSCRIBE.marker}>{_by_mail(leave_at)}\r\n",  # RFC 8058, 3.1: one https URI
             headers.field("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),
             headers.field("List-Archive", f"<{archive_link(paper.public_url, edition)}>") if archive else "",
             headers.field("List-Owner", headers.mailto(owner)),
@@ -93,6 +98,14 @@ def _head(rendered: Rendered, paper: NewsletterTable, edition: str, archive: boo
             headers.field("MIME-Version", "1.0"),
         ]
     )
+
+
+def _by_mail(leave_at: str) -> str:
+    """The second way to leave, behind the first: RFC 2369, 2 has the reader's program take the first that it can."""
+    if not leave_at:
+        return ""
+    before, after = (headers.uri(part) for part in leave_at.split("{token}"))
+    return f",\r\n <mailto:{before}{Slot.DELIVERY.marker}{after}?subject=unsubscribe>"
 
 
 def _subject(rendered: Rendered, paper: NewsletterTable) -> str:
@@ -212,7 +225,9 @@ class WireTemplate:
         """All of it as one ASCII JSON text."""
         return json.dumps(
             {
-                "version": VERSION,
+                "version": VERSION
+                if Hole(Place.HEADER, Slot.DELIVERY) in self.holes
+                else 1,  # the oldest that can read it
                 "edition": self.edition,
                 "sender": self.sender,
                 "return_path": self.return_path,
@@ -229,7 +244,7 @@ class WireTemplate:
         """Read what `dumps` wrote. Raises DatabaseError for anything else."""
         try:
             values = json.loads(text)
-            if values.pop("version") != VERSION:
+            if values.pop("version") not in READABLE:
                 raise DatabaseError("the frozen edition was written by a newer version of newsletter: upgrade this one")
             values["parts"] = tuple(part.encode("ascii") for part in values["parts"])
             values["holes"] = tuple(_hole(name) for name in values["holes"])

@@ -39,7 +39,7 @@ class Hole(NamedTuple):
 IN_TEXT = {slot: Hole(Place.TEXT, slot) for slot in quoted.SLOTS}
 IN_HTML = {slot: Hole(Place.HTML, slot) for slot in quoted.SLOTS}
 # The order in which Splicer lays out a reader's values; those of the header first.
-HEADER = [Hole(Place.HEADER, slot) for slot in (Slot.TO, Slot.DATE, Slot.MESSAGE_ID, Slot.UNSUBSCRIBE)]
+HEADER = [Hole(Place.HEADER, slot) for slot in (Slot.TO, Slot.DATE, Slot.MESSAGE_ID, Slot.UNSUBSCRIBE, Slot.DELIVERY)]
 LAYOUT = {hole: i for i, hole in enumerate([*HEADER, *IN_TEXT.values(), *IN_HTML.values()])}
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -96,7 +96,7 @@ class Splicer:
         address_text, address_html = (raw_to, raw_to) if as_it_is else _written(to)
         leave_text, leave_html = self._link(unsubscribe)
         prefer_text, prefer_html = self._link(preferences)
-        own = (raw_to, dated, before + token + after, unsubscribe)
+        own = (raw_to, dated, before + token + after, unsubscribe, token)
         pieces = self._pieces.copy()
         pieces[1::2] = self._order(
             (*own, address_text, leave_text, prefer_text, address_html, leave_html, prefer_html)  # as LAYOUT has it

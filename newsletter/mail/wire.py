@@ -12,6 +12,7 @@ import select
 import socket
 import ssl
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from typing import Self
 
 from newsletter.mail.replies import Lost, Replies, Reply
@@ -64,6 +65,13 @@ class Wire:
         except OSError as error:
             raise Lost(f"was lost in the TLS handshake: {_reason(error)}") from None
         self._sock.setblocking(False)
+
+    @property
+    def certified_until(self) -> datetime | None:
+        """Until when the certificate that the server has shown is good."""
+        shown = self._sock.getpeercert() if isinstance(self._sock, ssl.SSLSocket) else None
+        until = shown.get("notAfter") if shown else None
+        return datetime.fromtimestamp(ssl.cert_time_to_seconds(until), UTC) if isinstance(until, str) else None
 
     @property
     def pending(self) -> bool:

@@ -122,6 +122,7 @@ class Slot(StrEnum):
     TO = "to"  # the To field
     MESSAGE_ID = "message_id"
     DATE = "date"
+    DELIVERY = "delivery"  # its token, in the address by which one leaves by mail
 
     @property
     def marker(self) -> str:

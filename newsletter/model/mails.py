@@ -114,6 +114,8 @@ class LetterKind(StrEnum):
     LOG_IN = "log_in"  # to an editor: a link to the desk, good for 15 minutes
     INVITED = "invited"  # to an editor, since an owner wants it: the same, good for a day
     DRAFT = "draft"  # to an editor: the day's draft, with links to decide on it
+    PROBE = "probe"  # to a reader whose mail has come back for days: does this arrive?
+    PASSED_ON = "passed_on"  # to the newsroom: what a reader wrote to the return address
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,13 +57,15 @@ class Act(StrEnum):
     ADDRESS = "address"  # changed it
     FORGOTTEN = "forgotten"  # had their data deleted
     REVIVED = "revived"  # by the newsroom, after a complaint or a dead address
+    UNREACHABLE = "unreachable"  # their mail came back, for good
+    COMPLAINED = "complained"  # said at their mail service that it was spam
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
     """Whence an act came: how, and what there is to prove it by. Never a whole network address."""
 
-    how: str  # page, form (pasted elsewhere), link, one-click, command, desk, import
+    how: str  # page, form (pasted elsewhere), link, one-click, command, desk, import, mail, bounce
     page: str | None = None  # where the form stood
     wording: str | None = None  # the version of the words that were agreed to
     network: str | None = None  # /24 or /48 of the address

@@ -1,25 +1,16 @@
-"""What comes back, taken in: whose it is, what it means, who leaves by it."""
+"""What comes back, taken in: whose it is, what it means, who leaves by it.
 
-from __future__ import annotations
+    read_inbox   the mailbox of [bounces], mail by mail
+    take         one returned mail or one event of a provider
+    take_refusals   what the relay said when we sent: the same judgement
+    listed       what came back, to be looked at
 
-from newsletter.model import Bounce, Proof, Returned
-from newsletter.newsroom import Newsroom
+Each is known by a digest and taken in once, in one transaction: reading the same mailbox twice, or dying in the midst
+of it, gives the same database.
+"""
 
+from newsletter.returns.looking import listed
+from newsletter.returns.refusals import take_refusals
+from newsletter.returns.take import Done, Taken, digest_of, take
 
-def take(room: Newsroom, returned: Returned, *, digest: str, via: str, raw: bytes | None = None) -> None:
-    """Keep it, once by its digest."""
-    from newsletter.store import bounces
-    from newsletter.store.database import write
-
-    first = returned.failures[0] if returned.failures else None
-    one = Bounce(
-        0,
-        room.clock(),
-        returned.kind,
-        via,
-        Proof.NOTHING,
-        permanent=first.permanent if first else None,
-        reason=first.reason if first else None,
-    )
-    with write(room.engine) as connection:
-        bounces.add(connection, digest, one)
+__all__ = ["Done", "Taken", "digest_of", "listed", "take", "take_refusals"]

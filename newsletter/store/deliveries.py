@@ -268,6 +268,17 @@ def reasons(connection: Connection, edition_id: int) -> list[tuple[int | None, s
     return [(row.code, row.reply or "") for row in connection.execute(query)]
 
 
+def by_ids(connection: Connection, ids: Sequence[int]) -> list[Delivery]:
+    """Those of these ids that are there, in the order of their ids."""
+    return _all(connection, deliveries.c.id.in_(ids))
+
+
+def any_by_relay(connection: Connection) -> bool:
+    """Whether a relay has ever accepted an edition for somebody: it says 250, while an outbox has no code."""
+    query = select(deliveries.c.id).where(deliveries.c.state == State.ACCEPTED, deliveries.c.code.is_not(None))
+    return connection.execute(query.limit(1)).first() is not None
+
+
 def of_subscriber(
     connection: Connection, subscriber_id: int, *, before: int | None = None, limit: int | None = None
 ) -> list[tuple[Delivery, Edition, str]]:

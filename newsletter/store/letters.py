@@ -171,13 +171,22 @@ def _still(letter_id: int) -> ColumnElement[bool]:
     return and_(letters.c.id == letter_id, letters.c.address != "")
 
 
-def purge(connection: Connection, before: datetime, limit: int, *, blank_before: datetime) -> int:
+def purge(
+    connection: Connection, before: datetime, limit: int, *, blank_before: datetime, probed_before: datetime
+) -> int:
     """Delete letters that ended before that moment, and the blank ones that no cap counts any more; returns how many,
     at most `limit`."""
-    ended = and_(letters.c.state.in_(ENDED), letters.c.at < before)
+    ended = and_(letters.c.state.in_(ENDED), letters.c.at < before, letters.c.kind != LetterKind.PROBE)
+    probed = and_(letters.c.kind == LetterKind.PROBE, letters.c.at < probed_before)
     uncounted = and_(letters.c.address == "", letters.c.created_at < blank_before)
-    old = select(letters.c.id).where(or_(ended, uncounted)).limit(limit)
+    old = select(letters.c.id).where(or_(ended, uncounted, probed)).limit(limit)
     return connection.execute(delete(letters).where(letters.c.id.in_(old.scalar_subquery()))).rowcount
+
+
+def by_id(connection: Connection, letter_id: int) -> Letter | None:
+    """The letter of that id; None where it was purged."""
+    found = _all(connection, letters.c.id == letter_id)
+    return found[0] if found else None
 
 
 def of_subscriber(connection: Connection, subscriber_id: int) -> list[Letter]:
@@ -190,10 +199,11 @@ def _set(connection: Connection, which: ColumnElement[bool], **values: Any) -> i
 
 
 def _all(connection: Connection, which: ColumnElement[bool]) -> list[Letter]:
-    return [_letter(row) for row in connection.execute(select(letters).where(which).order_by(letters.c.id))]
+    return [letter(row) for row in connection.execute(select(letters).where(which).order_by(letters.c.id))]
 
 
-def _letter(row: Row[Any]) -> Letter:
+def letter(row: Row[Any]) -> Letter:
+    """A row of the table, as the rest of the program knows it."""
     return Letter(
         id=row.id,
         kind=LetterKind(row.kind),

@@ -28,16 +28,15 @@ class Count(NamedTuple):
 
 def by_domain(connection: Connection, edition_id: int) -> list[Count]:
     """All deliveries of an edition, in one pass."""
-    domain = _domain(connection).label("domain")
+    domain = domain_of(connection, deliveries.c.address).label("domain")
     query = select(domain, deliveries.c.state, deliveries.c.late, func.count().label("times"))
     query = query.where(deliveries.c.edition_id == edition_id).group_by(domain, deliveries.c.state, deliveries.c.late)
     rows = connection.execute(query)
     return [Count(row.domain, DeliveryState(row.state), bool(row.late), row.times) for row in rows]
 
 
-def _domain(connection: Connection) -> ColumnElement[Any]:
+def domain_of(connection: Connection, address: ColumnElement[Any]) -> ColumnElement[Any]:
     """What stands behind the @; nothing of an address that was blanked. There is no second @ in an address of ours."""
-    address = deliveries.c.address
     if connection.dialect.name == "postgresql":
         return func.lower(func.split_part(address, "@", 2))
     return func.lower(func.substr(address, func.instr(address, "@") + 1))

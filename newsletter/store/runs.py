@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, func, insert, select
 
 from newsletter.model import DeliveryState
 from newsletter.store.schema import deliveries, runs
@@ -22,6 +22,12 @@ def begin(connection: Connection, edition_id: int, place: str, now: datetime) ->
     """A new run; returns its number."""
     query = insert(runs).values(edition_id=edition_id, place=place, began_at=now).returning(runs.c.id)
     return int(connection.execute(query).scalar_one())
+
+
+def latest(connection: Connection) -> datetime | None:
+    """When somebody last set about sending."""
+    found: datetime | None = connection.execute(select(func.max(runs.c.began_at))).scalar()
+    return found
 
 
 def left_claims(connection: Connection, edition_id: int) -> list[Claims]:

@@ -173,7 +173,7 @@ consents = Table(
     Column("subscriber_id", Id, ForeignKey("subscribers.id"), nullable=False),
     Column("at", Instant, nullable=False),
     Column("act", String(20), nullable=False),
-    Column("how", String(20), nullable=False),  # by page, form, link, one-click, command, desk, import
+    Column("how", String(20), nullable=False),  # by page, form, link, one-click, command, desk, import, mail, bounce
     Column("page", Text),  # where the form stood
     Column("wording", String(80), ForeignKey("wordings.version")),  # what they read and agreed to
     Column("network", String(50)),  # of their address: /24 or /48

@@ -8,7 +8,7 @@ from __future__ import annotations
 from flask import Blueprint, Response, request
 
 from newsletter import preferences, subscribe
-from newsletter.links import Purpose
+from newsletter.links import NOBODY, Purpose
 from newsletter.model import Subscriber, SubscriberStatus, Variant
 from newsletter.web import phrases
 from newsletter.web.paper import common, language, not_ours, origin, page, plain, room, url, words
@@ -23,6 +23,8 @@ blueprint = Blueprint("leave", __name__)
 @blueprint.get("/u/<token>/<any(back, pause, resume):_after>")  # a reader who loads the answer's address again
 def leaving(token: str, _after: str = "") -> Response:
     known = subscribe.of_link(room(), Purpose.UNSUBSCRIBE, token)
+    if known is None and _came_with_a_test(token):
+        return page("test-link.html")
     return _leave_page(known, token) if known else not_ours()
 
 
@@ -31,12 +33,19 @@ def left(token: str) -> Response:
     """At once, whatever the body holds: RFC 8058 wants no second step, no cookie and no redirect."""
     known = subscribe.of_link(room(), Purpose.UNSUBSCRIBE, token)
     if known is None:
-        return not_ours()
+        return page("test-link.html") if _came_with_a_test(token) else not_ours()
     one_click = request.form.get("List-Unsubscribe") == "One-Click"  # urlencoded, and as multipart
     subscribe.leave(room(), known, origin("one-click" if one_click else "link"))
     if one_click:
         return plain(words().say("You are unsubscribed.") + "\n")
     return _leave_page(_again(Purpose.UNSUBSCRIBE, token, known), token, done="left")
+
+
+def _came_with_a_test(token: str) -> bool:
+    """A link that we made for nobody: it answers as a reader's does, so that who sets up the pages can try it (RFC
+    8058 wants 200), and there is nothing that it could change."""
+    found = room().read_link(Purpose.UNSUBSCRIBE, token)
+    return found is not None and found[0] == NOBODY
 
 
 @blueprint.post("/u/<token>/back")

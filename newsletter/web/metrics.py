@@ -35,6 +35,8 @@ def lines(room: Newsroom) -> Iterator[str]:
     oldest = found["letters_oldest_seconds"]
     yield from _metric("letters_oldest_seconds", "gauge", "How long the oldest of them has waited", "", oldest)
     yield from _metric("sign_ups_total", "counter", "Sign-ups asked for", "", found["sign_ups"])
+    said = "Bounces and complaints that came back and are kept, by what they are"
+    yield from _metric("returned", "gauge", said, "kind", found["returned"])
     yield from _metric("runner_alive", "gauge", "1 where a runner lives", "", int(found["runner"]))
     yield from _metric("sending", "gauge", "1 while a run holds the sending lock", "", int(found["sending"]))
     said = "Messages that ended per second, over the last ten"

@@ -5,7 +5,17 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from newsletter.config import Config
-from newsletter.model import Act, DeliveryState, LetterKind, Subscriber, SubscriberStatus, Variant
+from newsletter.model import (
+    Act,
+    Bounce,
+    DeliveryState,
+    LetterKind,
+    Reason,
+    ReturnKind,
+    Subscriber,
+    SubscriberStatus,
+    Variant,
+)
 from newsletter.settings import Days
 from newsletter.words import Words
 
@@ -97,6 +107,8 @@ def act(words: Words, one: Act) -> str:
         Act.ADDRESS: say("changed the address"),
         Act.FORGOTTEN: say("had the data deleted"),
         Act.REVIVED: say("brought back by the newsroom"),
+        Act.UNREACHABLE: say("out of reach: mail came back"),
+        Act.COMPLAINED: say("marked the letter as unwanted"),
     }[one]
 
 
@@ -110,6 +122,8 @@ def how(words: Words, one: str) -> str:
         "command": say("in the newsroom"),
         "desk": say("at the desk"),
         "import": say("out of a file"),
+        "mail": say("by mail"),
+        "bounce": say("by what came back"),
     }
     return known.get(one, one)
 
@@ -138,7 +152,47 @@ def kind(words: Words, one: LetterKind) -> str:
         LetterKind.LOG_IN: say("a link to the desk"),
         LetterKind.INVITED: say("an invitation to the desk"),
         LetterKind.DRAFT: say("the day’s draft"),
+        LetterKind.PROBE: say("does it arrive?"),
+        LetterKind.PASSED_ON: say("a reader’s letter, passed on"),
     }[one]
+
+
+def reason(words: Words, one: Reason) -> str:
+    """Why a mail did not arrive."""
+    say = words.say
+    return {
+        Reason.UNKNOWN_USER: say("no such mailbox"),
+        Reason.HOST_UNKNOWN: say("its domain takes no mail"),
+        Reason.INACTIVE: say("mailbox closed or abandoned"),
+        Reason.MAILBOX_FULL: say("mailbox full"),
+        Reason.BLOCKED: say("we are refused as senders"),
+        Reason.CONTENT: say("taken for unwanted mail"),
+        Reason.TOO_BIG: say("mail too big"),
+        Reason.NOT_ALLOWED: say("it takes no mail from us"),
+        Reason.THROTTLED: say("too much at once"),
+        Reason.EXPIRED: say("not taken in time"),
+        Reason.NETWORK: say("its server cannot be reached"),
+        Reason.SYSTEM: say("trouble at its server"),
+        Reason.LOOP: say("it went in a circle"),
+        Reason.DELAYED: say("late, and still tried"),
+        Reason.OTHER: say("for a reason we could not read"),
+    }[one]
+
+
+def returned(words: Words, one: Bounce) -> str:
+    """What a mail that came back was."""
+    say = words.say
+    if one.kind is ReturnKind.BOUNCE:
+        refused = one.via == "smtp"
+        return say("refused when we sent it") if refused else say("the mail came back")
+    return {
+        ReturnKind.FEEDBACK: say("marked as unwanted"),
+        ReturnKind.VACATION: say("answered by a machine"),
+        ReturnKind.CHALLENGE: say("a machine asks who we are"),
+        ReturnKind.DELIVERED: say("reported as arrived"),
+        ReturnKind.UNSUBSCRIBE: say("asked to leave"),
+        ReturnKind.LETTER: say("wrote to us"),
+    }[one.kind]
 
 
 def hidden(address: str) -> str:

@@ -13,6 +13,7 @@ from newsletter.web.desk import (
     log_in,
     previews,
     readers,
+    report,
     sending,
     sources,
     style,
@@ -23,7 +24,7 @@ from newsletter.web.desk.access import PATH, blueprint, is_asked, page
 
 blueprint.before_request(access.enter)
 blueprint.after_request(access.leave)
-ROOMS = (log_in, draft, today, previews, sending, after, editions, readers, sources, audit, team, style)
+ROOMS = (log_in, draft, today, previews, sending, after, editions, report, readers, sources, audit, team, style)
 for one in [room.blueprint for room in ROOMS]:
     blueprint.register_blueprint(one)
 

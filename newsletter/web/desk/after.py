@@ -8,9 +8,10 @@ from flask import Blueprint, Response, abort, request
 
 from newsletter import corrections, edit, preview, results
 from newsletter.model import Edition, Role
+from newsletter.trends import said
 from newsletter.web.desk.access import go, needs, page, who
 from newsletter.web.desk.asked import whole
-from newsletter.web.paper import room
+from newsletter.web.paper import room, words
 
 blueprint = Blueprint("after", __name__)
 
@@ -28,8 +29,10 @@ def after(name: str) -> Response:
 
 def after_values(edition: Edition) -> dict[str, Any]:
     """What desk/after.html shows of an edition that is frozen, besides `edition` itself."""
+    found = results.of_edition(room(), edition)
     return {
-        "results": results.of_edition(room(), edition),
+        "results": found,
+        "why": [(said.reason(words(), reason), times) for reason, times in found.back.reasons] if found.back else [],
         "left_shown": SHOWN,
         "corrected": corrections.corrected_by(room(), edition),
         "corrections": corrections.of_edition(room(), edition),

@@ -38,6 +38,23 @@ def looked_at(name: str) -> Response:
     return page("preview.html", **values)
 
 
+@blueprint.get("/edition/<name>/closer")
+def closer(name: str) -> Response:
+    """The whole mail looked through; nobody is asked, here or elsewhere."""
+    from newsletter import inspection
+
+    found, choices = edit.with_choices(room(), the_edition(name).id)
+    if not any(one.picked for one in choices) and not found.note:
+        return page(
+            "closer.html", edition=found, found=None, problem=words().say("The edition carries no article yet.")
+        )
+    try:
+        looked = inspection.of_edition(room(), found, choices, offline=True)
+    except NewsletterError as error:
+        return page("closer.html", 502, edition=found, found=None, **trouble(error))
+    return page("closer.html", edition=found, found=looked)
+
+
 @blueprint.get("/edition/<name>/mail")
 def mail(name: str) -> Response:
     """The mail alone, for a frame: `light=dark`, `pictures=no`; `only=12` shows one article after the lead."""

@@ -12,7 +12,7 @@ from flask import Blueprint, Response, abort, request
 
 from newsletter import auditlog, exports, readers, subscribe
 from newsletter.errors import BadData
-from newsletter.model import AuditEntry, Consent, DeliveryState, Origin, Role, Subscriber, SubscriberStatus
+from newsletter.model import AuditEntry, Bounce, Consent, DeliveryState, Origin, Role, Subscriber, SubscriberStatus
 from newsletter.readers import Dossier
 from newsletter.subscribe import MAY_LEAVE, REVIVABLE, CannotBeAdded
 from newsletter.web import phrases
@@ -159,6 +159,7 @@ def one(reader_id: int) -> Response:
         sent=[_delivery(*one) for one in found.trace.deliveries],
         last=found.trace.deliveries[-1][1].id if found.more else None,
         further=before is not None,
+        returned=[_returned(one) for one in found.trace.returned],
         letters=[_letter(one) for one in found.letters],
         more_letters=found.more_letters,
         audit=[_entry(one) for one in found.audit],
@@ -190,6 +191,12 @@ def _delivery(edition: Any, one: Any, message_id: str) -> dict[str, Any]:
     state = _state(one.state, words())
     bad = one.state in (DeliveryState.REJECTED, DeliveryState.UNCERTAIN)
     return {"edition": edition.name, "state": state, "bad": bad, "reply": reply, "at": at, "message_id": message_id}
+
+
+def _returned(one: Bounce) -> tuple[str, str, str, str]:
+    why = phrases.reason(words(), one.reason) if one.reason else ""
+    said = " ".join(part for part in (one.code, plain(one.text)) if part)
+    return words().moment(one.at), phrases.returned(words(), one), why, said
 
 
 def _letter(one: Any) -> dict[str, str]:

@@ -1,0 +1,244 @@
+"""What the DNS says of the newsroom: SPF, DKIM, DMARC, PTR, and where bounces go."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from newsletter.doctor import dmarc, signing, spf
+from newsletter.doctor.domain import REWRITING, Ways, envelope_domain, include_for, ways_of
+from newsletter.doctor.finding import Finding, failure, ok, unknown, warning
+from newsletter.errors import ConfigError
+from newsletter.lookup import Lookup
+from newsletter.mail.dkim import record
+from newsletter.newsroom import Newsroom
+
+NOBODY = "240.0.0.1"  # an address that nobody has (RFC 1112, 4): what passes for it passes for everybody
+SPF, PTR, MX = "dns SPF", "dns PTR", "dns MX"
+DMARC, ALIGNED = "dns DMARC", "dns alignment"
+PASTE = "put the SPF record below into the DNS"
+
+
+# --- SPF ------------------------------------------------------------------------------------------
+
+
+def look_at_spf(room: Newsroom) -> Iterator[Finding]:
+    """Does the return path's domain let our relay send?"""
+    config, domain = room.config, envelope_domain(room.config)
+    yield judge_spf(room.lookup, domain, config.newsletter.sender_domain, ways_of(config, room.lookup))
+
+
+def judge_spf(lookup: Lookup, domain: str, author: str, ways: Ways | None) -> Finding:
+    sender = f"lettre@{domain}"
+    anybody = spf.check(lookup, NOBODY, domain, sender)
+    if anybody.result is spf.Result.TEMPERROR:
+        return unknown(SPF, f"SPF of {domain}", anybody.said)
+    if anybody.result is spf.Result.NONE:
+        return failure(SPF, f"{domain} has no SPF record: nobody is said to send for it", PASTE)
+    if anybody.result is spf.Result.PASS:
+        return failure(SPF, f"{domain}: “{anybody.said}” lets everybody send", "end the record with ~all or -all")
+    judged = {one: spf.check(lookup, one, domain, sender) for one in (ways.addresses if ways else ())}
+    passing = [one for one, found in judged.items() if found.result is spf.Result.PASS]
+    if anybody.result is spf.Result.PERMERROR and not (judged and len(passing) == len(judged)):
+        return failure(SPF, f"the record cannot be followed: {anybody.said}", _cure(anybody))
+    if any(found.result is spf.Result.TEMPERROR for found in judged.values()):
+        return unknown(SPF, f"SPF of {domain}", next(iter(judged.values())).said)
+    return _judge_ways(domain, ways, passing, len(judged), anybody)
+
+
+def _cure(found: spf.Spf) -> str:
+    if "SPF records at" in found.said:
+        return "make one record of them: one v=spf1 at the front, all terms behind it, one all at the end"
+    if "more than" in found.said:
+        return "leave out what you no longer send by, or name networks by ip4: and ip6: in the place of include:"
+    return "write the record as below"
+
+
+def _judge_ways(domain: str, ways: Ways | None, passing: list[str], judged: int, anybody: spf.Spf) -> Finding:
+    costs = f"{anybody.lookups} of {spf.MOST_LOOKUPS} lookups"
+    if ways is None:
+        return ok(SPF, f"{domain} has a record ({costs}); whether it names your relay is seen when there is one")
+    if ways.trouble:
+        return unknown(SPF, f"the address of {ways.host}", ways.trouble)
+    wanted = None if ways.ours else include_for(ways.host)
+    if wanted:
+        if wanted in anybody.included:
+            return ok(SPF, f"{domain} includes {wanted}, which {ways.host} sends by ({costs})")
+        said = f"{domain} does not include {wanted}, by which {ways.host} sends"
+        remedy = f"add include:{wanted} before all, as in the record below"
+        if wanted in REWRITING:
+            return warning(SPF, f"{said}; as a rule that has a return path of its own, for which SPF passes", remedy)
+        return failure(SPF, said, remedy)
+    if not ways.addresses:
+        return warning(SPF, f"{domain} has a record, and {ways.why_none}", "send a test, see --send-to")
+    if len(passing) < judged:
+        return _not_named(domain, ways, passing, anybody)
+    if anybody.result is spf.Result.PERMERROR:
+        said = f"passes for {', '.join(passing)}, and fails for all that come later: {anybody.said}"
+        return warning(SPF, said, _cure(anybody))
+    return ok(SPF, f"{domain} lets {', '.join(passing)} send, the relay {ways.host} ({costs})")
+
+
+def _not_named(domain: str, ways: Ways, passing: list[str], anybody: spf.Spf) -> Finding:
+    left = ", ".join(one for one in ways.addresses if one not in passing)
+    said = f"{domain} does not let {left} send, the relay {ways.host} ({anybody.result})"
+    if ways.ours or not anybody.included:
+        return failure(SPF, said, PASTE)
+    said = f"{said}; it includes {', '.join(anybody.included)}, by which the relay may go out"
+    return warning(SPF, said, "ask your relay what to include, or send a test: --send-to")
+
+
+# --- DKIM -----------------------------------------------------------------------------------------
+
+
+def look_at_dkim(room: Newsroom) -> Iterator[Finding]:
+    """Does the DNS hold the keys we sign with?"""
+    try:
+        keys = room.dkim_keys
+    except ConfigError:
+        return  # told of already, beside the other files
+    if not keys:
+        said = "nothing is signed here ([dkim] names no key): then the relay must sign, for your own domain"
+        yield warning("dns DKIM", said, "`newsletter dkim keygen` makes a key; or see “If the relay signs”")
+    for selector, key in keys:
+        ours, name = record(room.config.signing_domain, selector, key), f"dns DKIM {selector}"
+        found = room.lookup.txt(ours.name)
+        if found.trouble:
+            yield unknown(name, ours.name, found.said)
+            continue
+        judged = signing.judge(name, found.values, ours)
+        yield _twice_named(room, ours.name, judged) if found.nothing else judged
+
+
+def _twice_named(room: Newsroom, name: str, judged: Finding) -> Finding:
+    """Forms that complete names make a.b of a, and a.b.b of a.b: the usual way to lose a record."""
+    doubled = f"{name}.{room.config.signing_domain}"
+    if not room.lookup.txt(doubled).values:
+        return judged
+    short = name.removesuffix(f".{room.config.signing_domain}")
+    said = f"it stands at {doubled}: the form has added the domain"
+    return failure(judged.name, said, f"give the form only {short} as its name")
+
+
+# --- DMARC ----------------------------------------------------------------------------------------
+
+
+def look_at_dmarc(room: Newsroom) -> Iterator[Finding]:
+    """Is there a policy, and does what we sign and what we send by speak for the From address's domain?"""
+    author = dmarc.walk(room.lookup, room.config.newsletter.sender_domain)
+    if author.trouble:
+        yield unknown(DMARC, f"DMARC of {author.domain}", author.trouble)
+        return
+    yield judge_dmarc(author)
+    yield judge_alignment(room, author)
+
+
+def judge_dmarc(author: dmarc.Walk) -> Finding:
+    crowded = next(iter(author.crowded), None)
+    if crowded in (author.domain, author.organisation):
+        said = f"several DMARC records stand at _dmarc.{crowded}: none of them counts"
+        return failure(DMARC, said, "leave one of them")
+    found = author.record
+    if found is None:
+        said = f"there is no DMARC record for {author.domain}: the large services want one"
+        return failure(DMARC, said, "put the DMARC record below into the DNS")
+    said = f"_dmarc.{found.domain}: p={found.policy_for(author.domain)}"
+    gone = [tag for tag in dmarc.GONE if tag in found.tags]
+    if "p" in found.tags and found.tags["p"].lower() not in dmarc.POLICIES:
+        return warning(DMARC, f"{said}: p={found.tags['p']} is no policy, and counts as none", "write p=none")
+    if gone:
+        remedy = f"{', '.join(gone)}= are no tags any more (RFC 9989): they can go; for a trial there is t=y"
+        return ok(DMARC, said, remedy)
+    if found.policy == "none" and "rua" not in found.tags:
+        return ok(DMARC, said, "rua=mailto:… sends you the reports by which to see who sends for you")
+    if found.policy == "none" or found.tags.get("t", "n").lower() == "y":
+        return ok(DMARC, said, "when the reports show that all your mail passes: p=quarantine, and no t=y")
+    return ok(DMARC, said)
+
+
+def judge_alignment(room: Newsroom, author: dmarc.Walk) -> Finding:
+    """What passes must speak for the domain that readers see (RFC 9989, 3.2.10): one of both is enough."""
+    config, record = room.config, author.record
+    signs = config.signing_domain if config.dkim.key_file else None
+    path = envelope_domain(config)
+    by_dkim = signs and dmarc.aligned(room.lookup, author, signs, strict=bool(record and record.strict("adkim")))
+    by_spf = dmarc.aligned(room.lookup, author, path, strict=bool(record and record.strict("aspf")))
+    if (signs and by_dkim is None) or by_spf is None:
+        return unknown(ALIGNED, "what aligns", "one of the walks had no answer")
+    if by_dkim and by_spf:
+        return ok(ALIGNED, f"both speak for {author.domain}: the signature's {signs}, the return path's {path}")
+    if by_dkim:
+        return ok(ALIGNED, f"the signature's {signs} speaks for {author.domain}; the return path's {path} does not")
+    if by_spf:
+        said = f"the return path's {path} speaks for {author.domain}, and no signature of ours does"
+        return warning(ALIGNED, said, "sign for the From domain ([dkim]): SPF alone breaks where mail is forwarded")
+    if signs is None:
+        said = f"neither a signature of ours nor the return path's {path} speaks for {author.domain}"
+        return warning(ALIGNED, said, "sign here ([dkim]), or be sure that the relay signs with d= that domain")
+    said = f"neither the signature's {signs} nor the return path's {path} speaks for {author.domain}"
+    return failure(ALIGNED, said, f'set dkim.domain = "{author.domain}", or change adkim=s in the DMARC record')
+
+
+# --- Who comes back, and where to -----------------------------------------------------------------
+
+
+def look_at_ptr(room: Newsroom) -> Iterator[Finding]:
+    """Does each address of a relay of our own have a name that leads back to it? Many servers ask for that."""
+    ways = ways_of(room.config, room.lookup)
+    if ways is None:
+        return
+    if not ways.ours:
+        yield ok(PTR, f"{ways.host} is your relay's business")
+    elif ways.trouble:
+        yield unknown(PTR, f"the address of {ways.host}", ways.trouble)
+    elif not ways.addresses:
+        yield warning(PTR, ways.why_none, "ask who gives you your address whether it has a PTR record")
+    for address in ways.addresses if ways.ours else ():
+        yield judge_ptr(room.lookup, address)
+
+
+def judge_ptr(lookup: Lookup, address: str) -> Finding:
+    names = lookup.ptr(address)
+    if names.trouble:
+        return unknown(PTR, f"the name of {address}", names.said)
+    if names.nothing:
+        said = f"{address} has no name (PTR): many servers take no mail from such"
+        return failure(PTR, said, "ask whoever gives you the address to set it to the relay's host name")
+    troubles = []
+    for name in names.values[:5]:
+        back = lookup.addresses(name)
+        if address in back.values:
+            return ok(PTR, f"{address} is {name}, and {name} is {address}")
+        troubles += [back.said] if back.trouble else []
+    if troubles:
+        return unknown(PTR, f"the address of {names.values[0]}", troubles[0])
+    said = f"{address} is called {names.values[0]}, which does not lead back to it"
+    return failure(PTR, said, f"give {names.values[0]} an A or AAAA record with {address}")
+
+
+def look_at_mx(room: Newsroom) -> Iterator[Finding]:
+    """Can what comes back reach us? The domains of the return path and of From must take mail, or be refused."""
+    for domain in dict.fromkeys([envelope_domain(room.config), room.config.newsletter.sender_domain]):
+        yield judge_mx(room.lookup, domain)
+
+
+def judge_mx(lookup: Lookup, domain: str) -> Finding:
+    name, wanted = f"{MX} {domain}", "put an MX record into the DNS that names the server which takes its mail"
+    found = lookup.mx(domain)
+    if found.trouble:
+        return unknown(name, f"MX of {domain}", found.said)
+    if found.values == ("",):
+        return failure(name, f"{domain} says that it takes no mail (null MX): bounces and answers are lost", wanted)
+    if found.nothing:
+        itself = lookup.addresses(domain)
+        if itself.trouble:
+            return unknown(name, domain, itself.said)
+        if itself.nothing:
+            return failure(name, f"{domain} takes no mail: it has neither an MX record nor an address", wanted)
+        return warning(name, f"{domain} has no MX record: mail goes to {itself.values[0]} itself", wanted)
+    hosts = {host: lookup.addresses(host) for host in found.values[:5] if host}
+    if any(one.values for one in hosts.values()):
+        return ok(name, f"mail to {domain} goes to {', '.join(hosts)}")
+    trouble = next((one.said for one in hosts.values() if one.trouble), None)
+    if trouble:
+        return unknown(name, f"the address of {next(iter(hosts))}", trouble)
+    return failure(name, f"{domain}: none of its mail servers has an address ({', '.join(hosts)})", wanted)

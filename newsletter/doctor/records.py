@@ -1,0 +1,148 @@
+"""The records that belong into the DNS, ready to paste: what stands there already is kept as far as it is right."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from ipaddress import ip_address
+
+from newsletter.doctor import dmarc, signing, spf
+from newsletter.doctor.dns import judge_spf
+from newsletter.doctor.domain import Ways, envelope_domain, include_for, ways_of
+from newsletter.doctor.finding import Level
+from newsletter.errors import ConfigError
+from newsletter.mail.dkim import TXT_STRING, Record, record
+from newsletter.newsroom import Newsroom
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One record, and whether the DNS has it."""
+
+    kind: str  # SPF, DKIM, DMARC, MX
+    type: str  # TXT or MX
+    name: str
+    value: str
+    there: bool
+
+    @property
+    def strings(self) -> list[str]:
+        """A TXT record's value in pieces of at most 255 characters; an MX record's as it is."""
+        if self.type != "TXT":
+            return [self.value]
+        return [self.value[i : i + TXT_STRING] for i in range(0, len(self.value), TXT_STRING)]
+
+
+def records(room: Newsroom) -> list[Entry]:
+    """SPF, DKIM, DMARC, and MX of a bounce domain of its own. Asks the DNS what is there; of what it could not say,
+    nothing is given: a record pasted over one that we did not see would do harm."""
+    with ThreadPoolExecutor() as pool:  # side by side: a silent name server costs its time once
+        parts = [pool.submit(part, room) for part in (_spf, _dkim, _dmarc, _mx)]
+        return [entry for part in parts for entry in part.result()]
+
+
+def _spf(room: Newsroom) -> list[Entry]:
+    domain = envelope_domain(room.config)
+    found = room.lookup.txt(domain)
+    if found.trouble:
+        return []
+    there = sorted(text for text in found.values if spf.is_record(text))  # they come in any order
+    ways = ways_of(room.config, room.lookup)
+    if ways and ways.trouble:
+        return []
+    judged = judge_spf(room.lookup, domain, room.config.newsletter.sender_domain, ways)
+    if judged.level is Level.OK:
+        return [Entry("SPF", "TXT", domain, there[0], True)]
+    wanted = wanted_terms(ways)
+    if not there and not wanted:
+        return []  # it would say that nobody sends
+    value = spf_value(there, wanted)
+    return [Entry("SPF", "TXT", domain, value, there == [value])]
+
+
+def wanted_terms(ways: Ways | None) -> list[str]:
+    """How a record names the relay."""
+    if ways is None:
+        return []
+    include = None if ways.ours else include_for(ways.host)
+    if include:
+        return [f"include:{include}"]
+    if ways.ours:
+        return [f"ip{ip_address(one).version}:{one}" for one in ways.addresses]
+    return [f"a:{ways.host}"] if ways.addresses else []
+
+
+def spf_value(there: list[str], wanted: list[str]) -> str:
+    """One record out of those that are there, with what is wanted before its end; where they end differently, ~all.
+
+    Pure. What cannot be read is left out.
+    """
+    kept: dict[str, None] = {}
+    ends = set()
+    for text in there:
+        for word in text.split()[1:]:
+            if word.lower().lstrip("+-~?") == "all":
+                ends.add(word.lower() if word[0] in "-~?" else "~all")
+            elif word.lower().startswith("redirect="):
+                kept[f"include:{word.partition('=')[2]}"] = None  # behind terms of ours it would never be reached
+            elif _readable(word):
+                kept[word] = None
+    only_redirect = len(there) == 1 and not wanted and "redirect=" in there[0].lower()
+    if only_redirect:
+        return there[0]
+    kept |= dict.fromkeys(wanted)
+    return " ".join(["v=spf1", *kept, ends.pop() if len(ends) == 1 else "~all"])
+
+
+def _readable(word: str) -> bool:
+    try:
+        return bool(spf.parse(f"v=spf1 {word}")) or "=" in word
+    except spf.Wrong:
+        return False
+
+
+def _dkim(room: Newsroom) -> list[Entry]:
+    try:
+        keys = room.dkim_keys
+    except ConfigError:
+        return []
+    found = []
+    for selector, key in keys:
+        ours: Record = record(room.config.signing_domain, selector, key)
+        there = room.lookup.txt(ours.name)
+        judged = signing.judge("", there.values, ours)
+        if not there.trouble:
+            found.append(Entry("DKIM", "TXT", ours.name, ours.value, judged.level is Level.OK))
+    return found
+
+
+def _dmarc(room: Newsroom) -> list[Entry]:
+    paper = room.config.newsletter
+    author = dmarc.walk(room.lookup, paper.sender_domain)
+    if author.trouble:
+        return []
+    if author.record:
+        at = f"_dmarc.{author.record.domain}"
+        kept = {tag: value for tag, value in author.record.tags.items() if tag not in dmarc.GONE}
+        value = "; ".join(["v=DMARC1", *(f"{tag}={value}" for tag, value in kept.items())])
+        return [Entry("DMARC", "TXT", at, value, len(kept) == len(author.record.tags))]
+    reader = next((one for one in paper.editors if one.endswith(f"@{paper.sender_domain}")), None)
+    to = reader or f"postmaster@{paper.sender_domain}"
+    return [Entry("DMARC", "TXT", f"_dmarc.{paper.sender_domain}", f"v=DMARC1; p=none; rua=mailto:{to}", False)]
+
+
+def _mx(room: Newsroom) -> list[Entry]:
+    """Of the domain that bounces come to, where it is another than the From address's."""
+    domain, config = envelope_domain(room.config), room.config
+    if domain == config.newsletter.sender_domain:
+        return []
+    found = room.lookup.mx(domain)
+    if found.trouble:
+        return []
+    if any(found.values):
+        return [Entry("MX", "MX", domain, f"10 {found.values[0]}.", True)]
+    inbox = config.bounces.inbox
+    host = (
+        inbox.host if inbox and inbox.host else next(iter(room.lookup.mx(config.newsletter.sender_domain).values), "")
+    )
+    return [Entry("MX", "MX", domain, f"10 {host}.", False)] if host else []

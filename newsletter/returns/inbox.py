@@ -1,0 +1,79 @@
+"""The mailbox of [bounces], mail by mail: each is taken in and then put aside, in this order, so that none is lost."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from newsletter.bounce import read
+from newsletter.bounce.inbox import open_inbox
+from newsletter.errors import ConfigError
+from newsletter.model import ReturnKind
+from newsletter.newsroom import Newsroom
+from newsletter.returns.refusals import take_refusals
+from newsletter.returns.take import Done, Taken, digest_of, take
+from newsletter.settings import Inbox
+
+log = logging.getLogger(__name__)
+
+PEOPLES = (ReturnKind.LETTER, ReturnKind.UNSUBSCRIBE)  # what a person wrote is put aside, and never deleted
+
+
+@dataclass
+class Sums:
+    """What came of a mailbox."""
+
+    mails: int = 0
+    done: Counter[Done] = field(default_factory=Counter)
+    kinds: Counter[ReturnKind] = field(default_factory=Counter)
+    refusals: int = 0  # readers who are unreachable by what the relay said when we sent
+
+    def add(self, taken: Taken) -> None:
+        self.mails += 1
+        self.done[taken.done] += 1
+        self.kinds[taken.kind] += 1
+
+    def figures(self) -> dict[str, object]:
+        """What `--json` prints."""
+        return {
+            "mails": self.mails,
+            "kinds": {kind.value: self.kinds[kind] for kind in ReturnKind},
+            "done": {done.value: self.done[done] for done in Done},
+            "refusals": self.refusals,
+        }
+
+
+def read_inbox(room: Newsroom, where: Inbox | None = None, stopped: Callable[[], bool] = lambda: False) -> Sums:
+    """All that lies there now, or in another place; and what the relay refused, see `take_refusals`.
+
+    Raises ConfigError where no place is known or it cannot be opened, Unavailable where it does not answer,
+    DatabaseError.
+    """
+    table, sums = room.config.bounces, Sums()
+    where = where or table.inbox
+    if where is None:
+        raise ConfigError(f"{room.config.path}: bounces.inbox: no mailbox is named; see docs/bounces.md")
+    path = room.config.resolve(where.path) if where.path else None
+    sums.refusals = take_refusals(room)
+    with open_inbox(
+        where, path=path, password=room.config.secrets.get("bounces.password"), folder=table.folder, delete=table.delete
+    ) as mailbox:
+        for arrived in mailbox.unread():
+            if stopped():
+                break
+            taken = take_mail(room, arrived.raw, via=where.kind)
+            sums.add(taken)
+            if taken.done is Done.LEFT_THERE:
+                mailbox.leave(arrived)
+            else:
+                mailbox.done(arrived, keep=taken.kind in PEOPLES)
+    return sums
+
+
+def take_mail(room: Newsroom, raw: bytes, *, via: str) -> Taken:
+    """One mail's bytes. Raises DatabaseError."""
+    taken = take(room, read(raw), digest=digest_of(raw), via=via, raw=raw)
+    log.info("a returned mail (%s, %s): %s", taken.kind, taken.proof, taken.done)
+    return taken

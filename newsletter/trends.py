@@ -1,1 +1,0 @@
-"""How editions and mailbox providers did over time, and how the list grew."""

@@ -1,0 +1,558 @@
+"""Editions, mailbox providers and the list over time: the figures on both databases, and when a provider is warned of."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from math import comb
+from zoneinfo import ZoneInfo
+
+import pytest
+from sqlalchemy import Engine, delete, event, func, insert, select, update
+
+from newsletter import metrics, results, subscribe, tidy, trends
+from newsletter.model import Act, DeliveryState, Origin, Reason, ReturnKind, SubscriberStatus
+from newsletter.newsroom import Newsroom
+from newsletter.store import consents, editions, subscribers
+from newsletter.store import totals as kept_totals
+from newsletter.store import trends as rows
+from newsletter.store.database import read, write
+from newsletter.store.schema import bounces, deliveries
+from newsletter.store.schema import editions as edition_rows
+from newsletter.store.schema import totals as kept
+from newsletter.store.totals import PUT_OFF, Counted
+from newsletter.store.trends import Change
+from newsletter.trends import OTHERS, Provider, Sum, Trends, Why, growth, page, plots, said, tables, totals, warn
+from newsletter.web.metrics import lines
+from tests.conftest import MORNING, Clock
+from tests.trending import Story, bounce, troubled
+
+MakeRoom = Callable[..., Newsroom]
+State = DeliveryState
+PAGE = Origin("page")
+
+
+@pytest.fixture
+def both(empty_engine: Engine, make_room: MakeRoom) -> Newsroom:
+    """A newsroom on each of the two databases."""
+    url = empty_engine.url.set(drivername=empty_engine.url.drivername.split("+")[0])
+    return make_room(NEWSLETTER_DATABASE=url.render_as_string(hide_password=False))
+
+
+@pytest.fixture
+def told(both: Newsroom) -> Newsroom:
+    """Five editions to thirty readers."""
+    Story(MORNING, days=5, readers=30, joins=1).write(both.engine)
+    return both
+
+
+def ids(room: Newsroom) -> list[int]:
+    with read(room.engine) as connection:
+        return [one.id for one in rows.begun(connection, 99)]
+
+
+def deliveries_of(room: Newsroom, edition_id: int) -> list[int]:
+    with read(room.engine) as connection:
+        query = select(deliveries.c.id).where(deliveries.c.edition_id == edition_id).order_by(deliveries.c.id)
+        return list(connection.scalars(query))
+
+
+def without_returned(room: Newsroom) -> None:
+    with write(room.engine) as connection:
+        connection.execute(delete(bounces))
+
+
+def queries(room: Newsroom, call: Callable[[], object]) -> list[str]:
+    said: list[str] = []
+
+    def listen(*args: object) -> None:
+        said.append(str(args[2]))
+
+    event.listen(room.engine, "before_cursor_execute", listen)
+    call()
+    event.remove(room.engine, "before_cursor_execute", listen)
+    return said
+
+
+# --- Totals -----------------------------------------------------------------------------------------
+
+
+def test_totals_are_what_the_ledger_has(told: Newsroom) -> None:
+    found = trends.of_last(told)
+    assert len(found.editions) == 5
+    for line in found.editions:
+        of = results.of_edition(told, line.edition)
+        names = ("accepted", "refused", "uncertain", "skipped")
+        assert [getattr(line.sum, name) for name in names] == [getattr(of.all, name) for name in names]
+        assert line.sum.total == of.all.total
+        assert (line.left, line.known) == (of.left, True)
+        assert of.back is not None
+        back = of.back.hard, of.back.soft, of.back.complaints
+        assert (line.sum.hard, line.sum.soft, line.sum.complaints) == back
+    assert found.sum == trends.figures.total(one.sum for one in [*found.providers, found.others])
+
+
+def test_what_was_counted_once_is_not_counted_again(told: Newsroom) -> None:
+    first = trends.of_last(told)
+    counting = [one for one in queries(told, lambda: trends.of_last(told)) if "attempts" in one]
+    assert not counting
+    assert trends.of_last(told) == first
+
+
+@pytest.mark.parametrize("what", ["resolved", "newcomer", "retried"])
+def test_a_ledger_that_changes_afterwards_is_counted_again(told: Newsroom, what: str) -> None:
+    trends.of_last(told)
+    edition = ids(told)[-1]
+    some = deliveries_of(told, edition)[:2]
+    before = trends.of_last(told).editions[-1].sum
+    with write(told.engine) as connection:
+        if what == "newcomer":
+            [number] = subscribers.add(connection, [subscribe.person("neuf@gmail.com")], now=MORNING)
+            row = {"edition_id": edition, "subscriber_id": number, "address": "neuf@gmail.com", "late": True}
+            connection.execute(insert(deliveries).values(row | {"state": State.ACCEPTED, "at": MORNING, "attempts": 1}))
+        else:
+            state = State.UNCERTAIN if what == "resolved" else State.REJECTED
+            here = deliveries.c.id.in_(some), deliveries.c.state == State.ACCEPTED
+            connection.execute(update(deliveries).where(*here).values(state=state))
+    after = trends.of_last(told).editions[-1].sum
+    assert after != before
+    assert after.accepted == results.of_edition(told, trends.of_last(told).editions[-1].edition).all.accepted
+
+
+def test_an_edition_on_its_way_is_counted_each_time_and_not_kept(told: Newsroom) -> None:
+    last = ids(told)[-1]
+    with write(told.engine) as connection:
+        editions.change(connection, last, status="sending", ended_at=None)
+    trends.of_last(told)
+    with read(told.engine) as connection:
+        counted = set(connection.scalars(select(kept.c.edition_id)))
+    assert counted == set(ids(told)) - {last}
+
+
+def test_totals_outlive_the_ledger(told: Newsroom, clock: Clock) -> None:
+    before = trends.of_last(told)
+    with write(told.engine) as connection:
+        connection.execute(delete(kept))
+    clock.move(days=397, hours=1)  # the first two editions are over their time
+    assert tidy.tidy(told, dry_run=True).deliveries
+    with read(told.engine) as connection:
+        assert not connection.execute(select(kept)).first()
+    tidy.tidy(told)
+    assert [len(deliveries_of(told, one)) > 0 for one in ids(told)] == [False, False, True, True, True]
+    after = trends.of_last(told)
+    for was, now in zip(before.editions, after.editions, strict=True):
+        assert (now.sum.accepted, now.sum.put_off) == (was.sum.accepted, was.sum.put_off)
+    assert [one.left is None for one in after.editions] == [True, True, False, False, False]
+    assert [one.known for one in after.editions] == [False, False, True, True, True]
+    tidy.tidy(told)
+    assert trends.of_last(told) == after
+
+
+def test_half_a_purge_loses_nothing(told: Newsroom) -> None:
+    before = trends.of_last(told).editions[0].sum
+    first = ids(told)[0]
+    with write(told.engine) as connection:
+        connection.execute(delete(deliveries).where(deliveries.c.id.in_(deliveries_of(told, first)[:5])))
+    totals.keep_before(told, MORNING)
+    with write(told.engine) as connection:  # and somebody who counted after it
+        rows_left = totals.by_provider([Counted("gmail.com", State.ACCEPTED, 3, 0)])
+        kept_totals.keep(connection, first, rows_left)
+    assert trends.of_last(told).editions[0].sum == before
+
+
+def test_small_providers_go_together() -> None:
+    counts = [Counted(f"d{n}.example", State.ACCEPTED, 100 - n, 1) for n in range(60)]
+    counts += [Counted("", State.SKIPPED, 7, 0), Counted("gmail.com", State.ACCEPTED, 2, 0)]
+    counts += [Counted("googlemail.com", State.REJECTED, 900, 900)]
+    found = totals.by_provider(counts)
+    assert len(found) == totals.NAMED + 1
+    assert found["Gmail"] == {"accepted": 2, "rejected": 900, PUT_OFF: 900}
+    assert found[OTHERS][State.SKIPPED] == 7
+    times = sum(n for of in found.values() for state, n in of.items() if state != PUT_OFF)
+    assert times == sum(one.times for one in counts)
+
+
+# --- What came back ---------------------------------------------------------------------------------
+
+
+def test_each_delivery_counts_once_by_its_hardest_bounce(told: Newsroom) -> None:
+    without_returned(told)
+    edition = ids(told)[-1]
+    one, two, three, four, *_ = deliveries_of(told, edition)
+    with write(told.engine) as connection:
+        reader = {
+            row.id: row.subscriber_id for row in connection.execute(select(deliveries.c.id, deliveries.c.subscriber_id))
+        }
+        connection.execute(update(deliveries).values(state=State.ACCEPTED, address="x@gmail.com"))
+
+        def came(number: int, delivery: int, **values: object) -> None:
+            of = {"edition_id": edition, "delivery_id": delivery, "subscriber_id": reader[delivery], "at": MORNING}
+            bounce(connection, number, **(of | values))
+
+        came(1, one, permanent=False, reason="mailbox_full")
+        came(2, one, permanent=True, reason="inactive")
+        came(3, one, permanent=None, reason="other")
+        came(4, two, permanent=False, reason="delayed")  # nothing has failed yet
+        came(5, two, proof="address")
+        came(6, two, proof="nothing", kind="feedback", permanent=None, reason=None)
+        came(7, three, kind="feedback", permanent=None, reason=None)
+        came(8, three, permanent=None, reason=None)
+        came(9, four, kind="vacation", permanent=None, reason=None)
+        came(10, four, via="smtp", reason="blocked")
+        connection.execute(insert(bounces).values(digest="letter", at=MORNING, kind="bounce", via="imap",
+            proof="return_path", letter_id=3, permanent=True, suppress=True, code="", text="", address=""))  # fmt: skip
+    found = trends.of_last(told)
+    of = found.editions[-1].sum
+    assert (of.hard, of.soft, of.complaints) == (1, 1, 1)
+    assert found.unattributed == 2
+    whys = {(one.reason, one.refused, one.hard, one.soft) for one in found.reasons if one.reason}
+    assert whys == {(Reason.INACTIVE, 0, 1, 0), (Reason.OTHER, 0, 0, 1), (Reason.BLOCKED, 1, 0, 0)}
+    back = results.of_edition(told, found.editions[-1].edition).back
+    assert back == results.CameBack(1, 1, 1, ((Reason.INACTIVE, 1), (Reason.OTHER, 1)))
+    with read(told.engine) as connection:
+        assert rows.sums(connection) == {"hard": 3, "soft": 3, "complaint": 2}
+
+
+def test_whose_ledger_is_gone_counts_where_they_are_now(told: Newsroom) -> None:
+    without_returned(told)
+    edition = ids(told)[0]
+    with write(told.engine) as connection:
+        [number] = subscribers.add(connection, [subscribe.person("ama@gmail.com")], now=MORNING)
+        bounce(connection, 1, edition_id=edition, delivery_id=99999, subscriber_id=number, at=MORNING)
+    with read(told.engine) as connection:
+        [back] = rows.returned(connection, ids(told))
+    assert back == rows.Back(edition, "gmail.com", ReturnKind.BOUNCE, False, True, Reason.UNKNOWN_USER, 1)
+
+
+def test_nothing_reads_what_comes_back(told: Newsroom) -> None:
+    without_returned(told)
+    with write(told.engine) as connection:
+        bounce(connection, 1, via="smtp", at=MORNING)  # what the relay said when we sent did not come back
+    found = trends.of_last(told)
+    assert not found.read
+    assert not any(one.known for one in found.editions)
+    assert tables.rows(found, "editions")[0]["hard"] is None
+    assert "relay" in said.verdict(told.words_in("en"), found)
+
+
+def test_bounces_are_read_where_a_place_for_them_is_configured(folder: object, make_room: MakeRoom) -> None:
+    for room, wanted in (
+        (make_room(), False),
+        (make_room(NEWSLETTER_BOUNCES_INBOX="maildir:retours"), True),
+        (make_room(NEWSLETTER_BREVO_SECRET="s" * 40), True),
+    ):
+        with read(room.engine) as connection:
+            assert results.reads(room, connection) is wanted
+
+
+def test_what_came_back_for_a_monitor(told: Newsroom) -> None:
+    without_returned(told)
+    with write(told.engine) as connection:
+        bounce(connection, 1, at=MORNING)
+        bounce(connection, 2, at=MORNING, permanent=False)
+        bounce(connection, 3, at=MORNING, kind="feedback", permanent=None)
+    assert metrics.figures(told)["returned"] == {"hard": 1, "soft": 1, "complaint": 1}
+    assert 'newsletter_returned{kind="complaint"} 1' in list(lines(told))
+
+
+# --- Who left, and how the list grew -----------------------------------------------------------------
+
+
+def test_who_left_is_counted_for_all_editions_in_one_pass(told: Newsroom) -> None:
+    found = trends.of_last(told)
+    assert sum(results.of_edition(told, one.edition).left for one in found.editions) == found.left > 0
+    passes = [one for one in queries(told, lambda: trends.of_last(told)) if "FROM subscribers JOIN deliveries" in one]
+    assert len(passes) == 1
+
+
+def test_one_edition_counts_who_left_before_the_next(told: Newsroom) -> None:
+    for line in trends.of_last(told).editions:
+        alone = trends.of_edition(told, line.edition)
+        assert [(one.edition, one.sum, one.left) for one in alone.editions] == [(line.edition, line.sum, line.left)]
+
+
+def test_the_list_is_what_the_subscribers_say(told: Newsroom) -> None:
+    found = trends.of_last(told)
+    assert found.growth[-1].active == found.active
+    with read(told.engine) as connection:
+        assert found.active == subscribers.counts(connection)[SubscriberStatus.ACTIVE]
+    for before, day in zip(found.growth, found.growth[1:], strict=False):
+        assert day.active == before.active + day.joined - day.gone
+    start = found.growth[0]
+    assert start.active - start.joined + start.gone == 30  # who was imported the day before
+
+
+def test_who_is_off_the_list_does_not_leave_twice(both: Newsroom) -> None:
+    def acts(number: int, *told: str) -> None:
+        with write(both.engine) as connection:
+            name = f"r{number}@lecteurs.example"
+            [one] = subscribers.add(connection, [subscribe.person(name)], now=MORNING)
+            for act in told:
+                row = {"subscriber_id": one, "at": MORNING, "act": act, "how": "link"}
+                connection.execute(insert(consents.consents).values(row))
+
+    for number, story in enumerate(
+        [
+            ("signed_up", "confirmed", "unsubscribed", "forgotten"),  # joined, left
+            ("signed_up", "forgotten"),  # never was on it
+            ("added", "unreachable", "revived", "complained", "unsubscribed"),  # twice in, twice out
+            ("imported", "unsubscribed", "signed_up", "unsubscribed"),  # joined, left
+            ("unsubscribed",),  # joined before acts were kept
+            ("added", "paused", "variant", "forgotten"),
+        ]
+    ):
+        acts(number, *story)
+    with read(both.engine) as connection:
+        found = rows.changes(connection, MORNING)
+        assert rows.changes(connection, MORNING + timedelta(seconds=1)) == []
+    assert {one.act: one.times for one in found} == {
+        "confirmed": 1, "added": 2, "revived": 1, "imported": 1,
+        "unsubscribed": 3, "unreachable": 1, "complained": 1, "forgotten": 1,
+    }  # fmt: skip
+    assert {one.at for one in found} == {MORNING}
+
+
+def test_real_readers_come_and_go(both: Newsroom, clock: Clock) -> None:
+    with write(both.engine) as connection:
+        one = editions.keep_draft(connection, clock().date(), "daily", clock(), [])
+        editions.change(connection, one.id, status="sent", started_at=clock())
+    subscribe.add(both, [f"{name}@lecteurs.example" for name in ("ama", "kodjo", "efua")], "test")
+    clock.move(days=1)
+    subscribe.remove(both, "ama@lecteurs.example")
+    subscribe.forget(both, subscribe.find(both, "kodjo@lecteurs.example"), PAGE)
+    clock.move(days=1)
+    subscribe.forget(both, subscribe.find(both, "ama@lecteurs.example"), PAGE)
+    found = [(one.joined, one.left, one.active) for one in trends.of_last(both).growth]
+    assert found == [(3, 0, 3), (0, 2, 1), (0, 0, 1)]
+
+
+@pytest.mark.parametrize("zone", ["Africa/Lome", "Asia/Kathmandu", "America/Guadeloupe", "Pacific/Auckland"])
+def test_days_are_the_newsrooms(zone: str) -> None:
+    local = ZoneInfo(zone)
+    midnight = datetime(2026, 11, 23, tzinfo=local)
+    changes = [Change((midnight + timedelta(minutes=m)).astimezone(UTC), Act.ADDED, 1) for m in (-15, 0, 15)]
+    days = growth.by_day(changes, date(2026, 11, 22), date(2026, 11, 23), 10, local)
+    assert [(one.day.day, one.joined, one.active) for one in days] == [(22, 1, 8), (23, 2, 10)]
+
+
+def test_weeks_add_up() -> None:
+    days = growth.by_day(
+        [Change(MORNING, "complained", 2)], date(2026, 11, 10), date(2026, 11, 24), 50, ZoneInfo("UTC")
+    )
+    weeks = growth.by_week(days)
+    assert [one.day.isoformat() for one in weeks] == ["2026-11-09", "2026-11-16", "2026-11-23"]
+    assert [(one.complained, one.active) for one in weeks] == [(0, 52), (0, 52), (2, 50)]
+
+
+# --- Warnings ---------------------------------------------------------------------------------------
+
+QUIET = Sum(accepted=996, refused=4, put_off=10)
+
+
+def warned(*sums: Sum) -> set[tuple[str, bool]]:
+    return {(one.what, one.grave) for one in warn.about("Gmail", sums)}
+
+
+@pytest.mark.parametrize(
+    ("last", "found"),
+    [
+        (QUIET, set()),
+        (Sum(accepted=970, refused=30), {("failed", False)}),
+        (Sum(accepted=1000, hard=20, soft=10), {("failed", False)}),  # a relay that takes all, and sends it back
+        (Sum(accepted=700, refused=300), {("failed", True)}),
+        (Sum(refused=1000), {("failed", True)}),
+        (Sum(accepted=991, refused=9), set()),  # less than one percent
+        (Sum(accepted=11, refused=4), set()),  # less than five
+        (Sum(accepted=900, put_off=150), {("put_off", False)}),
+        (Sum(accepted=600, deferred=400, put_off=400), {("put_off", False)}),  # and they still wait
+        (Sum(waiting=900, skipped=100), set()),
+        (Sum(), set()),
+    ],
+)
+def test_a_jump(last: Sum, found: set[tuple[str, bool]]) -> None:
+    assert warned(*[QUIET] * 20, last) == found
+
+
+def test_a_jump_needs_something_usual() -> None:
+    bad = Sum(accepted=500, refused=500)
+    assert warned(bad) == warned(QUIET, bad) == warned(QUIET, QUIET, bad) == set()
+    assert warned(QUIET, QUIET, QUIET, bad) == {("failed", True)}
+    assert warned(*[bad] * 20) == set()  # it was always so
+
+
+def test_a_jump_is_told_from_its_beginning() -> None:
+    bad = Sum(accepted=90, refused=10)
+    usual = [Sum(accepted=99, refused=1)] * 20
+    [one] = warn.about("Yahoo", [*usual, bad, bad, bad], [Why("Yahoo", Reason.BLOCKED, 28), Why("Yahoo", None, 2)])
+    assert (one.editions, one.times, one.of, one.usual, one.reason) == (3, 30, 300, 0.01, Reason.BLOCKED)
+    [one] = warn.about("Yahoo", [*usual, Sum(accepted=80, refused=20)])
+    assert (one.editions, one.times, one.reason) == (1, 20, None)
+
+
+@pytest.mark.parametrize(
+    ("accepted", "complaints", "found"),
+    [
+        (1000, 0, set()),
+        (100, 4, set()),  # a few are an accident
+        (2500, 5, {("complaints", False)}),
+        (5000, 5, set()),  # just over the line: may be chance
+        (50_000, 50, {("complaints", False)}),
+        (50_000, 49, set()),
+        (1000, 8, {("complaints", True)}),
+        (50_000, 150, {("complaints", True)}),
+        (3, 5, {("complaints", True)}),  # more than was accepted: each counts, whatever it was about
+    ],
+)
+def test_complaints(accepted: int, complaints: int, found: set[tuple[str, bool]]) -> None:
+    assert warned(Sum(accepted=accepted, complaints=complaints)) == found
+
+
+def test_complaints_of_a_week_add_up() -> None:
+    one = Sum(accepted=500, complaints=1)
+    assert warned(*[one] * 3) == set()
+    assert warned(*[one] * 7) == {("complaints", False)}
+    assert warned(*[one] * 7, *[Sum(accepted=500)] * 7) == set()  # and are over
+
+
+@pytest.mark.parametrize("readers", [20, 300, 5000])
+def test_quiet_lists_do_not_cry_wolf(readers: int) -> None:
+    """Three hundred mornings at three providers, each failing at its own rate, which swings from day to day."""
+    chance = random.Random(readers)
+    alarms = 0
+    for rate in (0.002, 0.01, 0.04):
+        days: list[Sum] = []
+        for _ in range(300):
+            today = rate * chance.uniform(0.6, 1.4)
+            refused = drawn(chance, readers, today)
+            put_off, complaints = drawn(chance, readers, today), drawn(chance, readers, 0.0002)
+            days.append(Sum(accepted=readers - refused, refused=refused, put_off=put_off, complaints=complaints))
+            alarms += len(warn.about("Gmail", days[-30:]))
+    assert alarms == 0
+
+
+def drawn(chance: random.Random, n: int, share: float) -> int:
+    mean = n * share
+    if mean > 9:
+        return max(0, round(chance.gauss(mean, mean**0.5)))
+    return sum(chance.random() < share for _ in range(n))
+
+
+def test_chance_is_reckoned_as_it_is() -> None:
+    def exactly(times: int, of: int, each: float) -> float:
+        return sum(comb(of, k) * each**k * (1 - each) ** (of - k) for k in range(times, of + 1))
+
+    def exactly_dealt(times: int, of: int, all_times: int, all_of: int) -> float:
+        ways = [comb(all_times, k) * comb(all_of - all_times, of - k) for k in range(times, min(of, all_times) + 1)]
+        return sum(ways) / comb(all_of, of)
+
+    for times, of, each in [(0, 9, 0.1), (1, 9, 0.1), (5, 30, 0.05), (30, 30, 0.5), (3, 400, 0.001)]:
+        assert warn.at_least(times, of, each) == pytest.approx(exactly(times, of, each), rel=1e-9)
+    for case in [(0, 5, 3, 20), (3, 5, 3, 20), (2, 10, 12, 30), (20, 50, 30, 400), (9, 9, 30, 32)]:
+        assert warn.dealt(*case) == pytest.approx(exactly_dealt(*case), rel=1e-9)
+    assert warn.dealt(5000, 1_000_000, 6000, 30_000_000) < 1e-300
+    assert warn.at_least(100, 10**7, 0.001) == pytest.approx(1.0)
+
+
+def test_two_providers_in_trouble_among_quiet_ones(both: Newsroom) -> None:
+    troubled(MORNING, days=30, readers=1500).write(both.engine)
+    found = trends.of_last(both)
+    assert [(one.provider, one.what, one.grave, one.reason) for one in found.warned] == [
+        ("Orange", "complaints", True, None),
+        ("Yahoo", "failed", False, Reason.BLOCKED),
+    ]
+    before = trends.of_edition(both, found.editions[10].edition)
+    assert before.warned == []
+
+
+def test_warned_of_is_who_is_small_too(both: Newsroom) -> None:
+    sums = {n: {f"d{i}.example": Sum(accepted=100) for i in range(20)} for n in range(6)}
+    for of in sums.values():
+        of["petit.example"] = Sum(accepted=20)
+    sums[5]["petit.example"] = Sum(refused=20)
+    told, others = trends._providers(sums, list(sums), list(sums), [])
+    assert [one.name for one in told if one.warned] == ["petit.example"]
+    assert len(told) == trends.TOP + 1
+    assert len(others) == 20 - trends.TOP
+
+
+# --- Plots and words --------------------------------------------------------------------------------
+
+
+def test_bars_stand_on_one_another() -> None:
+    plot = plots.bars([[1, 3], [0, 0], [2, 0]])
+    assert (plot.top, plot.cut) == (5.0, False)
+    assert [(one.y, one.height, one.kind) for one in plot.pieces] == [(80, 20, 0), (20, 60, 1), (60, 40, 0)]
+    assert plots.bars([]).pieces == []
+    assert plots.bars([[0.0]], 0.02).top == 0.02
+
+
+def test_one_bar_far_above_all_others_is_cut() -> None:
+    plot = plots.bars([[10_000], [4], [6], [5]])
+    assert (plot.top, plot.cut) == (10, True)
+    assert max(one.height for one in plot.pieces) == 100
+    assert plots.bars([[10_000], [0]]).cut is False
+    assert plots.bars([[8], [1]], 10).cut is False
+
+
+def test_all_are_drawn_to_one_measure(room: Newsroom) -> None:
+    def of(name: str, *sums: Sum) -> Provider:
+        return Provider(name, sums)
+
+    tiny, large = of("tiny.example", Sum(accepted=1, refused=1)), of("Gmail", Sum(accepted=93, refused=7))
+    others = of(OTHERS, Sum())
+    found = Trends(MORNING, [], [large, tiny], others, 0, [], growth=[], active=0, read=True, unattributed=0)
+    shown = page.values(room.words, found)
+    assert shown["measure"] == 0.1
+    assert [(one["plot"].top, one["plot"].cut) for one in shown["providers"]] == [(0.1, False), (0.1, True)]
+    assert max(bar.height for one in shown["providers"] for bar in one["plot"].pieces) == 100
+
+
+@pytest.mark.parametrize("values", [[5], [5, 5], [0], [0, 1], [1840, 1850, 1849], [0, 1_000_000]])
+def test_a_curve_stays_in_its_plot(values: list[int]) -> None:
+    plot = plots.curve(values)
+    assert plot.low <= min(values) <= max(values) <= plot.high
+    assert plot.low < plot.high
+    points = [tuple(map(float, one.split(","))) for one in plot.points.split()]
+    assert all(0 <= x <= 100 and 0 <= y <= 100 for x, y in points)
+    assert (points[0][0], points[-1][0]) == (0, 100)
+
+
+@pytest.mark.parametrize(
+    ("share", "french", "english"),
+    [
+        (0, "0\u00a0%", "0%"),
+        (0.00001, "<\u00a00,01\u00a0%", "<\u00a00.01%"),
+        (0.00123, "0,12\u00a0%", "0.12%"),
+        (0.0234, "2,3\u00a0%", "2.3%"),
+        (0.5, "50\u00a0%", "50%"),
+        (0.99996, "99,9\u00a0%", "99.9%"),
+        (1, "100\u00a0%", "100%"),
+    ],
+)
+def test_shares(room: Newsroom, share: float, french: str, english: str) -> None:
+    assert (said.percent(room.words_in("fr"), share), said.percent(room.words_in("en"), share)) == (french, english)
+
+
+def test_every_reason_has_its_words(room: Newsroom) -> None:
+    for language in ("fr", "en"):
+        told = [said.reason(room.words_in(language), one) for one in [*Reason, None]]
+        assert len(set(told)) == len(told)
+
+
+def test_the_tables_have_their_columns(told: Newsroom) -> None:
+    found = trends.of_last(told)
+    for table, columns in tables.COLUMNS.items():
+        made = tables.rows(found, table)
+        assert made
+        assert all(tuple(row) == columns for row in made), table
+
+
+def test_nothing_was_sent_yet(both: Newsroom) -> None:
+    found = trends.of_last(both)
+    assert (found.editions, found.providers, found.growth, found.warned, found.sum) == ([], [], [], [], Sum())
+    with write(both.engine) as connection:
+        draft = editions.keep_draft(connection, MORNING.date(), "daily", MORNING, [])
+    assert trends.of_edition(both, draft).editions == []
+    with read(both.engine) as connection:
+        assert connection.execute(select(func.count()).select_from(edition_rows)).scalar() == 1
