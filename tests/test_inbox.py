@@ -362,11 +362,11 @@ def test_another_program_rewrites_the_mailbox_meanwhile(mbox: Path, caplog: pyte
     assert mbox.read_bytes() == written(RAW % 5)  # the one that was done goes, wherever it is now
 
 
-def run(code: str, *arguments: object) -> subprocess.Popen[bytes]:
+def run(code: str, *arguments: object, stdout: int | None = None) -> subprocess.Popen[bytes]:
     lines = code.splitlines()
     width = len(lines[1]) - len(lines[1].lstrip())
-    text = "\n".join(line[width:] for line in lines)
-    return subprocess.Popen([sys.executable, "-c", text, *map(str, arguments)], env={"PYTHONPATH": str(ROOT)})
+    words = [sys.executable, "-c", "\n".join(line[width:] for line in lines), *map(str, arguments)]
+    return subprocess.Popen(words, env={"PYTHONPATH": str(ROOT)}, stdout=stdout)
 
 
 DELIVERING = """
@@ -408,6 +408,60 @@ def test_nothing_is_lost_while_another_process_delivers(mbox: Path) -> None:
     found += take_all("mbox", mbox, delete=True)
     assert sorted(found) == sorted(b"Subject: %d\n\nretour\n" % number for number in range(400))
     assert mbox.read_bytes() == b""
+
+
+VISITING = """
+    import sys, time
+    from pathlib import Path
+    from newsletter.bounce.inbox.mbox import Mbox
+    end = time.monotonic() + 60
+    while not Path(sys.argv[2]).exists() and time.monotonic() < end:
+        with Mbox(Path(sys.argv[1]), True, 30, time.monotonic, lambda seconds: time.sleep(0.001)) as mailbox:
+            for number, arrived in enumerate(mailbox.unread()):
+                if number % 3 == 2:
+                    mailbox.leave(arrived)
+                    continue
+                print(arrived.raw.split()[1].decode())
+                mailbox.done(arrived)
+"""
+
+
+def test_two_visits_and_a_delivery_at_once_lose_nothing(mbox: Path) -> None:
+    mbox.write_bytes(b"")
+    stop = mbox.with_name("stop")
+    visiting = [run(VISITING, mbox, stop, stdout=subprocess.PIPE) for _ in range(2)]
+    try:
+        assert run(DELIVERING, mbox, 600).wait(60) == 0
+    finally:
+        stop.touch()
+        said = [one.communicate(timeout=60)[0].decode() for one in visiting]
+    assert [one.returncode for one in visiting] == [0, 0]
+    found = {int(number) for one in said for number in one.split()}
+    found |= {int(raw.split()[1]) for raw in take_all("mbox", mbox, delete=True)}
+    assert found == set(range(600))  # some perhaps by both, which is no harm
+
+
+class Replaced(type(Path())):  # type: ignore[misc]
+    """A mailbox that another program replaces, once, between our opening it and our having its locks."""
+
+    armed = False
+
+    def is_file(self) -> bool:
+        if self.armed:
+            self.armed = False
+            fresh = Path(f"{self}.fresh")
+            fresh.write_bytes(Path(str(self)).read_bytes() + written(RAW % 8))
+            fresh.rename(str(self))
+        return bool(super().is_file())
+
+
+def test_a_mailbox_that_is_replaced_before_it_is_locked_is_opened_anew(mbox: Path) -> None:
+    path = Replaced(mbox)
+    with visit("mbox", path, delete=True) as mailbox:
+        for arrived in mailbox.unread():
+            mailbox.leave(arrived) if arrived.raw == RAW % 2 else mailbox.done(arrived)
+        path.armed = True
+    assert mbox.read_bytes() == written(RAW % 2) + written(RAW % 8)
 
 
 HOLDING = """
