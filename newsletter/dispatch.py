@@ -59,17 +59,23 @@ def send_edition(
         if not audience.readers(connection, edition, room.clock()):
             return report.of_edition(connection, edition, said=_nobody_said(edition))
     room.mailer, room.sealer  # noqa: B018  a way out or a key that cannot be used is told before anything is frozen
-    _check_gate(room, watch)
+    _check_gate(room, edition, watch)
     _freeze(room, edition, rendered)
     found = deliver_edition(room, edition, watch, patient=patient)
     return replace(found, remarks=remarks + found.remarks)
 
 
-def _check_gate(room: Newsroom, watch: Watch) -> None:
-    """Before the first real send. Raises NotSent."""
+def _check_gate(room: Newsroom, edition: Edition, watch: Watch) -> None:
+    """Before the first real send. Raises NotSent; the desk shows why, and an editor's call to send it now is over: it
+    would be asked for again every minute."""
     from newsletter.doctor import gate  # it looks at editions too, and so imports us
 
-    gate.check(room, force=watch.force)
+    try:
+        gate.check(room, force=watch.force)
+    except NotSent as error:
+        with write(room.engine) as connection:
+            editions.change(connection, edition.id, remark=str(error), go_at=None)
+        raise
 
 
 def _settle_corrected(room: Newsroom, edition: Edition) -> tuple[str, ...]:

@@ -294,16 +294,30 @@ def test_no_relay_at_all(make_room: Callable[..., Newsroom]) -> None:
 RETURNS: list[tuple[str, dict[str, str], str, Level]] = [
     ("", {}, "no mailbox is read", Level.WARNING),
     ('return_path = "b+{token}@retours.journal.example"', {}, "nobody reads them", Level.WARNING),
-    ("", {"NEWSLETTER_BOUNCES_INBOX": "maildir:absent"}, "is not there", Level.FAILURE),
-    ("", {"NEWSLETTER_BOUNCES_INBOX": "maildir:articles"}, "is read from", Level.OK),
-    ("", {"NEWSLETTER_BOUNCES_INBOX": "imaps://lettre@imap.invalid/INBOX"}, "imaps://", Level.OK),
+    ("", {"NEWSLETTER_BOUNCES_INBOX": "maildir:absent"}, "absent", Level.FAILURE),
+    ("", {"NEWSLETTER_BOUNCES_INBOX": "maildir:articles"}, "articles", Level.FAILURE),  # a folder, and no Maildir
+    ("", {"NEWSLETTER_BOUNCES_INBOX": "maildir:retour"}, "is read from", Level.OK),
+    ("", {"NEWSLETTER_BOUNCES_INBOX": "imaps://lettre@imap.invalid/INBOX"}, "password", Level.FAILURE),
+    (
+        "",
+        {"NEWSLETTER_BOUNCES_INBOX": "imaps://a@localhost:1/INBOX", "NEWSLETTER_BOUNCES_PASSWORD": "x"},
+        "localhost",
+        Level.WARNING,
+    ),
 ]
 
 
 @pytest.mark.parametrize(("delivery", "environ", "words", "level"), RETURNS)
 def test_whether_somebody_reads_what_comes_back(
-    make_room: Callable[..., Newsroom], delivery: str, environ: dict[str, str], words: str, level: Level
+    make_room: Callable[..., Newsroom],
+    folder: Path,
+    delivery: str,
+    environ: dict[str, str],
+    words: str,
+    level: Level,
 ) -> None:
+    for part in ("new", "cur", "tmp"):
+        (folder / "retour" / part).mkdir(parents=True)
     found = the(returns.look(make_room(delivery, **environ)), "returns")
     assert (found.level, words in found.said) == (level, True), found
 

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from cli import cli
-from newsletter import config, daily, edit
+from newsletter import config, daily, edit, going
 from newsletter.deliver import Stop
 from newsletter.dispatch import Watch
 from newsletter.doctor import gate
@@ -225,6 +225,9 @@ def test_what_an_editor_sends_now_is_asked_too(well: Sound, clock: Clock) -> Non
     assert isinstance(found.problem, NotSent)
     assert "dns DMARC" in found.said
     assert reached(well.mailer) == []
+    held_back = edit.named(well.room, None, called.name)
+    assert held_back.remark == found.said, "the desk shows why"
+    assert going.called(well.room) == [], "and nobody asks again every minute"
 
 
 def test_an_edition_on_its_way_is_not_stopped(well: Sound, clock: Clock) -> None:

@@ -46,7 +46,7 @@ PATH = "b+abcdef@bounces.example"
 
 def judge(code: int | None, words: str) -> Failure:
     """A judge who knows two sentences."""
-    if "no such mailbox" in words:
+    if "no such mailbox" in words or words == "5.1.1":
         return Failure("", True, Reason.UNKNOWN_USER, True, "5.1.1")
     if "mailbox is full" in words:
         return Failure("", False, Reason.MAILBOX_FULL, False, str(code or ""))
@@ -100,12 +100,12 @@ STATUS = {"code": 550, "message": "550 5.1.1 no such mailbox", "description": ""
                     "delivery-status": {
                         "code": 605,
                         "message": "",
-                        "description": "Not delivering to previously bounced",
+                        "description": "no such mailbox before",
                     }
                 },
             ),
             ReturnKind.BOUNCE,
-            Failure(KODJO, True, Reason.NOT_ALLOWED),
+            Failure(KODJO, True, Reason.NOT_ALLOWED, text="no such mailbox before"),
         ),
         (
             of_mailgun("failed", severity="permanent", reason="old"),
@@ -165,7 +165,8 @@ def of_brevo(event: str, **more: Any) -> dict[str, Any]:
         ),
         (of_brevo("hard_bounce"), ReturnKind.BOUNCE, Failure(KODJO, True)),
         (of_brevo("soft_bounce", reason="no such mailbox"), ReturnKind.BOUNCE, Failure(KODJO, False, Reason.UNKNOWN_USER, False, "5.1.1", "no such mailbox")),
-        (of_brevo("blocked"), ReturnKind.BOUNCE, Failure(KODJO, True, Reason.NOT_ALLOWED)),
+        (of_brevo("blocked", reason="mailbox is full"), ReturnKind.BOUNCE,
+            Failure(KODJO, True, Reason.NOT_ALLOWED, text="mailbox is full")),
         (of_brevo("invalid_email"), ReturnKind.BOUNCE, Failure(KODJO, True, Reason.UNKNOWN_USER, True)),
         (of_brevo("deferred", reason="later"), ReturnKind.BOUNCE, Failure(KODJO, False, Reason.DELAYED, text="later")),
         (of_brevo("spam"), ReturnKind.FEEDBACK, Failure(KODJO)),
@@ -242,8 +243,10 @@ SAID = {"status": "5.1.1", "diagnosticCode": "smtp; 550 5.1.1 no such mailbox"}
         (of_ses("Bounce", older=True, **bounced("Permanent", "NoEmail")), ReturnKind.BOUNCE,
             Failure(KODJO, True, Reason.UNKNOWN_USER, True)),
         (of_ses("Bounce", **bounced("Permanent", "General")), ReturnKind.BOUNCE, Failure(KODJO, True)),
-        (of_ses("Bounce", **bounced("Permanent", "OnAccountSuppressionList")), ReturnKind.BOUNCE,
-            Failure(KODJO, True, Reason.NOT_ALLOWED)),
+        (of_ses("Bounce", **bounced("Permanent", "OnAccountSuppressionList", **SAID)), ReturnKind.BOUNCE,
+            Failure(KODJO, True, Reason.NOT_ALLOWED, False, "5.1.1", "smtp; 550 5.1.1 no such mailbox")),
+        (of_ses("Bounce", **bounced("Permanent", "General", status="5.1.1")), ReturnKind.BOUNCE,
+            Failure(KODJO, True, Reason.UNKNOWN_USER, True, "5.1.1")),
         (of_ses("Bounce", **bounced("Transient", "MailboxFull")), ReturnKind.BOUNCE,
             Failure(KODJO, False, Reason.MAILBOX_FULL)),
         (of_ses("Bounce", **bounced("Transient", "General", **SAID)), ReturnKind.BOUNCE,

@@ -362,10 +362,7 @@ def test_a_visit_has_its_end_whatever_the_server_does() -> None:
 def test_a_long_visit_ends_in_good_order() -> None:
     passed = [0.0]
     patience = Patience(connect=20, step=20, mail=20, total=100)
-    with (
-        playing() as server,
-        fake(server, patience=patience, clock=lambda: time.monotonic() + passed[0]) as mailbox,
-    ):
+    with playing() as server, fake(server, patience=patience, clock=lambda: time.monotonic() + passed[0]) as mailbox:
         for arrived in mailbox.unread():
             mailbox.done(arrived)
             passed[0] = 85

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from html.parser import HTMLParser
+from urllib.parse import urlsplit
 
 from newsletter import preview
 from newsletter.doctor.finding import Finding, failure, ok, warning
@@ -54,10 +55,22 @@ class _Addresses(HTMLParser):
 
 
 def addresses(html: str, ours: str) -> list[str]:
-    """All links and pictures of a mail; our own pages are looked at elsewhere. Pure."""
+    """All links and pictures of a mail but those to pass an article on, which are the same every day; our own pages are
+    looked at elsewhere. Pure."""
+    from newsletter.render import shares
+
     parser = _Addresses()
     parser.feed(html)
-    return [one for one in parser.found if not one.startswith(f"{ours}/")]
+    passing_on = {urlsplit(one.url).hostname for one in shares("", "")}
+    found = [one for one in parser.found if not one.startswith(f"{ours}/")]
+    return [one for one in found if _host(one) not in passing_on]
+
+
+def _host(url: str) -> str | None:
+    try:
+        return urlsplit(url).hostname
+    except ValueError:
+        return None
 
 
 def judge_addresses(room: Newsroom, found: Sequence[str]) -> Iterator[Finding]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
 from newsletter.bounce import read
-from newsletter.bounce.inbox import open_inbox
+from newsletter.bounce.inbox import Mailbox, Patience, open_inbox
 from newsletter.errors import ConfigError
 from newsletter.model import ReturnKind
 from newsletter.newsroom import Newsroom
@@ -51,15 +52,12 @@ def read_inbox(room: Newsroom, where: Inbox | None = None, stopped: Callable[[],
     Raises ConfigError where no place is known or it cannot be opened, Unavailable where it does not answer,
     DatabaseError.
     """
-    table, sums = room.config.bounces, Sums()
-    where = where or table.inbox
+    sums = Sums()
+    where = where or room.config.bounces.inbox
     if where is None:
         raise ConfigError(f"{room.config.path}: bounces.inbox: no mailbox is named; see docs/bounces.md")
-    path = room.config.resolve(where.path) if where.path else None
     sums.refusals = take_refusals(room)
-    with open_inbox(
-        where, path=path, password=room.config.secrets.get("bounces.password"), folder=table.folder, delete=table.delete
-    ) as mailbox:
+    with opened(room, where) as mailbox:
         for arrived in mailbox.unread():
             if stopped():
                 break
@@ -70,6 +68,19 @@ def read_inbox(room: Newsroom, where: Inbox | None = None, stopped: Callable[[],
             else:
                 mailbox.done(arrived, keep=taken.kind in PEOPLES)
     return sums
+
+
+def opened(room: Newsroom, where: Inbox, patience: Patience | None = None) -> AbstractContextManager[Mailbox]:
+    """A visit to that mailbox. Raises ConfigError and Unavailable."""
+    table = room.config.bounces
+    return open_inbox(
+        where,
+        path=room.config.resolve(where.path) if where.path else None,
+        password=room.config.secrets.get("bounces.password"),
+        folder=table.folder,
+        delete=table.delete,
+        patience=patience,
+    )
 
 
 def take_mail(room: Newsroom, raw: bytes, *, via: str) -> Taken:

@@ -83,19 +83,20 @@ def failure(
     address: Any,
     permanent: bool | None,
     otherwise: tuple[Reason, bool],
-    judge: Judge,
+    judge: Judge | None,
     *,
     said: Any = "",
     status: Any = "",
     code: Any = None,
 ) -> Failure:
-    """One recipient's failure: by the words of its server where they are told, else by those of the provider.
+    """One recipient's failure: by what its server said where that is told, else by what the provider says (where it
+    did not even try, there is no judge to ask).
 
     The provider knows whether it will try again; an address that it calls dead for now is none.
     """
     words, status = text(said, LONGEST), text(status, 20)
     number = code if isinstance(code, int) and 400 <= code < 600 else None
-    if words or number:
+    if judge and (words or number or status):
         found = judge(number, words if status in words else f"{status} {words}".strip())
         reason, suppress, shown = found.reason, found.suppress, found.code
         permanent = found.permanent if permanent is None else permanent

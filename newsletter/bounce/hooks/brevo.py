@@ -21,6 +21,7 @@ FAILED: dict[str, tuple[bool | None, tuple[Reason, bool]]] = {
     "deferred": (False, (Reason.DELAYED, False)),
     "error": (None, (Reason.SYSTEM, False)),
 }
+UNTRIED = ("blocked", "invalid_email")  # the words are Brevo's own
 # As the events are called where a webhook is set up, and as they were called once.
 OTHER_NAMES = {"hardbounce": "hard_bounce", "softbounce": "soft_bounce", "invalid": "invalid_email"}
 OTHER_NAMES |= {"unsubscribe": "unsubscribed", "complaint": "spam"}
@@ -57,7 +58,7 @@ def _returned(kind: str, event: dict[str, Any], judge: Judge) -> Returned | None
     if kind not in FAILED:
         return None
     permanent, otherwise = FAILED[kind]
-    one = failure(address, permanent, otherwise, judge, said=event.get("reason"))
+    one = failure(address, permanent, otherwise, None if kind in UNTRIED else judge, said=event.get("reason"))
     if kind == "deferred":
         one = Failure(address, False, Reason.DELAYED, False, one.code, one.text)
     return Returned(ReturnKind.BOUNCE, (one,), found)

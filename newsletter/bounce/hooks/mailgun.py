@@ -77,15 +77,14 @@ def _failure(event: Any, address: str, judge: Judge) -> Failure:
     status = at(event, "delivery-status")
     permanent = {"permanent": True, "temporary": False}.get(text(at(event, "severity")))
     reason = text(at(event, "reason"))
-    suppressed = reason.startswith("suppress-")
     found = failure(
         address,
         permanent,
         REASONS.get(reason, (Reason.OTHER, False)),
-        judge,
-        said="" if suppressed else at(status, "message") or at(status, "description"),
+        None if reason.startswith("suppress-") else judge,
+        said=at(status, "message") or at(status, "description"),
         status=at(status, "enhanced-code"),
-        code=None if suppressed else at(status, "code"),
+        code=at(status, "code"),
     )
     if permanent is False:  # Mailgun goes on trying
         return Failure(address, False, Reason.DELAYED, False, found.code, found.text)

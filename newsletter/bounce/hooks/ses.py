@@ -26,6 +26,7 @@ SUB_TYPES = {
     "AttachmentRejected": (Reason.CONTENT, False),
     "CustomTimeoutExceeded": (Reason.EXPIRED, False),
 }
+UNTRIED = ("Suppressed", "OnAccountSuppressionList", "UnsubscribedRecipient")  # the words are SES's own
 UNKNOWN = (Reason.OTHER, False)
 PERMANENT = {"Permanent": True, "Transient": False}
 NO_COMPLAINTS = ("not-spam", "auth-failure")  # the contrary, and a report of machines (RFC 6650, RFC 6591)
@@ -62,8 +63,9 @@ def _event(kind: str, mail: Any, said: Any, returned: Returned) -> tuple[str, Re
 
 def _bounce(mail: Any, said: Any, judge: Judge) -> Returned:
     permanent = PERMANENT.get(text(at(said, "bounceType")))
-    otherwise = SUB_TYPES.get(text(at(said, "bounceSubType")), UNKNOWN)
-    failures = _failures(at(said, "bouncedRecipients"), permanent, otherwise, judge)
+    kind = text(at(said, "bounceSubType"))
+    asked = None if kind in UNTRIED else judge
+    failures = _failures(at(said, "bouncedRecipients"), permanent, SUB_TYPES.get(kind, UNKNOWN), asked)
     return Returned(ReturnKind.BOUNCE, failures, _clues(mail))
 
 
@@ -90,7 +92,7 @@ def _complaint(mail: Any, said: Any, judge: Judge) -> Returned | None:
 
 
 def _failures(
-    recipients: Any, permanent: bool | None, otherwise: tuple[Reason, bool], judge: Judge
+    recipients: Any, permanent: bool | None, otherwise: tuple[Reason, bool], judge: Judge | None
 ) -> tuple[Failure, ...]:
     return tuple(
         failure(

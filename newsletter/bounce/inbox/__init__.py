@@ -40,8 +40,8 @@ class Patience:
 
     connect: float = 30  # the connection; once more for the TLS handshake
     step: float = 60  # a command and its answer
-    mail: float = 300  # one mail's bytes
-    total: float = 1800  # all of a visit
+    mail: float = 120  # one mail's bytes
+    total: float = 300  # all of a visit to a server: letters may be waiting for whoever makes it
     lock: float = 30  # another program that has the mbox in its hands
 
 

@@ -114,7 +114,7 @@ class ImapBox:
         with talk.step("the log-in fails"):
             kind, data = self._authenticated(talk)
         if kind != "OK":
-            said = one_line(data[-1])
+            said = one_line(data[-1]).rstrip(".")
             if any(code in data[-1] for code in NOT_NOW):
                 raise Unavailable(f"bounces.inbox: {where}: the log-in is refused for now: {said}")
             raise ConfigError(
