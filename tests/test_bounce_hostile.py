@@ -155,6 +155,7 @@ def test_a_page_that_never_ends_takes_a_moment(name: str) -> None:
 HEADS = {
     "one header": b"X: " + b"a\n " * 3_000_000,
     "many headers": b"X: a\n" * 1_000_000,
+    "lines that are no headers": (b"a\n" * 9_000 + b"To: x\n") * 300,
     "references": b"References: " + b"<a@x.example> " * 500_000,
     "recipients": b"To: " + b"a@x.example, " * 500_000,
     "encoded": b"Subject: " + b"=?utf-8?q?=?=" * 500_000,
@@ -214,6 +215,13 @@ def test_headers_without_a_body_and_a_body_without_headers() -> None:
     assert parse(normal(b"Subject: x\nnonsense\nTo: y\n\nz")).first("to") == "y"
     assert isinstance(parse(b""), Part)
     assert read(b"").kind is ReturnKind.LETTER
+
+
+def test_folded_headers_that_lost_their_indentation_are_whole() -> None:
+    # B06: so some programs store what they were given.
+    raw = next(path for path in SAMPLES if path.stem == "postfix").read_bytes()
+    assert read(raw.replace(b"\n\t", b"\n").replace(b"\n <mailto:", b"\n<mailto:")).failures == read(raw).failures
+    assert parse(normal(b"Received: from x\nby y with\nESMTP id 1\nSubject: z\n\nw")).first("subject") == "z"
 
 
 def _in_time(raw: bytes) -> None:

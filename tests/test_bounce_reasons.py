@@ -371,6 +371,22 @@ REPLIES: tuple[tuple[str, bool | None, bool | None, str | None], ...] = (
 )
 
 
+OURS = (
+    "550 5.2.0 From: Domain is invalid. Please provide a valid From: IB506",
+    "550 Sender account suspended for spamming",
+    "550 Your account has been suspended, contact your provider",
+    "550 Adresse IP source bloquee pour incident de spam. Client host blocked for spamming issues",
+    "550 outgoing mail from this account disabled",
+    "550 Greylisted, user unknown until retry, try again later",
+)
+
+
+@pytest.mark.parametrize("words", OURS)
+def test_what_is_said_of_us_gives_no_reader_up(words: str) -> None:
+    # B04
+    assert not judge(None, words).suppress
+
+
 @pytest.mark.parametrize(("words", "permanent", "dead", "reason"), REPLIES)
 def test_a_reply_is_judged(words: str, permanent: bool | None, dead: bool | None, reason: str | None) -> None:
     # B03 B04

@@ -19,6 +19,11 @@ MAX_HEAD = 200_000  # bytes
 MAX_TEXT = 200_000  # bytes of one part that are read
 
 _HEADER = re.compile(rb"([!-9;-~]{1,80})[ \t]{0,8}:[ \t]{0,200}(.*)", re.DOTALL)
+_USUAL = re.compile(
+    rb"\n(?:from|to|subject|date|received|message-id|mime-version|content-type|return-path|delivered-to|"
+    rb"x-[\w-]{1,60}):[ \t]",
+    re.I,
+)
 _PARAMETER = re.compile(r""";\s*([\w*-]{1,40})\s*=\s*(?:"((?:[^"\\]|\\.){0,300})"|([^\s;"]{1,300}))""")
 _UNTOLD_BOUNDARY = re.compile(rb"\s{0,20}(?:[^\n]{0,200}\n){0,4}--([!-~]{5,80})\n(?:Content-[A-Za-z-]{2,30}:)", re.I)
 _NESTED = ("message/rfc822", "message/global", "message/news")
@@ -147,10 +152,10 @@ class _Parser:
 
 
 def split(data: bytes) -> tuple[dict[str, list[str]], bytes]:
-    """Headers and body. A line that can be no header ends them, unless one follows that can."""
+    """Headers and body. A line that can be no header ends them, unless usual ones follow before an empty line."""
     headers: dict[str, list[str]] = {}
     values: list[tuple[str, list[bytes]]] = []
-    at, end = 0, min(len(data), MAX_HEAD)
+    at, end, usual = 0, min(len(data), MAX_HEAD), -1
     while at < end:
         stop = data.find(b"\n", at)
         stop = len(data) if stop < 0 else stop
@@ -162,12 +167,23 @@ def split(data: bytes) -> tuple[dict[str, list[str]], bytes]:
             values[-1][1].append(line)
         elif match := _HEADER.match(line):
             values.append((match[1].decode("ascii", "replace").lower(), [match[2]]))
-        elif not _HEADER.match(data[stop + 1 : stop + 200].partition(b"\n")[0]) or b"@" in line:
+        elif values and (values[-1][1][-1].rstrip().endswith(b";") or (usual := _next_usual(data, stop, usual)) >= 0):
+            values[-1][1].append(line)  # folded, and its indentation was lost on the way
+        else:
             break
         at = stop + 1
     for name, lines in values:
         headers.setdefault(name, []).append(text_of(b" ".join(line.strip() for line in lines)[:20_000], ""))
     return headers, data[at:]
+
+
+def _next_usual(data: bytes, at: int, known: int) -> int:
+    """Where the next usual header stands before an empty line, else -1; `known` is where one was found before."""
+    if known >= at:
+        return known
+    end = data.find(b"\n\n", at, at + 20_000)
+    match = _USUAL.search(data, at, end if end >= 0 else at + 20_000)
+    return match.start() if match else -1
 
 
 def content_type(value: str, otherwise: str = "text/plain") -> tuple[str, dict[str, str]]:
