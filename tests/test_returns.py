@@ -13,6 +13,7 @@ from sqlalchemy import Engine, update
 
 from newsletter import daily, post, preferences, readers, report, returns, subscribe, tidy
 from newsletter.bounce import judge
+from newsletter.bounce import read as bounces_read
 from newsletter.deliver import Stop
 from newsletter.dispatch import Watch
 from newsletter.links import Purpose
@@ -136,7 +137,11 @@ def test_a_complaint_takes_out_at_once_and_only_the_newsroom_brings_back(
     send(paper, add_article)
     delivery = last(paper, "ama")
     token = paper.signer.token(Purpose.DELIVERY, delivery.id)
-    redacted = Returned(Kind.FEEDBACK, (), Clues(message_ids=(f"<2026-11-23.{token}@lettre.journal.example>",)))
+    redacted = Returned(
+        Kind.FEEDBACK,
+        (Failure("", suppress=True),),
+        Clues(message_ids=(f"<2026-11-23.{token}@lettre.journal.example>",)),
+    )
     assert take(paper, redacted, "a") is Done.COMPLAINED
     assert take(paper, redacted, "b") is Done.KEPT
     assert status(paper, "ama") is Status.COMPLAINED
@@ -151,10 +156,30 @@ def test_a_complaint_takes_out_at_once_and_only_the_newsroom_brings_back(
     assert status(paper, "ama") is Status.ACTIVE
 
 
+def test_a_report_that_is_no_complaint_changes_nothing(paper: Newsroom, add_article: Callable[..., Path]) -> None:
+    """A signature that failed, "this is not spam": reports of the same form (RFC 6591, RFC 5965, 7.3)."""
+    send(paper, add_article)
+    token = paper.signer.token(Purpose.DELIVERY, last(paper, "ama").id)
+    raw = (
+        f"From: abuse@mx.example\nTo: b+{token}@bounces.example\nMIME-Version: 1.0\n"
+        'Content-Type: multipart/report; report-type=feedback-report; boundary="="\n\n'
+        "--=\nContent-Type: text/plain\n\nA report.\n\n--=\nContent-Type: message/feedback-report\n\n"
+        "Feedback-Type: {}\nUser-Agent: x/1\nVersion: 1\n\n"
+        "--=\nContent-Type: text/rfc822-headers\n\nFrom: lettre@journal.example\nSubject: x\n\n--=--\n"
+    )
+    for kind in ("auth-failure", "not-spam"):
+        assert take(paper, bounces_read(raw.format(kind).encode()), kind) is Done.KEPT
+    assert status(paper, "ama") is Status.ACTIVE
+    assert take(paper, bounces_read(raw.format("abuse").encode()), "abuse") is Done.COMPLAINED
+
+
 def test_a_complaint_by_the_link_to_leave(paper: Newsroom, add_article: Callable[..., Path]) -> None:
     send(paper, add_article)
     link = paper.signer.link("https://lettre.journal.example", Purpose.UNSUBSCRIBE, last(paper, "ama").subscriber_id)
-    assert take(paper, Returned(Kind.FEEDBACK, (), Clues(links=(f"<{link}>",)))) is Done.COMPLAINED
+    assert (
+        take(paper, Returned(Kind.FEEDBACK, (Failure("", suppress=True),), Clues(links=(f"<{link}>",))))
+        is Done.COMPLAINED
+    )
     with read(paper.engine) as connection:
         [(row, address)] = bounces.listed(connection)
     assert (row.proof, row.edition_id, address) == (Proof.LINK, last(paper, "ama").edition_id, "ama@lecteurs.example")

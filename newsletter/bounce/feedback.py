@@ -16,7 +16,9 @@ _OLD = re.compile(r"^(?:complaint about message from|email feedback report for i
 
 
 def complaint_of(mail: Part) -> tuple[Failure, ...] | None:
-    """Who complained, as far as that is said; None where it is no complaint."""
+    """Who complained, as far as that is said, else a failure that names nobody; None where it is no such report.
+
+    One that is no complaint (a signature that failed, "this is not spam") suppresses nobody."""
     reports = [part for part in mail.walk() if part.kind == "message/feedback-report"]
     loose = "" if reports else _loose(mail)
     if not reports and not loose:
@@ -28,7 +30,7 @@ def complaint_of(mail: Part) -> tuple[Failure, ...] | None:
     told = [of_report(value) or tidy(value) for name in _WHO for value in fields.get(name, [])]
     people = [address for address in once(told) if not _NOBODY.search(address)] or _of_the_original(mail)
     leaves = kind not in _NO_COMPLAINT
-    return tuple(Failure(address, None, Reason.OTHER, suppress=leaves, text=kind) for address in people)
+    return tuple(Failure(address, None, Reason.OTHER, suppress=leaves, text=kind) for address in people or [""])
 
 
 def _loose(mail: Part) -> str:

@@ -72,7 +72,7 @@ def take(room: Newsroom, returned: Returned, *, digest: str, via: str, raw: byte
         elif known is not None and found.proof.certain:
             if asks_to_leave:
                 done = Done.LEFT if leave(connection, known, now) else Done.KEPT
-            elif returned.kind is Kind.FEEDBACK:
+            elif returned.kind is Kind.FEEDBACK and any(failure.suppress for failure in returned.failures):
                 done = Done.COMPLAINED if complain(connection, known, one, now) else Done.KEPT
             elif returned.kind is Kind.BOUNCE:
                 done = DONE[judge_bounce(room, connection, known, one, found.delivery, now)]

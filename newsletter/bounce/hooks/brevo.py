@@ -52,7 +52,7 @@ def _returned(kind: str, event: dict[str, Any], judge: Judge) -> Returned | None
     if kind == "delivered":
         return Returned(ReturnKind.DELIVERED, clues=found)
     if kind == "spam":
-        return Returned(ReturnKind.FEEDBACK, (Failure(address),), found)
+        return Returned(ReturnKind.FEEDBACK, (Failure(address, suppress=True),), found)
     if kind == "unsubscribed":
         return Returned(ReturnKind.UNSUBSCRIBE, clues=found, sender=address)
     if kind not in FAILED:

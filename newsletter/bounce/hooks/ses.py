@@ -87,7 +87,7 @@ def _complaint(mail: Any, said: Any, judge: Judge) -> Returned | None:
     if kind in NO_COMPLAINTS:
         return None
     who = [text(at(one, "emailAddress")) for one in items(at(said, "complainedRecipients"))]
-    failures = tuple(Failure(one, text=kind) for one in who if one)
+    failures = tuple(Failure(one, suppress=True, text=kind) for one in who or [""])
     return Returned(ReturnKind.FEEDBACK, failures, _clues(mail))
 
 
