@@ -333,9 +333,17 @@ def message(room: Newsroom, one: Letter) -> Message:
 
 
 def passed_on(
-    room: Newsroom, letter_id: int, *, to: str, reply_to: str, subject: str, text: str, original: bytes, now: datetime
+    room: Newsroom,
+    letter_id: int,
+    *,
+    to: str,
+    reply_to: str,
+    subject: str,
+    text: str,
+    original: bytes | None,
+    now: datetime,
 ) -> Message:
-    """A reader's letter as the newsroom gets it, signed."""
+    """A reader's letter as the newsroom gets it, signed; with the mail itself, where that is given."""
     message_id = _message_id(room, LetterKind.PASSED_ON, letter_id)
     values: dict[str, Any] = {"to": to, "reply_to": reply_to, "subject": subject, "text": text, "original": original}
     values |= {"date": now, "message_id": message_id, "sender": _return_path(room, letter_id)}

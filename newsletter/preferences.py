@@ -100,7 +100,7 @@ def own_data(room: Newsroom, known: Subscriber) -> dict[str, object]:
         wordings = {act.origin.wording: consents.wording(connection, act.origin.wording or "") for act in acts}
         story = deliveries.of_subscriber(connection, known.id)
         mails = letters.of_subscriber(connection, known.id)
-        back = bounces.of_subscriber(connection, known.id)
+        back = bounces.of_subscriber(connection, known.id) + bounces.naming(connection, person(known.address).key)
     return {
         "address": known.address,
         "name": known.name,

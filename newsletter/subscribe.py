@@ -289,7 +289,7 @@ def empty(
     """Delete what is personal of a row, which is known by `key` from here on. Letters of the last day stay counted:
     else who deletes their data could have us write to strangers without end."""
     letters.blank(connection, known.id, COUNTED, now - ONE_LETTER, lambda mailbox: forgotten_key(secret, mailbox))
-    bounces.blank(connection, known.id, known.address)
+    bounces.blank(connection, known.id, normalise(known.address).key)
     subscribers.forget(connection, known.id, key, status, now)
     consents.record(connection, [known.id], Act.FORGOTTEN, Origin(origin.how), now)
 

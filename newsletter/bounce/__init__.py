@@ -13,7 +13,7 @@ from newsletter.bounce.prose import Prose, prose_of
 from newsletter.bounce.wants import wants_to_leave
 from newsletter.model.bounces import Failure, Returned, ReturnKind
 
-__all__ = ["read", "text_of"]
+__all__ = ["head_of", "read", "text_of"]
 
 
 def read(raw: bytes) -> Returned:
@@ -53,3 +53,8 @@ def _read(mail: Part, prose: Prose, data: bytes) -> tuple[ReturnKind, tuple[Fail
 def text_of(raw: bytes) -> str:
     """What the mail says itself, as plain text, without what it quotes of ours. It never raises, as `read`."""
     return prose_of(parse(normal(raw))).own.strip()
+
+
+def head_of(raw: bytes, name: str) -> str:
+    """The first field of that name in the mail's own head, `name` in small letters. It never raises, as `read`."""
+    return parse(normal(raw)).first(name)

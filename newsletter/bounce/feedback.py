@@ -11,7 +11,7 @@ from newsletter.model.bounces import Failure, Reason
 _LINE = re.compile(r"^([A-Za-z-]{3,40})[ \t]*:[ \t]*(.*(?:\n[ \t]+\S.*){0,5})", re.M)
 _WHO = ("original-rcpt-to", "removal-recipient", "redacted-address", "user-agent-recipient", "complainer", "recipient")
 _NOBODY = re.compile(r"redacted|undisclosed|^x+@|hidden|removed@", re.I)
-_NO_COMPLAINT = ("auth-failure", "not-spam", "dmarc", "policy")
+_NO_COMPLAINT = ("auth-failure", "not-spam", "dmarc", "policy", "virus")
 _OLD = re.compile(r"^(?:complaint about message from|email feedback report for ip|abuse report (?:about|for))", re.I)
 
 

@@ -16,10 +16,11 @@ from newsletter.model import Bounce, Reason, ReturnKind
 
 SETTLED = timedelta(days=6)  # relays try for five days: what has not come back by then has arrived
 PROBED_FOR = timedelta(days=7)  # so long a probe may take to come back
-# Reasons that say nothing of the mailbox: our name, our text, our speed, their trouble.
-NOT_THEIRS = frozenset(
-    [Reason.BLOCKED, Reason.CONTENT, Reason.TOO_BIG, Reason.THROTTLED, Reason.SYSTEM, Reason.LOOP, Reason.DELAYED]
-)
+# Reasons that say nothing of the mailbox: our name, our text, our speed, our relay, their trouble.
+NOT_THEIRS = frozenset([Reason.BLOCKED, Reason.CONTENT, Reason.TOO_BIG, Reason.NOT_ALLOWED, Reason.THROTTLED])
+NOT_THEIRS |= {Reason.SYSTEM, Reason.LOOP, Reason.DELAYED}
+# Reasons that a whole provider may have for days.
+OUT_OF_REACH = frozenset([Reason.EXPIRED, Reason.NETWORK])
 
 
 class Verdict(StrEnum):

@@ -106,6 +106,8 @@ def _tell(sums: Sums) -> None:
     say(f"{counted(sums.mails, 'mail')}{': ' if kinds else ''}{', '.join(kinds)}")
     for done, n in sums.done.most_common():
         say(f"{done.value.replace('_', ' ')}: {n}")
+    if sums.failed:
+        complain(f"{counted(sums.failed, 'mail')} could not be taken in, and stayed: a fault of the program")
     if sums.refusals:
         say(f"unreachable by what the relay said when we sent: {sums.refusals}")
 

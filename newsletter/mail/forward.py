@@ -22,12 +22,13 @@ def forward(
     reply_to: str,
     subject: str,
     text: str,
-    original: bytes,
+    original: bytes | None,
     date: datetime,
     message_id: str,
     sender: str,
 ) -> Message:
-    """Make it. `reply_to` is the reader's address, or empty; `sender` the return path. Raises BadData for an address
+    """Make it. `reply_to` is the reader's address, or empty; `original` the mail itself, where it can
+    be attached; `sender` the return path. Raises BadData for an address
     that cannot be mailed."""
     address, utf8 = wire(to)
     boundary = headers.boundary(message_id.strip("<>"))
@@ -44,7 +45,8 @@ def forward(
     ]
     line = f"\r\n--{boundary}\r\n".encode()
     plain = headers.part_head("plain").encode() + quoted.encode(text.rstrip("\n") + "\n")
-    content = "".join(head).encode() + line + plain + line + _attached(original) + f"\r\n--{boundary}--\r\n".encode()
+    mail = line + _attached(original) if original is not None else b""
+    content = "".join(head).encode() + line + plain + mail + f"\r\n--{boundary}--\r\n".encode()
     return Message(sender=sender, recipient=address, content=content, name=message_id.strip("<>"), utf8=utf8)
 
 

@@ -83,6 +83,7 @@ class Proof(StrEnum):
     LINK = "link"  # our List-Unsubscribe, or the ENVID
     QUEUE_ID = "queue_id"  # the number that the relay gave this delivery when it accepted it
     LEDGER = "ledger"  # the relay said it when we sent
+    PROVIDER = "provider"  # the signed word of a provider about its recipient: of complaints and departures alone
     ADDRESS = "address"  # it names an address on the list, as anybody could
     NOTHING = "nothing"
 

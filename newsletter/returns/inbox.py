@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from newsletter.bounce import read
 from newsletter.bounce.inbox import Mailbox, Patience, open_inbox
-from newsletter.errors import ConfigError
+from newsletter.errors import ConfigError, NewsletterError
 from newsletter.model import ReturnKind
 from newsletter.newsroom import Newsroom
 from newsletter.returns.refusals import take_refusals
@@ -29,6 +29,7 @@ class Sums:
     mails: int = 0
     done: Counter[Done] = field(default_factory=Counter)
     kinds: Counter[ReturnKind] = field(default_factory=Counter)
+    failed: int = 0  # mails that could not be taken in, by a fault of the program: the log tells
     refusals: int = 0  # readers who are unreachable by what the relay said when we sent
 
     def add(self, taken: Taken) -> None:
@@ -42,6 +43,7 @@ class Sums:
             "mails": self.mails,
             "kinds": {kind.value: self.kinds[kind] for kind in ReturnKind},
             "done": {done.value: self.done[done] for done in Done},
+            "failed": self.failed,
             "refusals": self.refusals,
         }
 
@@ -61,7 +63,15 @@ def read_inbox(room: Newsroom, where: Inbox | None = None, stopped: Callable[[],
         for arrived in mailbox.unread():
             if stopped():
                 break
-            taken = take_mail(room, arrived.raw, via=where.kind)
+            try:
+                taken = take_mail(room, arrived.raw, via=where.kind)
+            except NewsletterError:
+                raise
+            except Exception:  # this mail's alone, whatever it holds: those behind it are read
+                log.exception("the mail %s cannot be taken in: it is left where it is", arrived.name)
+                sums.failed += 1
+                mailbox.leave(arrived)
+                continue
             sums.add(taken)
             if taken.done is Done.LEFT_THERE:
                 mailbox.leave(arrived)

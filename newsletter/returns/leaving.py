@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import Connection
 
 from newsletter.bounce import judge
 from newsletter.bounce.judge import Probe, Sent, Verdict
-from newsletter.errors import BadData
-from newsletter.mail.addresses import normalise
 from newsletter.model import (
     Act,
     Bounce,
@@ -22,16 +21,22 @@ from newsletter.model import (
     SubscriberStatus,
 )
 from newsletter.newsroom import Newsroom
-from newsletter.store import bounces, consents, letters, subscribers
+from newsletter.returns.whose import Whose, same
+from newsletter.store import bounces, consents, letters, notes, subscribers
 
 Status = SubscriberStatus
 MAILED = (Status.ACTIVE, Status.PENDING)  # whom we write to, and who may so become unreachable
 LOOKED_AT = 60  # editions of one reader
+# Providers have told us of all their readers, for an hour, that there are no such mailboxes. So at most so many of a
+# domain leave by one edition, or this share of its readers; who is left bounces again with the next.
+AT_ONCE, SHARE = 50, 0.2
+A_DAY, A_WEEK, A_MONTH = timedelta(days=1), timedelta(days=7), timedelta(days=30)
+OTHERS = 3  # readers of one domain who are out of reach too: it is its server, and not the mailbox
 
 
-def complain(connection: Connection, known: Subscriber, one: Bounce, now: datetime) -> bool:
+def complain(connection: Connection, known: Subscriber, found: Whose, one: Bounce, now: datetime) -> bool:
     """They said it was spam: out at once, and nobody's sign-up writes to them again."""
-    if known.gone or known.status is Status.COMPLAINED:
+    if known.gone or known.status is Status.COMPLAINED or not found.is_about(known):
         return False
     return _goes(connection, known, Status.COMPLAINED, Act.COMPLAINED, one, now)
 
@@ -46,53 +51,74 @@ def leave(connection: Connection, known: Subscriber, now: datetime) -> bool:
 
 
 def judge_bounce(
-    room: Newsroom, connection: Connection, known: Subscriber, one: Bounce, delivery: Delivery | None, now: datetime
+    room: Newsroom, connection: Connection, known: Subscriber, found: Whose, one: Bounce, now: datetime
 ) -> Verdict:
-    """What a bounce does to its reader: nothing, a probe, or the end.
-
-    A mail from before they were last brought back says nothing of them as they are now; nor does one to an address
-    that they have given up since.
-    """
-    if known.status not in MAILED or not judge.counts(one) or _is_of_the_past(known, delivery):
+    """What a bounce does to its reader: nothing, a probe, or the end."""
+    if known.status not in MAILED or not judge.counts(one) or not found.is_about(known):
         return Verdict.STAYS
-    verdict = Verdict.GONE if judge.is_certain(one) else _of_history(room, connection, known, now)
+    if judge.is_certain(one):
+        verdict = Verdict.STAYS if _too_many_at_once(connection, known, one, now) else Verdict.GONE
+    else:
+        verdict = _of_history(room, connection, known, one, now)
     if verdict is Verdict.GONE:
         _goes(connection, known, Status.UNREACHABLE, Act.UNREACHABLE, one, now)
     elif verdict is Verdict.PROBE:
-        language = room.config.newsletter.language
-        values = {"language": language, "now": now, "subscriber_id": known.id}
-        letters.add(connection, LetterKind.PROBE, known.address, **values)  # type: ignore[arg-type]
+        values: dict[str, Any] = {"language": room.config.newsletter.language, "now": now, "subscriber_id": known.id}
+        letters.add(connection, LetterKind.PROBE, known.address, **values)
     return verdict
 
 
-def _is_of_the_past(known: Subscriber, delivery: Delivery | None) -> bool:
-    if delivery is None:
+def _too_many_at_once(connection: Connection, known: Subscriber, one: Bounce, now: datetime) -> bool:
+    if one.edition_id is None:
         return False
-    begun = delivery.first_attempt or delivery.at
-    if begun is not None and begun < known.since.replace(microsecond=0):
-        return True
-    return not _same(delivery.address, known.address)
-
-
-def _same(address: str, other: str) -> bool:
-    try:
-        return normalise(address).key == normalise(other).key
-    except BadData:
+    domain = known.address.rpartition("@")[2].lower()
+    dead = bounces.dead_of_domain(connection, one.edition_id, domain, limit=AT_ONCE + 1)
+    if dead <= AT_ONCE:
         return False
+    dead = bounces.dead_of_domain(connection, one.edition_id, domain)
+    return dead > SHARE * _readers_of(connection, domain, now)
 
 
-def _of_history(room: Newsroom, connection: Connection, known: Subscriber, now: datetime) -> Verdict:
+def _readers_of(connection: Connection, domain: str, now: datetime) -> int:
+    """How many readers a domain has, counted once a day."""
+    name = f"readers of {domain}"[:80]
+    count, _, at = (notes.get(connection, name) or "").partition(" ")
+    if not at or now - datetime.fromisoformat(at) > A_DAY:
+        count = str(subscribers.of_domain(connection, domain))
+        notes.put(connection, name, f"{count} {now.isoformat()}")
+    return int(count)
+
+
+def _of_history(room: Newsroom, connection: Connection, known: Subscriber, one: Bounce, now: datetime) -> Verdict:
     rules, back = room.config.bounces, bounces.of_subscriber(connection, known.id, limit=4 * LOOKED_AT)
-    failures = {one.delivery_id for one in back if judge.counts(one)}
-    if len(failures) < rules.soft_editions and not any(one.letter_id for one in back):
+    failures = {row.delivery_id for row in back if judge.counts(row)}
+    if len(failures) < rules.soft_editions and not any(row.letter_id for row in back):
         return Verdict.STAYS  # as with most: the rest need not be read
-    letter = bounces.last_probe(connection, known.id)
-    probe = None
-    if letter:
-        probe = Probe(letter.created_at, any(one.letter_id == letter.id and judge.counts(one) for one in back))
-    sent = history(bounces.recent(connection, known.id, limit=LOOKED_AT), back)
+    letter, probe = bounces.last_probe(connection, known.id), None
+    if letter and same(letter.address, known.address):
+        probe = Probe(letter.created_at, any(row.letter_id == letter.id and judge.counts(row) for row in back))
+    mails = [
+        mail for mail in bounces.recent(connection, known.id, limit=LOOKED_AT) if same(mail.address, known.address)
+    ]
+    sent = history(mails, back)
     since = known.since.replace(microsecond=0) - timedelta(seconds=1)
-    return judge.judge(sent, probe, since, now, editions=rules.soft_editions, days=rules.soft_days)
+    verdict = judge.judge(sent, probe, since, now, editions=rules.soft_editions, days=rules.soft_days)
+    if verdict is not Verdict.STAYS and one.reason in judge.OUT_OF_REACH and _others_too(connection, known, sent, now):
+        return Verdict.STAYS
+    return verdict
+
+
+def _others_too(connection: Connection, known: Subscriber, sent: list[Sent], now: datetime) -> bool:
+    """Whether the domain's other readers are out of reach as well: its server is down, and comes back; for a month at
+    most."""
+    first = min((mail.at for mail in sent if mail.failed), default=now)
+    if now - first > A_MONTH:
+        return False
+    domain = known.address.rpartition("@")[2].lower()
+    others = bounces.out_of_reach(
+        connection, domain, [one.value for one in judge.OUT_OF_REACH], now - A_WEEK, but=known.id, limit=OTHERS
+    )
+    return others >= OTHERS
 
 
 def history(mails: list[Delivery], back: list[Bounce]) -> list[Sent]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+import re
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from email.utils import parseaddr
 from typing import Any
@@ -9,12 +12,16 @@ from typing import Any
 from sqlalchemy import Connection
 
 from newsletter import letters as wording
-from newsletter.bounce import text_of
+from newsletter.bounce import head_of, text_of
 from newsletter.mail.headers import one_line
 from newsletter.model import LetterKind, Returned, ReturnKind
 from newsletter.newsroom import Newsroom
-from newsletter.store import letters
+from newsletter.store import letters, notes
+from newsletter.store.database import read, write
 
+log = logging.getLogger(__name__)
+
+PLAIN_ADDRESS = re.compile(r"[!-~]+@[!-~]+")  # as a header can hold it
 AN_HOUR = 60  # letters passed on to each: a flood waits in the mailbox
 LONGEST = 20_000  # characters of the letter that stand in the mail itself; the whole is attached
 
@@ -25,18 +32,28 @@ def to_whom(room: Newsroom) -> list[str]:
     return [parseaddr(one)[1] for one in named]
 
 
+def is_our_own(room: Newsroom, raw: bytes) -> bool:
+    """Whether we wrote it ourselves: a letter passed on, a notice, which go to the mailbox that is read here, it may
+    be. Passed on again, they would go round for ever."""
+    sender, automatic = head_of(raw, "from"), head_of(raw, "auto-submitted")
+    ours = parseaddr(room.config.newsletter.sender)[1]
+    return bool(automatic) and automatic.lower() != "no" and parseaddr(sender)[1].lower() == ours.lower()
+
+
 def can(room: Newsroom, connection: Connection) -> bool:
     """Whether a letter can be passed on now: to somebody, and not too many at once."""
     people = to_whom(room)
+    if not people:
+        return False
+    notes.one_at_a_time(connection, "letters passed on")
     since = room.clock() - timedelta(hours=1)
-    return bool(people) and letters.count(connection, [LetterKind.PASSED_ON], since) < AN_HOUR * len(people)
+    return letters.count(connection, [LetterKind.PASSED_ON], since) + len(people) <= AN_HOUR * len(people)
 
 
 def pass_on(room: Newsroom, connection: Connection, returned: Returned, raw: bytes, now: datetime) -> None:
     """Put it into the post, to each of them; its bytes are kept until it has left."""
     words = room.words
     say, name = words.say, room.config.newsletter.name
-    subject = one_line(returned.subject) or say("(no subject)")
     before = [
         say(
             "A reader wrote to the return address of {name}, which the program alone reads: {sender}.",
@@ -49,11 +66,47 @@ def pass_on(room: Newsroom, connection: Connection, returned: Returned, raw: byt
             say("They want to leave. Nothing in their mail proves who they are, so nothing was done: please see to it.")
         )
     before.append(say("Here is what they say; the mail itself is attached. Your answer goes to them."))
-    text = "\n\n".join(["\n".join(before), "— — —", text_of(raw)[:LONGEST]])
+    details = {
+        "subject": one_line(returned.subject) or say("(no subject)"),
+        "text": "\n\n".join(["\n".join(before), "— — —", text_of(raw)[:LONGEST]]),
+        "reply_to": returned.sender if PLAIN_ADDRESS.fullmatch(returned.sender) else "",
+    }
     for address in to_whom(room):
-        values: dict[str, Any] = {"language": words.language, "now": now}
-        letter_id = letters.add(connection, LetterKind.PASSED_ON, address, **values)
-        message = wording.passed_on(
-            room, letter_id, to=address, reply_to=returned.sender, subject=subject, text=text, original=raw, now=now
-        )
-        letters.freeze(connection, letter_id, message.content)
+        _post(room, connection, address, details, raw, now)
+
+
+def try_without_attachment(room: Newsroom) -> None:
+    """What was refused, for its size most likely, goes once more with its words alone; and what could not leave in
+    time, once more. What is refused even so stays in the database, and is told in the log."""
+    with read(room.engine) as connection:
+        refused = letters.not_passed_on(connection)
+    for one in refused:
+        bare, details = "bare" in one.details, dict(one.details)
+        if bare and one.attempts:
+            if "told" not in details:
+                log.error("a reader's letter (number %s) cannot be passed on: %s", one.id, one.reply)
+                with write(room.engine) as connection:
+                    letters.set_details(connection, one.id, details | {"told": "1"})
+            continue
+        if not bare:
+            said = room.words.say("(The mail itself could not be attached: {reply})", reply=one.reply or "")
+            details |= {"bare": "1", "text": f"{one.details.get('text', '')}\n\n{said}"}
+        with write(room.engine) as connection:
+            _post(room, connection, one.address, details, None, room.clock())
+            letters.let_go(connection, one.id)
+        room.stirred.set()
+
+
+def _post(
+    room: Newsroom,
+    connection: Connection,
+    address: str,
+    details: Mapping[str, str],
+    raw: bytes | None,
+    now: datetime,
+) -> None:
+    values: dict[str, Any] = {"language": room.words.language, "now": now, "details": details}
+    letter_id = letters.add(connection, LetterKind.PASSED_ON, address, **values)
+    said = {name: details[name] for name in ("subject", "text", "reply_to")}
+    message = wording.passed_on(room, letter_id, to=address, original=raw, now=now, **said)
+    letters.freeze(connection, letter_id, message.content)

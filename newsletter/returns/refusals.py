@@ -7,11 +7,13 @@ from datetime import timedelta
 from sqlalchemy import Connection
 
 from newsletter.bounce import judge, reasons
-from newsletter.mail.masked import without_names
 from newsletter.model import Bounce, Proof, ReturnKind
 from newsletter.newsroom import Newsroom
+from newsletter.returns import passing_on
 from newsletter.returns.leaving import judge_bounce
-from newsletter.store import bounces, deliveries, subscribers
+from newsletter.returns.take import said
+from newsletter.returns.whose import Whose
+from newsletter.store import bounces, subscribers
 from newsletter.store.bounces import SMTP, Refused
 from newsletter.store.database import read, write
 
@@ -27,6 +29,7 @@ def take_refusals(room: Newsroom) -> int:
     with read(room.engine) as connection:
         unfinished = bounces.untaken_editions(connection, room.clock() - WITHIN)
     gone = sum(_of_edition(room, edition_id) for edition_id in unfinished)
+    passing_on.try_without_attachment(room)
     return gone + _of_letters(room)
 
 
@@ -55,28 +58,33 @@ def _of_letters(room: Newsroom) -> int:
 
 def _take(room: Newsroom, connection: Connection, one: Refused, edition_id: int | None) -> bool:
     now, failure = room.clock(), reasons.judge(one.code, one.reply)
+    ours = Whose(
+        Proof.LEDGER,
+        one.subscriber_id,
+        delivery_id=one.id if edition_id is not None else None,
+        edition_id=edition_id,
+        letter_id=one.id if edition_id is None else None,
+        sent_to=one.address,
+        sent_at=one.begun.replace(microsecond=0) if one.begun else None,
+    )
     row = Bounce(
         id=0,
         at=now,
         kind=ReturnKind.BOUNCE,
         via=SMTP,
-        proof=Proof.LEDGER,
-        subscriber_id=one.subscriber_id,
-        delivery_id=one.id if edition_id is not None else None,
-        edition_id=edition_id,
-        letter_id=one.id if edition_id is None else None,
+        proof=ours.proof,
+        subscriber_id=ours.subscriber_id,
+        delivery_id=ours.delivery_id,
+        edition_id=ours.edition_id,
+        letter_id=ours.letter_id,
         permanent=failure.permanent,
         reason=failure.reason,
         suppress=failure.suppress,
         code=failure.code[:20],
-        text=without_names(failure.text)[:500],
+        text=said(failure.text, one.address),
     )
     what = "letter" if edition_id is None else "delivery"
     if bounces.add(connection, f"smtp {what} {one.id}", row) is None:
         return False
     known = subscribers.by_id(connection, one.subscriber_id, locked=True)
-    if known is None:
-        return False
-    found = deliveries.by_ids(connection, [one.id]) if edition_id is not None else []
-    verdict = judge_bounce(room, connection, known, row, found[0] if found else None, now)
-    return verdict is judge.Verdict.GONE
+    return known is not None and judge_bounce(room, connection, known, ours, row, now) is judge.Verdict.GONE

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, Select, and_, delete, func, or_, select, update
+from sqlalchemy import Connection, Row, and_, delete, func, or_, select, update
 
 from newsletter.model import (
     FROZEN,
@@ -24,9 +24,10 @@ from newsletter.store import deliveries as ledger
 from newsletter.store import letters as post
 from newsletter.store.dialect import upsert
 from newsletter.store.schema import bounces, deliveries, editions, letters, subscribers
+from newsletter.store.subscribers import at_domain
 
 State = DeliveryState
-SMTP = "smtp"  # the `via` of what the relay said when we sent
+SMTP, MBOX = "smtp", "mbox"  # the `via` of what the relay said when we sent, and of a mailbox that keeps its mails
 
 
 def add(connection: Connection, digest: str, one: Bounce) -> int | None:
@@ -89,9 +90,10 @@ class Refused(NamedTuple):
 
     id: int
     subscriber_id: int
+    address: str
+    begun: datetime | None
     code: int | None
     reply: str
-    at: datetime
 
 
 # What was never offered says nothing of its reader.
@@ -100,20 +102,23 @@ TRIED = and_(deliveries.c.state == State.REJECTED, deliveries.c.attempts > 0)
 
 def untaken_editions(connection: Connection, since: datetime) -> list[int]:
     """Editions begun since then of which not every refusal has been taken in."""
-    columns = editions.c.id, func.count().label("times")
-    query = select(*columns).join(deliveries, deliveries.c.edition_id == editions.c.id)
-    query = query.where(editions.c.started_at >= since, TRIED).group_by(editions.c.id)
-    refused = {row.id: row.times for row in connection.execute(query)}
-    taken = select(bounces.c.edition_id, func.count().label("times")).group_by(bounces.c.edition_id)
-    taken = taken.where(bounces.c.edition_id.in_(list(refused)), bounces.c.via == SMTP)
-    known = {row.edition_id: row.times for row in connection.execute(taken)}
-    return [edition_id for edition_id, times in sorted(refused.items()) if times > known.get(edition_id, 0)]
+    found = []
+    begun = select(editions.c.id).where(editions.c.started_at >= since).order_by(editions.c.id)
+    for edition_id in connection.scalars(begun).all():  # each by its index: the ledger is long
+        refused = select(func.count()).select_from(deliveries).where(deliveries.c.edition_id == edition_id, TRIED)
+        taken = select(func.count()).select_from(bounces).where(bounces.c.edition_id == edition_id)
+        if connection.scalar(refused) != connection.scalar(taken.where(bounces.c.via == SMTP)):
+            found.append(edition_id)
+    return found
 
 
 def refused_deliveries(connection: Connection, edition_id: int, *, after: int, limit: int) -> list[Refused]:
     """Some of an edition's refused deliveries, behind the one of that id."""
     here = and_(deliveries.c.edition_id == edition_id, TRIED, deliveries.c.id > after)
-    return _refused(connection, select(deliveries).where(here).order_by(deliveries.c.id).limit(limit))
+    rows = connection.execute(select(deliveries).where(here).order_by(deliveries.c.id).limit(limit))
+    return [
+        Refused(row.id, row.subscriber_id, row.address, row.first_attempt, row.code, row.reply or "") for row in rows
+    ]
 
 
 def refused_letters(connection: Connection, since: datetime, limit: int) -> list[Refused]:
@@ -121,12 +126,27 @@ def refused_letters(connection: Connection, since: datetime, limit: int) -> list
     taken = select(bounces.c.id).where(bounces.c.letter_id == letters.c.id, bounces.c.via == SMTP).exists()
     tried = letters.c.state == State.REJECTED, letters.c.attempts > 0, letters.c.at >= since
     query = select(letters).where(*tried, letters.c.subscriber_id.is_not(None), ~taken)
-    return _refused(connection, query.order_by(letters.c.id).limit(limit))
+    rows = connection.execute(query.order_by(letters.c.id).limit(limit))
+    return [Refused(row.id, row.subscriber_id, row.address, row.created_at, row.code, row.reply or "") for row in rows]
 
 
-def _refused(connection: Connection, query: Select[Any]) -> list[Refused]:
-    rows = connection.execute(query)
-    return [Refused(row.id, row.subscriber_id, row.code, row.reply or "", row.at) for row in rows]
+# --- Whole domains ----------------------------------------------------------------------------------
+
+
+def dead_of_domain(connection: Connection, edition_id: int, domain: str, *, limit: int | None = None) -> int:
+    """How many readers of a domain came back as dead from one edition; counted up to `limit`."""
+    here = bounces.c.edition_id == edition_id, bounces.c.suppress, at_domain(domain)
+    some = select(bounces.c.subscriber_id).join(subscribers, subscribers.c.id == bounces.c.subscriber_id).where(*here)
+    return connection.scalar(select(func.count()).select_from(some.distinct().limit(limit).subquery())) or 0
+
+
+def out_of_reach(
+    connection: Connection, domain: str, reasons: Sequence[str], since: datetime, *, but: int, limit: int
+) -> int:
+    """How many other readers of a domain came back for such a reason since then; counted up to `limit`."""
+    here = bounces.c.at >= since, bounces.c.reason.in_(reasons), bounces.c.subscriber_id != but, at_domain(domain)
+    some = select(bounces.c.subscriber_id).join(subscribers, subscribers.c.id == bounces.c.subscriber_id).where(*here)
+    return connection.scalar(select(func.count()).select_from(some.distinct().limit(limit).subquery())) or 0
 
 
 # --- Lists and their end ----------------------------------------------------------------------------
@@ -153,16 +173,28 @@ def listed(
     return [(bounce(row), row.reader or "") for row in rows]
 
 
-def blank(connection: Connection, subscriber_id: int, address: str) -> None:
+def naming(connection: Connection, key: str) -> list[Bounce]:
+    """What names an address by what its spellings share, and is not proven to be about it; the newest first."""
+    rows = connection.execute(select(bounces).where(bounces.c.address == key).order_by(bounces.c.id.desc()))
+    return [bounce(row) for row in rows]
+
+
+def blank(connection: Connection, subscriber_id: int, key: str) -> None:
     """Delete what is personal in the rows about somebody who is being forgotten."""
-    theirs = or_(bounces.c.subscriber_id == subscriber_id, bounces.c.address == address.lower())
+    theirs = or_(bounces.c.subscriber_id == subscriber_id, bounces.c.address == key)
     connection.execute(update(bounces).where(theirs).values(text="", address=""))
 
 
 def purge(connection: Connection, before: datetime, limit: int) -> int:
-    """Delete rows from before that moment; returns how many, at most `limit`."""
-    some = select(bounces.c.id).where(bounces.c.at < before).limit(limit).scalar_subquery()
-    return connection.execute(delete(bounces).where(bounces.c.id.in_(some))).rowcount
+    """Delete rows from before that moment; returns how many, at most `limit`. Of an mbox, in which mails stay, they are
+    emptied: by their digests the mails are known for ever."""
+    full = or_(bounces.c.subscriber_id.is_not(None), bounces.c.text != "", bounces.c.address != "")
+    old = bounces.c.at < before, or_(bounces.c.via != MBOX, full)
+    ids = connection.scalars(select(bounces.c.id).where(*old).limit(limit)).all()
+    emptied = {"subscriber_id": None, "text": "", "address": ""}
+    connection.execute(update(bounces).where(bounces.c.id.in_(ids), bounces.c.via == MBOX).values(**emptied))
+    connection.execute(delete(bounces).where(bounces.c.id.in_(ids), bounces.c.via != MBOX))
+    return len(ids)
 
 
 def bounce(row: Row[Any]) -> Bounce:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, case, delete, func, insert, literal, or_, select, update
 
 from newsletter.model import ENDED, DeliveryState, Letter, LetterKind
 from newsletter.store.schema import letters
@@ -157,12 +157,17 @@ def record(
     next_attempt: datetime | None = None,
     attempted: bool = True,
 ) -> None:
-    """What became of it. What has ended keeps no content: it holds a link to somebody's own pages."""
+    """What became of it. What has ended keeps no content: it holds a link to somebody's own pages. But what was to be
+    passed on and was refused is nowhere else."""
     values: dict[str, Any] = {"state": state, "code": code, "reply": reply, "at": now, "next_attempt": next_attempt}
     if attempted:
         values["attempts"] = letters.c.attempts + 1
     if state.ended and state is not State.UNCERTAIN:
-        values |= {"content": None, "details": "{}"}
+        kept = and_(letters.c.kind == LetterKind.PASSED_ON, literal(state is State.REJECTED))
+        values |= {
+            "content": case((kept, letters.c.content), else_=None),
+            "details": case((kept, letters.c.details), else_="{}"),
+        }
     _set(connection, _still(letter_id), **values)
 
 
@@ -187,6 +192,21 @@ def by_id(connection: Connection, letter_id: int) -> Letter | None:
     """The letter of that id; None where it was purged."""
     found = _all(connection, letters.c.id == letter_id)
     return found[0] if found else None
+
+
+def not_passed_on(connection: Connection) -> list[Letter]:
+    """Letters to the newsroom that were refused, and whose content is kept."""
+    refused = letters.c.kind == LetterKind.PASSED_ON, letters.c.state == State.REJECTED, letters.c.content.is_not(None)
+    return _all(connection, and_(*refused))
+
+
+def set_details(connection: Connection, letter_id: int, details: Mapping[str, str]) -> None:
+    _set(connection, letters.c.id == letter_id, details=json.dumps(dict(details), ensure_ascii=False))
+
+
+def let_go(connection: Connection, letter_id: int) -> None:
+    """Of a letter that was refused, nothing more is needed."""
+    _set(connection, letters.c.id == letter_id, content=None, details="{}")
 
 
 def of_subscriber(connection: Connection, subscriber_id: int) -> list[Letter]:

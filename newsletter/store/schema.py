@@ -382,6 +382,7 @@ bounces = Table(
     Index(None, "subscriber_id", "id"),
     Index(None, "edition_id"),
     Index(None, "at"),
+    Index(None, "address"),
 )
 
 # What came of an edition's deliveries by mailbox provider, counted once it had ended: a million rows need not be read

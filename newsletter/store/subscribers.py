@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 from newsletter.model import Act, Subscriber, SubscriberStatus, Variant
 from newsletter.store.dialect import upsert
-from newsletter.store.schema import address_changes, consents, deliveries, letters, subscribers
+from newsletter.store.schema import address_changes, bounces, consents, deliveries, letters, subscribers
 
 Status = SubscriberStatus
 BATCH = 1000  # rows read at a time
@@ -116,6 +116,17 @@ def on_the_list() -> ColumnElement[bool]:
     return subscribers.c.status == Status.ACTIVE
 
 
+def at_domain(domain: str) -> ColumnElement[bool]:
+    """Whose address is of that domain."""
+    return func.lower(subscribers.c.address).endswith(f"@{domain}", autoescape=True)
+
+
+def of_domain(connection: Connection, domain: str) -> int:
+    """How many active readers a domain has."""
+    here = on_the_list(), at_domain(domain)
+    return connection.execute(select(func.count()).select_from(subscribers).where(*here)).scalar_one()
+
+
 def readers(connection: Connection, now: datetime) -> int:
     """How many would get an edition now."""
     return connection.execute(select(func.count()).select_from(subscribers).where(receiving(now))).scalar_one()
@@ -185,7 +196,7 @@ def set_variant(connection: Connection, subscriber_id: int, variant: Variant) ->
 
 def drop(connection: Connection, subscriber_id: int) -> None:
     """Take somebody off who never confirmed: nothing was ever sent to them but letters."""
-    for table in (letters, consents, address_changes):
+    for table in (bounces, letters, consents, address_changes):
         connection.execute(table.delete().where(table.c.subscriber_id == subscriber_id))
     connection.execute(subscribers.delete().where(subscribers.c.id == subscriber_id))
 

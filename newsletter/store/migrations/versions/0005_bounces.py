@@ -40,6 +40,7 @@ def upgrade() -> None:
     op.create_index("ix_bounces_subscriber_id_id", "bounces", ["subscriber_id", "id"])
     op.create_index("ix_bounces_edition_id", "bounces", ["edition_id"])
     op.create_index("ix_bounces_at", "bounces", ["at"])
+    op.create_index("ix_bounces_address", "bounces", ["address"])
     op.create_table(
         "totals",
         sa.Column("edition_id", Id, nullable=False),
