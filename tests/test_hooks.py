@@ -25,9 +25,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import text
 
+from newsletter import subscribe
 from newsletter.bounce.hooks import brevo, mailgun, parse, ses, sns
 from newsletter.errors import BadData, ConfigError, FetchError
-from newsletter.model import Failure, Reason, Returned, ReturnKind
+from newsletter.model import Failure, Proof, Reason, Returned, ReturnKind, SubscriberStatus
 from newsletter.newsroom import Newsroom
 from newsletter.returns import hooks
 from newsletter.web import create_app, guard
@@ -818,6 +819,68 @@ def test_one_thread_fetches_and_the_others_do_not_wait_for_long(house: Newsroom,
     first.join()
     assert answers == [200]
     assert len(slow.asked) == 1
+
+
+def without_marks(message: str) -> str:
+    """As SES tells it where the original headers are not included, and the return path is its own."""
+    told = json.loads(message)
+    mail = {key: told["mail"][key] for key in ("timestamp", "messageId", "destination")}
+    return json.dumps(told | {"mail": mail | {"source": "lettre@journal.example"}})
+
+
+def unmarked(event: str, **more: Any) -> dict[str, Any]:
+    """As Mailgun tells of a mail whose sender and Message-ID are its own."""
+    theirs = {"headers": {"message-id": "20261123.1@mg.journal.example"}}
+    return of_mailgun(event, envelope={"sender": "bounce@mg.journal.example"}, message=theirs, **more)
+
+
+@pytest.fixture
+def tell_of(house: Newsroom, clock: Clock, fetcher: FakeFetcher) -> Callable[[str, str], int]:
+    """What a provider tells of Kodjo's mail, with no mark of ours in it."""
+    client = visit(house)
+    dead = {"severity": "permanent", "delivery-status": {"code": 550, "message": "550 5.1.1 User unknown"}}
+    said = {"status": "5.1.1", "diagnosticCode": "smtp; 550 5.1.1 User unknown"}
+    told: dict[tuple[str, str], Callable[[], Any]] = {
+        ("ses", "complaint"): lambda: tell(client, of_sns(without_marks(of_ses("Complaint", **COMPLAINT)), clock())),
+        ("ses", "bounce"): lambda: tell(
+            client, of_sns(without_marks(of_ses("Bounce", **bounced("Permanent", "General", **said))), clock())
+        ),
+        ("mailgun", "complaint"): lambda: client.post("/hooks/mailgun", json=signed(clock, unmarked("complained"))),
+        ("mailgun", "leaving"): lambda: client.post("/hooks/mailgun", json=signed(clock, unmarked("unsubscribed"))),
+        ("mailgun", "bounce"): lambda: client.post("/hooks/mailgun", json=signed(clock, unmarked("failed", **dead))),
+        ("brevo", "complaint"): lambda: client.post(f"/hooks/brevo/{SECRET}", json=of_brevo("spam")),
+        ("brevo", "leaving"): lambda: client.post(f"/hooks/brevo/{SECRET}", json=of_brevo("unsubscribed")),
+        ("brevo", "bounce"): lambda: client.post(
+            f"/hooks/brevo/{SECRET}", json=of_brevo("hard_bounce", reason="550 5.1.1 User unknown")
+        ),
+    }
+    return lambda provider, event: int(told[provider, event]().status_code)
+
+
+@pytest.mark.parametrize(
+    ("provider", "event", "status"),
+    [
+        ("ses", "complaint", SubscriberStatus.COMPLAINED),
+        ("mailgun", "complaint", SubscriberStatus.COMPLAINED),
+        ("brevo", "complaint", SubscriberStatus.COMPLAINED),
+        ("mailgun", "leaving", SubscriberStatus.UNSUBSCRIBED),
+        ("brevo", "leaving", SubscriberStatus.UNSUBSCRIBED),
+        ("ses", "bounce", SubscriberStatus.ACTIVE),
+        ("mailgun", "bounce", SubscriberStatus.ACTIVE),
+        ("brevo", "bounce", SubscriberStatus.ACTIVE),
+    ],
+)
+def test_a_providers_word_is_enough_for_who_complained_or_left_and_for_no_bounce(
+    house: Newsroom, tell_of: Callable[[str, str], int], provider: str, event: str, status: SubscriberStatus
+) -> None:
+    other = "efua@lecteurs.example"
+    subscribe.add(house, [KODJO, other], "test")
+    for _ in range(2):
+        assert tell_of(provider, event) == 200
+    assert subscribe.find(house, KODJO).status is status
+    assert subscribe.find(house, other).status is SubscriberStatus.ACTIVE
+    (one,) = everything(house)["bounces"]
+    assert one.proof == (Proof.ADDRESS if event == "bounce" else Proof.PROVIDER)
 
 
 CONFIRM = f"https://sns.eu-west-1.amazonaws.com/?Action=ConfirmSubscription&TopicArn={TOPIC}&Token=2336412f37"
