@@ -19,6 +19,7 @@ from newsletter.newsroom import Newsroom
 from newsletter.store import bounces
 from newsletter.store.database import read
 from tests.fakes import FakeMailer
+from tests.imap_server import CLOSE, playing
 
 LETTER = b"From: ama@lecteurs.example\nTo: b@bounces.example\nSubject: Bravo\n\nMerci pour l'article sur le port.\n"
 STOP = b"From: ama@lecteurs.example\nTo: b+%s@bounces.example\nSubject: STOP\n\nSTOP\n"
@@ -48,9 +49,9 @@ def dead(room: Newsroom, address: str) -> bytes:
     ).encode()
 
 
-def run(folder: Path, *words: str, mail: bytes = b"") -> Result:
+def run(folder: Path, *words: str, mail: bytes = b"", password: str | None = None) -> Result:
     words = ("--config", str(folder / "newsletter.toml"), "bounces", *words)
-    return CliRunner().invoke(cli, words, input=mail)
+    return CliRunner().invoke(cli, words, input=mail, env={"NEWSLETTER_BOUNCES_PASSWORD": password})
 
 
 def status(room: Newsroom, address: str) -> SubscriberStatus:
@@ -121,3 +122,19 @@ def test_the_list(sent: Newsroom, folder: Path) -> None:
     assert len(json.loads(run(folder, "list", "--edition", "2026-11-23", "--json").stdout)) == 1
     assert run(folder, "list", "--edition", "2020-01-01").exit_code == 65
     assert status(sent, "kodjo@lecteurs.example") is SubscriberStatus.ACTIVE
+
+
+def test_the_next_visit_goes_on_where_the_last_one_was_cut_off(sent: Newsroom, folder: Path) -> None:
+    """The server breaks off at its first mail whenever that is asked for."""
+    gone = dead(sent, "ama@lecteurs.example").replace(b"\n", b"\r\n")
+    second = b"* 2 FETCH (UID 12 BODY[] {%d}\r\n%s)\r\n{tag} OK done\r\n" % (len(gone), gone)
+    with playing(UID_FETCH_5=CLOSE, UID_FETCH_12=second) as server:
+        place = f"imap://retours@127.0.0.1:{server.port}/INBOX"
+        for expected in (SubscriberStatus.ACTIVE, SubscriberStatus.UNREACHABLE):
+            done = run(folder, "--inbox", place, password="mot")
+            assert done.exit_code == 69, done.output
+            assert status(sent, "ama@lecteurs.example") is expected
+    with playing(UID_SEARCH=b"* SEARCH 5\r\n{tag} OK done\r\n") as server:  # another mailbox begins at its beginning
+        done = run(folder, "--inbox", f"imap://retours@127.0.0.1:{server.port}/INBOX", password="mot")
+        assert done.exit_code == 0, done.output
+        assert any("UID FETCH 5 " in said for said in server.said)

@@ -29,6 +29,8 @@ TRIES = 10  # at a file that another program renames whenever we look
 class Maildir:
     """A visit to the Maildir at `path`."""
 
+    reached = ""  # a visit comes to its end: there is no line to wait for
+
     def __init__(self, path: Path, folder: str, delete: bool) -> None:
         self._path = path
         self._target = path / f".{folder}"
