@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,6 +20,7 @@ from newsletter.model import SubscriberStatus
 from newsletter.newsroom import Newsroom
 from newsletter.store import bounces
 from newsletter.store.database import read
+from tests.browser import everything
 from tests.fakes import FakeMailer
 from tests.imap_server import CLOSE, playing
 
@@ -107,6 +110,38 @@ def test_whatever_goes_wrong_the_mail_server_tries_again(sent: Newsroom, folder:
     done = run(folder, "--stdin", mail=LETTER)
     assert done.exit_code == 75
     assert "Traceback" not in done.output
+
+
+def test_a_closed_standard_input_is_named(sent: Newsroom, folder: Path) -> None:
+    program = [sys.executable, "-m", "newsletter", "--config", str(folder / "newsletter.toml"), "bounces"]
+    for words, code in ((["--stdin"], 75), (["classify", "-"], 65)):
+        done = subprocess.run(
+            ["sh", "-c", 'exec "$@" <&-', "sh", *program, *words],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        assert done.returncode == code, done.stderr
+        assert "standard input is closed" in done.stderr
+        assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("mail", [b"", b"\n", b" \r\n\t\n"], ids=repr)
+def test_an_empty_mail_is_nobodys_letter(sent: Newsroom, folder: Path, mail: bytes) -> None:
+    before = everything(sent)
+    done = run(folder, "--stdin", mail=mail)
+    assert (done.exit_code, done.output) == (0, "")
+    maildir = folder / "Maildir"
+    for name in ("new", "cur"):
+        (maildir / name).mkdir(parents=True)
+    (maildir / "new" / "1.mx").write_bytes(mail)
+    (maildir / "new" / "2.mx").write_bytes(LETTER)
+    assert run(folder, "--inbox", f"maildir:{maildir}").stdout == "1 mail: 1 letter\npassed on: 1\n"
+    assert list((maildir / "new").iterdir()) == []
+    after = everything(sent)
+    assert len(after["bounces"]) - len(before["bounces"]) == 1
+    assert len(after["letters"]) - len(before["letters"]) == 1
 
 
 def test_the_list(sent: Newsroom, folder: Path) -> None:

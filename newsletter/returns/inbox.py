@@ -76,6 +76,10 @@ def _take_all(room: Newsroom, mailbox: Mailbox, via: str, sums: Sums, stopped: C
     for arrived in mailbox.unread():
         if stopped():
             break
+        if is_empty(arrived.raw):
+            log.info("the mail %s is empty: put aside", arrived.name)
+            mailbox.done(arrived)
+            continue
         try:
             taken = take_mail(room, arrived.raw, via=via)
         except NewsletterError:
@@ -118,6 +122,11 @@ def opened(
         behind=behind,
         patience=patience,
     )
+
+
+def is_empty(raw: bytes) -> bool:
+    """Nothing at all, or blanks: what a disk that was full may leave. It is nobody's letter."""
+    return not raw or raw.isspace()
 
 
 def take_mail(room: Newsroom, raw: bytes, *, via: str) -> Taken:
