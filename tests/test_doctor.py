@@ -32,6 +32,7 @@ from newsletter.lookup import Lookup
 from newsletter.model import Harvest
 from newsletter.newsroom import Newsroom
 from newsletter.settings import Via
+from newsletter.store import database
 from tests.browser import everything, reader, visit
 from tests.conftest import TOML, Clock
 from tests.dns_server import serving as dns_serving
@@ -416,6 +417,17 @@ def test_the_edition_of_today(room: Newsroom, add_article: Add) -> None:
     assert "renders" in the(found, "edition").said
     assert any("does not answer" in one.said for one in found if one.name == "edition links")
     assert edition.judge_size("2026-11-23", 150_000).level is Level.FAILURE
+
+
+def test_an_edition_behind_a_database_that_is_down_is_not_the_sources_fault(room: Newsroom, add_article: Add) -> None:
+    add_article("Le port rouvre")
+    room.engine.dispose()
+    room.engine = database.open_engine(f"sqlite:///{room.config.folder}/none/subscribers.db")
+    found = the(edition.look(room), "edition")
+    assert found.level is Level.WARNING
+    assert found.said.startswith("it could not be looked at: ")
+    assert "sources" not in found.remedy
+    room.engine.dispose()
 
 
 def test_a_template_that_breaks(room: Newsroom, folder: Path, add_article: Add) -> None:
