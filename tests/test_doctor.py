@@ -473,6 +473,14 @@ def test_records_of_a_bare_domain(well: Sound) -> None:
     assert again["DMARC"].there
 
 
+def test_what_is_left_out_of_a_record_is_named(well: Sound, capsys: pytest.CaptureFixture[str]) -> None:
+    well.put("journal.example", {**well.dns.records["journal.example"], "TXT": ['"v=spf1 mx ipv4:192.0.2.25 -all"']})
+    [entry] = [one for one in records.records(well.room) if one.kind == "SPF"]
+    assert (entry.value, entry.left_out) == ("v=spf1 mx a:relais.invalid ~all", ("ipv4:192.0.2.25",))
+    doctoring._print_records([entry])
+    assert "Left out, since it does not hold: ipv4:192.0.2.25" in capsys.readouterr().out
+
+
 def test_what_nobody_could_see_is_not_pasted_over(well: Sound) -> None:
     for name in ("journal.example", "_dmarc.journal.example", "lettre._domainkey.journal.example"):
         well.put(name, "TROUBLE")
@@ -481,6 +489,7 @@ def test_what_nobody_could_see_is_not_pasted_over(well: Sound) -> None:
 
 def test_two_records_are_merged_and_gone_tags_dropped(well: Sound) -> None:
     well.put("journal.example", {"TXT": ['"v=spf1 mx -all"', '"v=spf1 include:a.example ~all"']})
+    well.put("a.example", {"TXT": ['"v=spf1 -all"']})
     well.put("_dmarc.journal.example", {"TXT": ['"v=DMARC1; p=reject; pct=100; rua=mailto:a@journal.example"']})
     found = {one.kind: one for one in records.records(well.room)}
     assert found["SPF"].value == "v=spf1 include:a.example mx a:relais.invalid ~all"

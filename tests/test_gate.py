@@ -267,14 +267,14 @@ def test_whoever_changes_the_way_is_asked_once_more(well: Sound, clock: Clock, f
             folder / "newsletter.toml",
             {
                 "NEWSLETTER_PUBLIC_URL": well.room.config.newsletter.public_url,
-                "NEWSLETTER_DELIVERY_VIA": "smtps://nouveau.invalid",
+                "NEWSLETTER_DELIVERY_VIA": "smtps://relais.journal.example",
             },
         ),
         clock=clock,
         sleep=lambda seconds: None,
     )
     other.mailer, other.lookup, other.fetcher = well.mailer, well.room.lookup, well.room.fetcher
-    well.put("nouveau.invalid", {"A": ["198.51.100.9"]})
+    well.put("relais.journal.example", {"A": ["198.51.100.9"]})
     found = daily.send(other, other.today(), regardless=True, watch=Watch(Stop(clock)))
     assert "does not let 198.51.100.9 send" in found.said
     other.engine.dispose()

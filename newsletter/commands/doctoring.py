@@ -113,6 +113,8 @@ def _print_records(entries: list[Entry]) -> None:
         say(f"\n{one.kind}")
         if one.type == "TXT":
             print_record(one.name, one.value, one.strings)
+            if one.left_out:
+                say(f"\nLeft out, since it does not hold: {', '.join(one.left_out)}")
         else:
             say(f"\nInto the DNS, in a zone file:\n\n{one.name}. IN MX {one.value}")
             priority, _, host = one.value.partition(" ")
@@ -132,4 +134,5 @@ def _row(one: Entry) -> dict[str, object]:
         "value": one.value,
         "strings": one.strings,
         "there": one.there,
+        "left_out": list(one.left_out),
     }

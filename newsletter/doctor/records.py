@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from ipaddress import ip_address
 
-from newsletter.doctor import dmarc, signing, spf
+from newsletter.doctor import dmarc, mending, signing, spf
 from newsletter.doctor.dns import judge_spf
-from newsletter.doctor.domain import Ways, envelope_domain, include_for, ways_of
+from newsletter.doctor.domain import envelope_domain, ways_of
 from newsletter.doctor.finding import Level
 from newsletter.errors import ConfigError
 from newsletter.mail.dkim import TXT_STRING, Record, record
@@ -24,6 +23,7 @@ class Entry:
     name: str
     value: str
     there: bool
+    left_out: tuple[str, ...] = ()  # terms of the old record that are not in it, since they do not hold
 
     @property
     def strings(self) -> list[str]:
@@ -43,62 +43,12 @@ def records(room: Newsroom) -> list[Entry]:
 
 def _spf(room: Newsroom) -> list[Entry]:
     domain = envelope_domain(room.config)
-    found = room.lookup.txt(domain)
-    if found.trouble:
-        return []
-    there = sorted(text for text in found.values if spf.is_record(text))  # they come in any order
     ways = ways_of(room.config, room.lookup)
-    if ways and ways.trouble:
-        return []
-    judged = judge_spf(room.lookup, domain, ways)
-    if judged.level is Level.OK:
+    there = [text for text in room.lookup.txt(domain).values if spf.is_record(text)]
+    if judge_spf(room.lookup, domain, ways).level is Level.OK:
         return [Entry("SPF", "TXT", domain, there[0], True)]
-    wanted = wanted_terms(ways)
-    if not there and not wanted:
-        return []  # it would say that nobody sends
-    value = spf_value(there, wanted)
-    return [Entry("SPF", "TXT", domain, value, there == [value])]
-
-
-def wanted_terms(ways: Ways | None) -> list[str]:
-    """How a record names the relay."""
-    if ways is None:
-        return []
-    include = None if ways.ours else include_for(ways.host)
-    if include:
-        return [f"include:{include}"]
-    if ways.ours:
-        return [f"ip{ip_address(one).version}:{one}" for one in ways.addresses]
-    return [f"a:{ways.host}"] if ways.addresses else []
-
-
-def spf_value(there: list[str], wanted: list[str]) -> str:
-    """One record out of those that are there, with what is wanted before its end; where they end differently, ~all.
-
-    Pure. What cannot be read is left out.
-    """
-    kept: dict[str, None] = {}
-    ends = set()
-    for text in there:
-        for word in text.split()[1:]:
-            if word.lower().lstrip("+-~?") == "all":
-                ends.add(word.lower() if word[0] in "-~?" else "~all")
-            elif word.lower().startswith("redirect="):
-                kept[f"include:{word.partition('=')[2]}"] = None  # behind terms of ours it would never be reached
-            elif _readable(word):
-                kept[word] = None
-    only_redirect = len(there) == 1 and not wanted and "redirect=" in there[0].lower()
-    if only_redirect:
-        return there[0]
-    kept |= dict.fromkeys(wanted)
-    return " ".join(["v=spf1", *kept, ends.pop() if len(ends) == 1 else "~all"])
-
-
-def _readable(word: str) -> bool:
-    try:
-        return bool(spf.parse(f"v=spf1 {word}")) or "=" in word
-    except spf.Wrong:
-        return False
+    made = mending.proposed(room.lookup, domain, ways)
+    return [Entry("SPF", "TXT", domain, made.value, there == [made.value], made.left_out)] if made else []
 
 
 def _dkim(room: Newsroom) -> list[Entry]:
