@@ -36,6 +36,7 @@ from newsletter.store import database
 from tests.browser import everything, reader, visit
 from tests.conftest import TOML, Clock
 from tests.dns_server import serving as dns_serving
+from tests.dns_server import txt
 from tests.site import serving
 from tests.smtp_server import HangUp, Say, ScriptedServer, Silence
 from tests.sound import HOST, SETTINGS, Sound, certificate, sound
@@ -519,6 +520,32 @@ def test_a_record_that_the_form_has_put_elsewhere(well: Sound) -> None:
     found = the(dns.look_at_dkim(well.room), "dns DKIM lettre")
     assert "the form has added the domain" in found.said
     assert "lettre._domainkey as its name" in found.remedy
+
+
+MEANT: list[tuple[str, list[str], str]] = [  # where something like a DMARC record stands, what, words of the finding
+    ("_dmarc.journal.example", ["v=DMARC1; p=reject", "v=DMARC1; p=quarantine"], "the strictest: v=DMARC1; p=reject"),
+    ("_dmarc.journal.example", ['"v=DMARC1; p=reject"'], "write it as v=DMARC1; p=reject"),
+    ("_dmarc.journal.example.journal.example", ["v=DMARC1; p=reject"], "give the form only _dmarc as its name"),
+]
+
+
+@pytest.mark.parametrize(("name", "texts", "words"), MEANT)
+def test_where_a_policy_was_meant_no_weaker_one_is_given_to_paste(
+    well: Sound, name: str, texts: list[str], words: str
+) -> None:
+    well.forget("_dmarc.journal.example")
+    well.put(name, {"TXT": [txt(one) for one in texts]})
+    found = the(dns.look_at_dmarc(well.room), dns.DMARC)
+    assert (found.level, found.remedy.endswith(words)) == (Level.FAILURE, True), found
+    assert "below" not in found.remedy
+    assert [one.value for one in records.records(well.room) if one.kind == "DMARC"] == []
+
+
+def test_a_policy_that_is_none_is_given_as_what_it_comes_to(well: Sound) -> None:
+    well.put("_dmarc.journal.example", {"TXT": [txt("v=DMARC1; p=monitor; rua=mailto:a@journal.example")]})
+    assert "as in the record below" in the(dns.look_at_dmarc(well.room), dns.DMARC).remedy
+    [entry] = [one for one in records.records(well.room) if one.kind == "DMARC"]
+    assert (entry.value, entry.there) == ("v=DMARC1; p=none; rua=mailto:a@journal.example", False)
 
 
 # --- The command --------------------------------------------------------------------------------------

@@ -469,7 +469,18 @@ POLICIES: list[tuple[list[str], Level, str]] = [
     (["v=DMARC1; p=reject; pct=50; ri=86400"], Level.OK, "pct, ri= are no tags any more"),
     (["v=DMARC1; p=rejct"], Level.WARNING, "is no policy"),
     ([], Level.FAILURE, "there is no DMARC record"),
-    (["v=DMARC1; p=none", "v=DMARC1; p=reject"], Level.FAILURE, "several"),
+    (
+        ["v=DMARC1; p=none", "v=DMARC1; p=reject; pct=9"],
+        Level.FAILURE,
+        "leave one of them, the strictest: v=DMARC1; p=reject",
+    ),
+    (["v=DMARC1; p=reject; sp=none", "v=DMARC1; p=reject"], Level.FAILURE, "the strictest: v=DMARC1; p=reject"),
+    (['"v=DMARC1; p=reject"'], Level.FAILURE, "quotes inside → write it as v=DMARC1; p=reject"),
+    ([" v=DMARC1; p=reject"], Level.FAILURE, "begins with a space → write it as v=DMARC1; p=reject"),
+    (["V=DMARC1; p=reject"], Level.FAILURE, "in these very letters → write it as v=DMARC1; p=reject"),
+    (["v=dmarc1; p=reject"], Level.FAILURE, "in these very letters"),
+    (["v=DMARC1 p=reject"], Level.FAILURE, "a semicolon must stand behind v=DMARC1 → write it as v=DMARC1; p=reject"),
+    (["v=DMARC10; p=reject"], Level.FAILURE, "there is no DMARC record"),
 ]
 
 
@@ -478,7 +489,14 @@ def test_the_policy_judged(texts: list[str], level: Level, words: str) -> None:
     with zone({f"_dmarc.{DOMAIN}": texts} if texts else {}) as server:
         found = dns.judge_dmarc(dmarc.walk(server.lookup(), DOMAIN))
     assert found.level is level
-    assert words in f"{found.said} {found.remedy}"
+    assert words in f"{found.said} → {found.remedy}"
+
+
+def test_several_records_of_the_organisation_are_told_to_its_subdomain() -> None:
+    with zone({f"_dmarc.{DOMAIN}": ["v=DMARC1; p=none", "v=DMARC1; p=quarantine"]}) as server:
+        found = dns.judge_dmarc(dmarc.walk(server.lookup(), f"lettre.{DOMAIN}"))
+    assert f"several DMARC records stand at _dmarc.{DOMAIN}" in found.said
+    assert found.remedy.endswith("v=DMARC1; p=quarantine")
 
 
 # --- PTR and MX -----------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from newsletter.newsroom import Newsroom
 SPF, PTR, MX = "dns SPF", "dns PTR", "dns MX"
 DMARC, ALIGNED = "dns DMARC", "dns alignment"
 OWN_PATH = "that relay puts a return path of its own there, as a rule, for which SPF passes"
+MONITOR = "write p=none, as in the record below, or what was meant: p=quarantine, p=reject"
 PASTE = "put the SPF record below into the DNS"
 
 
@@ -160,23 +161,34 @@ def look_at_dmarc(room: Newsroom) -> Iterator[Finding]:
     if author.trouble:
         yield unknown(DMARC, f"DMARC of {author.domain}", author.trouble)
         return
-    yield judge_dmarc(author)
+    judged, elsewhere = judge_dmarc(author), dmarc.doubled(room.lookup, author.domain) if author.is_bare else None
+    if elsewhere:
+        name = f"_dmarc.{author.domain}".removesuffix(elsewhere.removeprefix(f"_dmarc.{author.domain}"))
+        said = f"the DMARC record stands at {elsewhere}: the form has added the domain"
+        judged = failure(DMARC, said, f"give the form only {name} as its name")
+    yield judged
     yield judge_alignment(room, author)
 
 
 def judge_dmarc(author: dmarc.Walk) -> Finding:
-    crowded = next(iter(author.crowded), None)
-    if crowded in (author.domain, author.organisation):
-        said = f"several DMARC records stand at _dmarc.{crowded}: none of them counts"
-        return failure(DMARC, said, "leave one of them")
     found = author.record
+    if author.domain in author.crowded or (found is None and author.crowded):
+        said = f"several DMARC records stand at _dmarc.{author.crowded[0]}: none of them counts"
+        here = [one for one in author.rivals if one.domain == author.crowded[0]]
+        return failure(
+            DMARC, said, f"leave one of them, the strictest: {max(here, key=lambda one: one.strictness).text}"
+        )
+    if found is None and author.spoiled:
+        spoiled = author.spoiled[0]
+        said = f"the DMARC record at _dmarc.{spoiled.meant.domain} does not count: {spoiled.why}"
+        return failure(DMARC, said, f"write it as {spoiled.meant.text}")
     if found is None:
         said = f"there is no DMARC record for {author.domain}: the large services want one"
         return failure(DMARC, said, "put the DMARC record below into the DNS")
     said = f"_dmarc.{found.domain}: p={found.policy_for(author.domain)}"
     gone = [tag for tag in dmarc.GONE if tag in found.tags]
     if "p" in found.tags and found.tags["p"].lower() not in dmarc.POLICIES:
-        return warning(DMARC, f"{said}: p={found.tags['p']} is no policy, and counts as none", "write p=none")
+        return warning(DMARC, f"{said}: p={found.tags['p']} is no policy, and counts as none", MONITOR)
     if gone:
         remedy = f"{', '.join(gone)}= are no tags any more (RFC 9989): they can go; for a trial there is t=y"
         return ok(DMARC, said, remedy)

@@ -71,11 +71,11 @@ def _dmarc(room: Newsroom) -> list[Entry]:
     author = dmarc.walk(room.lookup, paper.sender_domain)
     if author.trouble:
         return []
-    if author.record:
-        at = f"_dmarc.{author.record.domain}"
-        kept = {tag: value for tag, value in author.record.tags.items() if tag not in dmarc.GONE}
-        value = "; ".join(["v=DMARC1", *(f"{tag}={value}" for tag, value in kept.items())])
-        return [Entry("DMARC", "TXT", at, value, len(kept) == len(author.record.tags))]
+    found = author.record
+    if found:
+        return [Entry("DMARC", "TXT", f"_dmarc.{found.domain}", found.text, found.mended == found.tags)]
+    if not author.is_bare or dmarc.doubled(room.lookup, author.domain):
+        return []  # a new one beside what was meant would weaken it; the finding says how that is to be written
     reader = next((one for one in paper.editors if one.endswith(f"@{paper.sender_domain}")), None)
     to = reader or f"postmaster@{paper.sender_domain}"
     return [Entry("DMARC", "TXT", f"_dmarc.{paper.sender_domain}", f"v=DMARC1; p=none; rua=mailto:{to}", False)]
