@@ -548,6 +548,36 @@ def test_a_policy_that_is_none_is_given_as_what_it_comes_to(well: Sound) -> None
     assert (entry.value, entry.there) == ("v=DMARC1; p=none; rua=mailto:a@journal.example", False)
 
 
+def test_a_slow_name_server_is_asked_once_for_each_question(well: Sound, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nine includes, and a relay with eight addresses: 81 questions, if each were asked for each address."""
+    names = [f"i{i}.example" for i in range(9)]
+    for name in names:
+        well.put(name, {"TXT": ['"v=spf1 ip4:198.51.100.1 -all"']})
+    own = {
+        **well.dns.records["journal.example"],
+        "TXT": [txt(f"v=spf1 {' '.join(f'include:{n}' for n in names)} -all")],
+    }
+    well.put("journal.example", own)
+    well.put("relais.invalid", {"A": [f"192.0.2.{i}" for i in range(1, 9)]})
+    well.dns.asked.clear()
+    doctoring.run(well.room, send_to=None, received=None, as_json=True)
+    assert {well.dns.asked.count(f"{name} TXT") for name in [*names, "journal.example"]} == {1}
+    assert json.loads(capsys.readouterr().out)["records"]
+
+
+def test_records_that_take_too_long_are_left_and_what_was_not_seen_is_not_written(well: Sound) -> None:
+    entry = records.Entry("SPF", "TXT", "journal.example", "v=spf1 mx ~all", there=False)
+    mx = records.Entry("MX", "MX", "retours.journal.example", "10 mx.example.", there=False)
+    left = Finding("dns SPF", Level.WARNING, "took longer than 40 s, and was left", "ask again", sure=False)
+    assert records.seen([mx, entry], [left, ok("dns DKIM", "well")]) == [mx]
+    assert records.seen([mx, entry], [ok("dns SPF", "well")]) == [entry, mx]
+    written: list[records.Entry] = []
+    looks = records.looks(well.room, written)
+    assert all(one.seconds <= doctor.LONGEST for one in looks)
+    assert doctor.examine(looks) == []
+    assert {one.kind for one in written} == {"SPF", "DKIM", "DMARC"}
+
+
 # --- The command --------------------------------------------------------------------------------------
 
 

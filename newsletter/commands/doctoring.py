@@ -52,15 +52,16 @@ def run(room: Newsroom, *, send_to: str | None, received: Path | None, as_json: 
     from newsletter import doctor as doctors
     from newsletter.doctor import arrived, records
 
-    room.fetcher = room.fetcher.hurried(PATIENCE)
+    room.fetcher, room.lookup = room.fetcher.hurried(PATIENCE), room.lookup.remembering()
     if received:
         with _telling("reading the mail"):
             findings, entries = arrived.look(room, received.read_bytes()), []
     else:
         with _telling("looking") as tell:
-            findings = doctors.examine(doctors.looks(room), lambda look: tell(_said(look)))
-            tell("writing down the DNS records")
-            entries = records.records(room)
+            written: list[Entry] = []
+            looks = [*doctors.looks(room), *records.looks(room, written)]
+            findings = doctors.examine(looks, lambda look: tell(_said(look)))
+            entries = records.seen(written, findings)
         if send_to:
             findings += arrived.send(room, send_to)
     if as_json:

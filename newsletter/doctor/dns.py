@@ -25,7 +25,8 @@ PASTE = "put the SPF record below into the DNS"
 
 def look_at_spf(room: Newsroom) -> Iterator[Finding]:
     """Does the return path's domain let our relay send?"""
-    yield judge_spf(room.lookup, envelope_domain(room.config), ways_of(room.config, room.lookup))
+    lookup = room.lookup.remembering()  # each address of the relay is judged by the same questions
+    yield judge_spf(lookup, envelope_domain(room.config), ways_of(room.config, lookup))
 
 
 def judge_spf(lookup: Lookup, domain: str, ways: Ways | None) -> Finding:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
-from newsletter.doctor import dmarc, mending, signing, spf
+from newsletter.doctor import Look, dmarc, mending, signing, spf
 from newsletter.doctor.dns import judge_spf
 from newsletter.doctor.domain import envelope_domain, ways_of
-from newsletter.doctor.finding import Level
+from newsletter.doctor.finding import Finding, Level
 from newsletter.errors import ConfigError
 from newsletter.mail.dkim import TXT_STRING, Record, record
 from newsletter.newsroom import Newsroom
+
+SECONDS = 45.0  # for each kind: they wait for the same answers as the looks
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +39,24 @@ class Entry:
 def records(room: Newsroom) -> list[Entry]:
     """SPF, DKIM, DMARC, and MX of a bounce domain of its own. Asks the DNS what is there; of what it could not say,
     nothing is given: a record pasted over one that we did not see would do harm."""
-    with ThreadPoolExecutor() as pool:  # side by side: a silent name server costs its time once
-        parts = [pool.submit(part, room) for part in (_spf, _dkim, _dmarc, _mx)]
-        return [entry for part in parts for entry in part.result()]
+    return [entry for part in PARTS.values() for entry in part(room)]
+
+
+def looks(room: Newsroom, written: list[Entry]) -> list[Look]:
+    """The same as parts of the examination, side by side with the others and with a limit: they fill `written`."""
+
+    def write(part: Part) -> Iterable[Finding]:
+        written.extend(part(room))
+        return ()
+
+    return [Look(f"records {kind}", partial(write, part), SECONDS) for kind, part in PARTS.items()]
+
+
+def seen(written: Sequence[Entry], findings: Sequence[Finding]) -> list[Entry]:
+    """In their order, without those of a kind that the doctor could not look at to the end."""
+    unseen = [f"{one.name} " for one in findings if not one.sure]
+    known = [kind for kind in PARTS if not any(name.startswith(f"dns {kind} ") for name in unseen)]
+    return [one for kind in known for one in written if one.kind == kind]
 
 
 def _spf(room: Newsroom) -> list[Entry]:
@@ -96,3 +114,7 @@ def _mx(room: Newsroom) -> list[Entry]:
         inbox.host if inbox and inbox.host else next(iter(room.lookup.mx(config.newsletter.sender_domain).values), "")
     )
     return [Entry("MX", "MX", domain, f"10 {host}.", False)] if host else []
+
+
+Part = Callable[[Newsroom], list[Entry]]
+PARTS: dict[str, Part] = {"SPF": _spf, "DKIM": _dkim, "DMARC": _dmarc, "MX": _mx}
