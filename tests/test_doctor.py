@@ -704,6 +704,21 @@ def test_whose_key_is_not_there(well: Sound, came: bytes) -> None:
     assert the(arrived.look(well.room, came), "received DKIM journal.example").level is Level.FAILURE
 
 
+def test_a_relays_own_signature_without_a_key_is_the_relays_business(well: Sound, came: bytes, folder: Path) -> None:
+    stranger = dkim.sign(came, b"x", b"relais.example", (folder / "lettre.pem").read_bytes()) + came
+    found = arrived.look(well.room, stranger)
+    assert the(found, "received DKIM relais.example").level is Level.WARNING
+    assert the(found, "received DKIM journal.example").level is Level.OK
+
+
+def test_either_a_test_is_sent_or_one_is_looked_at(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "test.eml").write_bytes(b"Subject: x\n\nx\n")
+    words = ["doctor", "--received", str(tmp_path / "test.eml"), "--send-to", "ama@ailleurs.example"]
+    result = CliRunner().invoke(cli, [*words, "--config", str(folder / "newsletter.toml")])
+    assert result.exit_code == 2
+    assert "goes without --send-to" in result.output
+
+
 def test_a_file_that_is_no_mail(well: Sound, tmp_path: Path) -> None:
     for raw in (b"", b"\x00\xff" * 500, b"Bonjour\n", b"From: x\r\n\r\n"):
         [found] = arrived.look(well.room, raw)

@@ -44,6 +44,8 @@ def doctor(room: Newsroom, send_to: str | None, received: Path | None, as_json: 
       newsletter doctor --send-to redaction@mailbox.example
       newsletter doctor --received test.eml
     """
+    if send_to and received:
+        raise click.UsageError("--received goes without --send-to: first send, then look at what arrived")
     sys.exit(run(room, send_to=send_to, received=received, as_json=as_json))
 
 
