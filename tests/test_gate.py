@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import email
+import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from email import policy
@@ -294,6 +295,33 @@ def test_what_an_editor_sends_now_is_asked_too(well: Sound, clock: Clock) -> Non
     held_back = edit.named(well.room, None, called.name)
     assert held_back.remark == found.said, "the desk shows why"
     assert going.called(well.room) == [], "and nobody asks again every minute"
+
+
+GUIDE = """
+[delivery]
+via = "smtp+starttls://lettre@smtp.relay.example:587"
+return_path = "b+{token}@bounces.journal.example"
+[dkim]
+domain = "journal.example"
+selector = "lettre"
+key_file = "lettre.pem"
+"""
+
+
+@pytest.mark.parametrize("page", ["deliverability.md", "bounces.md"])
+def test_who_puts_into_the_dns_what_the_guide_says_may_send(folder: Path, clock: Clock, page: str) -> None:
+    """With a return path of its own, as both pages advise."""
+    docs = Path(__file__).parent.parent / "docs"
+    told = re.findall(r"^ {4}(\S+)\. +IN (TXT|MX) +([^(\n]+)$", (docs / page).read_text(encoding="utf-8"), re.MULTILINE)
+    with sound(folder, clock, settings=GUIDE) as found:
+        found.put("spf.relay.example", {"TXT": ['"v=spf1 ip4:192.0.2.0/28 -all"']})
+        found.put("smtp.relay.example", {"A": ["192.0.2.25"]})
+        found.put("mail.journal.example", {"A": ["192.0.2.30"]})
+        for name, kind, value in told:
+            found.put(name, {**found.dns.records.get(name, {}), kind: [value]})
+        assert {kind for name, kind, _ in told if name == "bounces.journal.example"} == {"MX", "TXT"}
+        gate.check(found.room)
+        assert note(found.room) == gate.what_it_depends_on(found.room)
 
 
 def test_an_edition_on_its_way_is_not_stopped(well: Sound, clock: Clock) -> None:

@@ -53,9 +53,10 @@ def judge_spf(lookup: Lookup, domain: str, ways: Ways | None) -> Finding:
 
 
 def _no_spf(lookup: Lookup, domain: str, ways: Ways | None, remedy: str) -> Finding:
-    spoiled = next((why for text in lookup.txt(domain).values if (why := spf.spoiled(text))), None)
+    spoiled = next((text for text in lookup.txt(domain).values if spf.spoiled(text)), None)
     if spoiled:
-        return failure(SPF, f"the SPF record of {domain} does not count: {spoiled}", remedy)
+        said = f"the SPF record of {domain} does not count: {spf.spoiled(spoiled)}"
+        return failure(SPF, said, remedy if remedy == PASTE else f"write it as {spf.bare(spoiled)}")
     said = f"{domain} has no SPF record: nobody is said to send for it"
     if ways and not ways.ours and include_for(ways.host) in REWRITING:
         return warning(SPF, f"{said}; {OWN_PATH}", remedy)
@@ -118,7 +119,9 @@ def _not_named(
     if ways.ours or alone:
         return failure(SPF, said, PASTE if made else _by_hand(ways))
     by = f"by {', '.join(anybody.included)}" if anybody.included else "by other addresses that it names"
-    return warning(SPF, f"{said}; it may go out {by}", "ask your relay what to include, or send a test: --send-to")
+    remedy = "ask your relay what to include, or send a test: --send-to"
+    only = "; the record below names no more than the address at which it takes mail"
+    return warning(SPF, f"{said}; it may go out {by}", f"{remedy}{only if made else ''}")
 
 
 # --- DKIM -----------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from ipaddress import ip_network
 
 from newsletter.doctor import spf
-from newsletter.doctor.domain import Ways, wanted_terms
+from newsletter.doctor.domain import Ways, include_for, wanted_terms
 from newsletter.lookup import Answer, Lookup, State
 
 NOBODY = "240.0.0.1"  # an address that nobody has (RFC 1112, 4): what passes for it passes for everybody
@@ -30,11 +30,24 @@ def proposed(lookup: Lookup, domain: str, ways: Ways | None) -> Mended | None:
     there, wanted = records_in(found.values), wanted_terms(ways)
     if not there and not wanted:
         return None
-    made = mend(there, wanted, domain)
+    made = mend(there, [], domain)
+    if not _passes(lookup, domain, made, ways):
+        made = mend(there, wanted, domain)
     if all(_is_all(word) for word in made.value.split()[1:]):
         return None  # it would say that nobody sends
-    result = spf.check(_Instead(lookup, domain, made.value), NOBODY, domain, f"lettre@{domain}").result
+    result = _result(lookup, domain, made, NOBODY)
     return made if result in (spf.Result.FAIL, spf.Result.SOFTFAIL, spf.Result.NEUTRAL) else None
+
+
+def _passes(lookup: Lookup, domain: str, made: Mended, ways: Ways | None) -> bool:
+    """Whether the relay need not be named any more. Of a known service that is asked by its include: alone."""
+    if ways is None or not ways.addresses or (not ways.ours and include_for(ways.host)):
+        return False
+    return all(_result(lookup, domain, made, one) is spf.Result.PASS for one in ways.addresses)
+
+
+def _result(lookup: Lookup, domain: str, made: Mended, address: str) -> spf.Result:
+    return spf.check(_Instead(lookup, domain, made.value), address, domain, f"lettre@{domain}").result
 
 
 def records_in(texts: tuple[str, ...]) -> list[str]:
@@ -57,7 +70,7 @@ def mend(there: list[str], wanted: list[str], domain: str) -> Mended:
     for term in wanted:
         made.keep(term)
     end = made.ends.pop() if len(made.ends) == 1 and not made.left_out else "~all"
-    return Mended(" ".join(["v=spf1", *made.kept.values(), end]), tuple(made.left_out))
+    return Mended(" ".join(["v=spf1", *made.kept.values(), end]), (*made.left_out, *made.void))
 
 
 @dataclass(slots=True)
@@ -67,6 +80,7 @@ class _Making:
     domain: str
     kept: dict[str, str] = field(default_factory=dict)
     left_out: list[str] = field(default_factory=list)
+    void: list[str] = field(default_factory=list)  # left out as well, and never counted
     ends: set[str] = field(default_factory=set)
     redirect: str = ""
 
@@ -78,7 +92,9 @@ class _Making:
             elif not _holds(word, self.domain):
                 self.left_out.append(word)
             elif word.lower().startswith("redirect="):
-                if not ended:  # behind all it never counted (RFC 7208, 6.1)
+                if ended:  # beside all it never counted (RFC 7208, 6.1)
+                    self.void.append(word)
+                else:
                     self.redirect = word
             elif word.lower().startswith("exp=") and any(one.startswith("exp=") for one in self.kept):
                 self.left_out.append(word)

@@ -264,7 +264,7 @@ class _Walk:
             return self.address in ip_network(term.value)
         target = self._name(term.value, domain) if term.value else domain
         if term.name == "include":
-            return self._includes(target)
+            return self._includes(target, named=term.qualifier == "+")
         if term.name == "exists":
             return bool(self._heard(self.lookup.a(target), target).values)
         if term.name == "ptr":
@@ -272,8 +272,8 @@ class _Walk:
         hosts = [target] if term.name == "a" else self._hosts(target)
         return any(self._stands_at(host, term) for host in hosts)
 
-    def _includes(self, target: str) -> bool:
-        self.included.append(target)
+    def _includes(self, target: str, *, named: bool) -> bool:
+        self.included += [target] if named else []
         result, _ = self.of(target)
         if result is Result.NONE:
             raise Wrong(f"include:{target} leads to no record")
