@@ -193,8 +193,12 @@ class Nothing:
 @given(st.text(max_size=120))
 def test_no_record_whatever_is_an_exception(text: str) -> None:
     assert spf.check(Nothing(f"v=spf1 {text}"), OURS, DOMAIN, f"x@{DOMAIN}").result in Result
-    walk = dmarc.walk(Nothing(f"v=DMARC1;{text}"), "a.b.example")
-    assert dns.judge_dmarc(walk).level in Level
+    for whole in (f"v=spf1 {text}", f'"v=spf1 {text}', text):
+        assert dns.judge_spf(Nothing(whole), DOMAIN, RELAY).level in Level
+    for whole in (f"v=DMARC1;{text}", f'"v=dmarc1 {text}', text):
+        walk = dmarc.walk(Nothing(whole), "a.b.example")
+        assert dns.judge_dmarc(walk).level in Level
+        assert walk.record is None or dmarc.parse(walk.record.text, "a.b.example")
     assert signing.judge("x", [text, f"p={text}"], RECORDS[0]).level in Level
 
 

@@ -29,7 +29,7 @@ def look_at_spf(room: Newsroom) -> Iterator[Finding]:
     yield judge_spf(lookup, envelope_domain(room.config), ways_of(room.config, lookup))
 
 
-def judge_spf(lookup: Lookup, domain: str, ways: Ways | None) -> Finding:
+def judge_spf(lookup: spf.Dns, domain: str, ways: Ways | None) -> Finding:
     sender, made = f"lettre@{domain}", proposed(lookup, domain, ways)
     anybody = spf.check(lookup, NOBODY, domain, sender)
     if anybody.result is spf.Result.TEMPERROR:
@@ -52,7 +52,7 @@ def judge_spf(lookup: Lookup, domain: str, ways: Ways | None) -> Finding:
     return found
 
 
-def _no_spf(lookup: Lookup, domain: str, ways: Ways | None, remedy: str) -> Finding:
+def _no_spf(lookup: spf.Dns, domain: str, ways: Ways | None, remedy: str) -> Finding:
     spoiled = next((text for text in lookup.txt(domain).values if spf.spoiled(text)), None)
     if spoiled:
         said = f"the SPF record of {domain} does not count: {spf.spoiled(spoiled)}"
@@ -83,7 +83,7 @@ def _cure(found: spf.Spf, made: Mended | None) -> str:
 
 
 def _judge_ways(
-    lookup: Lookup, domain: str, ways: Ways | None, passing: list[str], anybody: spf.Spf, made: Mended | None
+    lookup: spf.Dns, domain: str, ways: Ways | None, passing: list[str], anybody: spf.Spf, made: Mended | None
 ) -> Finding:
     costs = f"{anybody.lookups} of {spf.MOST_LOOKUPS} lookups"
     if ways is None:
@@ -110,7 +110,7 @@ def _judge_ways(
 
 
 def _not_named(
-    lookup: Lookup, domain: str, ways: Ways, passing: list[str], anybody: spf.Spf, made: Mended | None
+    lookup: spf.Dns, domain: str, ways: Ways, passing: list[str], anybody: spf.Spf, made: Mended | None
 ) -> Finding:
     """A relay of ours sends by its own address; of another's we know only where it takes mail."""
     left = ", ".join(one for one in ways.addresses if one not in passing)

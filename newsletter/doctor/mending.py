@@ -8,7 +8,7 @@ from ipaddress import ip_network
 
 from newsletter.doctor import spf
 from newsletter.doctor.domain import Ways, include_for, wanted_terms
-from newsletter.lookup import Answer, Lookup, State
+from newsletter.lookup import Answer, State
 
 NOBODY = "240.0.0.1"  # an address that nobody has (RFC 1112, 4): what passes for it passes for everybody
 
@@ -21,7 +21,7 @@ class Mended:
     left_out: tuple[str, ...] = ()
 
 
-def proposed(lookup: Lookup, domain: str, ways: Ways | None) -> Mended | None:
+def proposed(lookup: spf.Dns, domain: str, ways: Ways | None) -> Mended | None:
     """The record to paste; None where none can be made that holds: it would say that nobody sends, cost too much, or
     let everybody send."""
     found = lookup.txt(domain)
@@ -39,14 +39,14 @@ def proposed(lookup: Lookup, domain: str, ways: Ways | None) -> Mended | None:
     return made if result in (spf.Result.FAIL, spf.Result.SOFTFAIL, spf.Result.NEUTRAL) else None
 
 
-def _passes(lookup: Lookup, domain: str, made: Mended, ways: Ways | None) -> bool:
+def _passes(lookup: spf.Dns, domain: str, made: Mended, ways: Ways | None) -> bool:
     """Whether the relay need not be named any more. Of a known service that is asked by its include: alone."""
     if ways is None or not ways.addresses or (not ways.ours and include_for(ways.host)):
         return False
     return all(_result(lookup, domain, made, one) is spf.Result.PASS for one in ways.addresses)
 
 
-def _result(lookup: Lookup, domain: str, made: Mended, address: str) -> spf.Result:
+def _result(lookup: spf.Dns, domain: str, made: Mended, address: str) -> spf.Result:
     return spf.check(_Instead(lookup, domain, made.value), address, domain, f"lettre@{domain}").result
 
 
@@ -123,7 +123,7 @@ def _holds(word: str, domain: str) -> bool:
 class _Instead:
     """The DNS as it would be with another SPF record at one name."""
 
-    def __init__(self, lookup: Lookup, domain: str, value: str) -> None:
+    def __init__(self, lookup: spf.Dns, domain: str, value: str) -> None:
         self._lookup, self._domain, self._value = lookup, domain, value
 
     def txt(self, name: str) -> Answer:

@@ -63,7 +63,7 @@ def _spf(room: Newsroom) -> list[Entry]:
     domain = envelope_domain(room.config)
     ways = ways_of(room.config, room.lookup)
     there = [text for text in room.lookup.txt(domain).values if spf.is_record(text)]
-    if judge_spf(room.lookup, domain, ways).level is Level.OK:
+    if there and judge_spf(room.lookup, domain, ways).level is Level.OK:
         return [Entry("SPF", "TXT", domain, there[0], True)]
     made = mending.proposed(room.lookup, domain, ways)
     return [Entry("SPF", "TXT", domain, made.value, there == [made.value], made.left_out)] if made else []
