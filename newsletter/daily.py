@@ -118,7 +118,7 @@ def send(room: Newsroom, day: date, *, regardless: bool = False, dry_run: bool =
     started = room.clock()
     name = day.isoformat()
     if dry_run:
-        return _timed(room, started, _whatever_comes(room, name, lambda: _rehearse(room, day, regardless)))
+        return _timed(room, started, _whatever_comes(room, name, lambda: _rehearse(room, day, regardless, watch.force)))
     watch = _foretelling(room, watch)
     try:
         found = _sent(room, name, lambda: _send_locked(room, day, regardless, watch), watch)
@@ -318,8 +318,10 @@ def _send_day(room: Newsroom, day: date, regardless: bool, watch: Watch) -> Repo
     return replace(found, remarks=made.gathered.remarks + found.remarks + not_taken)
 
 
-def _rehearse(room: Newsroom, day: date, regardless: bool) -> Report:
-    """All but the writing: what would be sent now."""
+def _rehearse(room: Newsroom, day: date, regardless: bool, force: bool) -> Report:
+    """All but the writing: what would be sent now, and whether the doctor would hinder it."""
+    from newsletter.doctor import gate  # it looks at editions too, and so imports us
+
     instance.check(room)
     with read(room.engine) as connection:
         edition = editions.get(connection, day, DAILY)
@@ -342,7 +344,8 @@ def _rehearse(room: Newsroom, day: date, regardless: bool) -> Report:
     room.mailer  # noqa: B018
     said = f"would send « {rendered.subject} » to {audience} subscribers"
     found = Report(made.edition.name, made.edition.status, len(made.picked), audience, pending=audience)
-    return replace(found, pending=0, said=said, forecast=progress.forecast(room, found))
+    remarks = () if force else gate.foretold(room)
+    return replace(found, pending=0, said=said, remarks=remarks, forecast=progress.forecast(room, found))
 
 
 def _make(room: Newsroom, day: date) -> Made:

@@ -11,7 +11,7 @@ from newsletter import collect as collecting
 from newsletter import pauses, report
 from newsletter.deliver import Ending, Ledger, Run, Stop, deliver, recover
 from newsletter.deliver.judge import End, is_about_address
-from newsletter.errors import AlreadyRunning, NewsletterError, NotSent, Outdated, Paused, Unavailable, Unfinished
+from newsletter.errors import AlreadyRunning, NewsletterError, NotSent, Outdated, Paused, Unavailable, Unfinished, Unfit
 from newsletter.mail.message import WireTemplate, freeze
 from newsletter.model import (
     Choice,
@@ -66,13 +66,13 @@ def send_edition(
 
 
 def _check_gate(room: Newsroom, edition: Edition, watch: Watch) -> None:
-    """Before the first real send. Raises NotSent; the desk shows why, and an editor's call to send it now is over: it
+    """Before the first real send. Raises Unfit; the desk shows why, and an editor's call to send it now is over: it
     would be asked for again every minute."""
     from newsletter.doctor import gate  # it looks at editions too, and so imports us
 
     try:
         gate.check(room, force=watch.force)
-    except NotSent as error:
+    except Unfit as error:
         with write(room.engine) as connection:
             editions.change(connection, edition.id, remark=str(error), go_at=None)
         raise

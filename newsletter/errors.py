@@ -10,6 +10,7 @@ NewsletterError
 ├── Unavailable          all sources are down, or the relay refuses everything
 │   └── DatabaseError    the database cannot be reached or written
 ├── NotSent              by decision: held, too late, not adopted
+│   └── Unfit            the doctor finds that mail would be lost; carries all that fails
 ├── AlreadyRunning       another run is sending
 └── Unfinished           stopped before the end: run again
     ├── Outdated         an editor changed the edition while it was rendered: read it again
@@ -65,6 +66,14 @@ class DatabaseError(Unavailable):
 
 class NotSent(NewsletterError):
     """Not sent, by decision: held, too late, not adopted."""
+
+
+class Unfit(NotSent):
+    """Not sent, since mail would be lost or readers could not leave; `problems` holds one line for each reason."""
+
+    def __init__(self, message: str, *problems: str) -> None:
+        super().__init__(message)
+        self.problems = problems
 
 
 class AlreadyRunning(NewsletterError):

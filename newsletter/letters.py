@@ -17,7 +17,7 @@ from urllib.parse import urlencode
 from sqlalchemy import Connection
 
 from newsletter.editors import INVITED_WITHIN, LOG_IN_WITHIN
-from newsletter.errors import BadData, NewsletterError
+from newsletter.errors import BadData, NewsletterError, Unfit
 from newsletter.links import Purpose
 from newsletter.mail.addresses import normalise
 from newsletter.mail.forward import forward
@@ -257,8 +257,10 @@ def tell_editors(room: Newsroom, found: Report) -> int:
     beside = found.edition if found.edition and found.edition != day.isoformat() else None  # not the day's own
     note = f"told {beside or day} {found.status} {type(found.problem).__name__}"
     subject, paper = _notice_subject(room, found, beside), room.config.newsletter
+    unfit = found.problem.problems if isinstance(found.problem, Unfit) else ()
     found = _without_names(found)
-    text = room.look.text("email/notice.txt", paper=paper, day=day, beside=beside, report=found, subject=subject)
+    said: dict[str, Any] = {"report": found, "unfit": unfit, "subject": subject}
+    text = room.look.text("email/notice.txt", paper=paper, day=day, beside=beside, **said)
     with write(room.engine) as connection:
         addresses = _to_tell(room, connection)
         if not addresses or notes.wait_for(connection, note):

@@ -7,8 +7,11 @@ concluded from it.
 
 from __future__ import annotations
 
+import copy
 import socket
+import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import ip_address
@@ -52,7 +55,8 @@ NO_NAME, NO_DATA = Answer(State.NO_NAME), Answer(State.NO_DATA)
 
 
 class Lookup:
-    """Asks the given name servers, else the system's. Safe to use from several threads; remembers nothing."""
+    """Asks the given name servers, else the system's. Safe to use from several threads; remembers nothing, but in what
+    `remembering` gives."""
 
     def __init__(
         self,
@@ -66,21 +70,31 @@ class Lookup:
         self._nameservers = nameservers
         self._port = port
         self._lifetime = lifetime
+        self._memory: _Memory | None = None
+
+    def remembering(self) -> Lookup:
+        """The same for one examination: each question is asked once, whoever wants to know, and what nobody could say
+        is not waited for twice."""
+        if self._memory is not None:
+            return self
+        other = copy.copy(self)
+        other._memory = _Memory()
+        return other
 
     def txt(self, name: str) -> Answer:
         """Each record's strings put together without a space (RFC 7208, 3.3; RFC 6376, 3.6.2.2)."""
-        return self._ask(name, "TXT", lambda one: b"".join(one.strings).decode("utf-8", "replace"))
+        return self._answer(name, "TXT", lambda one: b"".join(one.strings).decode("utf-8", "replace"))
 
     def mx(self, name: str) -> Answer:
         """The hosts, the preferred first, without a dot at their end; a null MX (RFC 7505) is the empty string."""
-        found = self._ask(name, "MX", lambda one: f"{one.preference:05} {_bare(one.exchange)}")
+        found = self._answer(name, "MX", lambda one: f"{one.preference:05} {_bare(one.exchange)}")
         return Answer(found.state, tuple(value[6:] for value in sorted(found.values)), found.said)
 
     def a(self, name: str) -> Answer:
-        return self._ask(name, "A", lambda one: str(one.address))
+        return self._answer(name, "A", lambda one: str(one.address))
 
     def aaaa(self, name: str) -> Answer:
-        return self._ask(name, "AAAA", lambda one: str(one.address))
+        return self._answer(name, "AAAA", lambda one: str(one.address))
 
     def addresses(self, name: str) -> Answer:
         """Of both kinds. Trouble with the first is not waited for twice; where there is one, trouble with the second
@@ -95,7 +109,12 @@ class Lookup:
 
     def ptr(self, address: str) -> Answer:
         """The names that an address is given back as."""
-        return self._ask(ip_address(address).reverse_pointer, "PTR", lambda one: _bare(one.target))
+        return self._answer(ip_address(address).reverse_pointer, "PTR", lambda one: _bare(one.target))
+
+    def _answer(self, name: str, kind: str, value: Callable[[Any], str]) -> Answer:
+        if self._memory is None:
+            return self._ask(name, kind, value)
+        return self._memory.of((name.rstrip(".").lower(), kind), lambda: self._ask(name, kind, value))
 
     def _ask(self, name: str, kind: str, value: Callable[[Any], str]) -> Answer:
         import dns.exception
@@ -129,6 +148,28 @@ class Lookup:
         resolver.timeout = max(self._lifetime / 3, 0.1)
         resolver.use_edns(0, 0, PAYLOAD)
         return resolver
+
+
+class _Memory:
+    """Answers by question. Who asks what another is asking just now waits for that one's answer."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._answers: dict[tuple[str, str], Future[Answer]] = {}
+
+    def of(self, question: tuple[str, str], ask: Callable[[], Answer]) -> Answer:
+        with self._lock:
+            known = self._answers.get(question)
+            if known is None:
+                mine = self._answers[question] = Future()
+        if known is not None:
+            return known.result()
+        try:
+            mine.set_result(ask())
+        except BaseException as error:
+            mine.set_exception(error)
+            raise
+        return mine.result()
 
 
 def own_addresses() -> tuple[str, ...]:

@@ -32,9 +32,11 @@ from newsletter.lookup import Lookup
 from newsletter.model import Harvest
 from newsletter.newsroom import Newsroom
 from newsletter.settings import Via
+from newsletter.store import database
 from tests.browser import everything, reader, visit
 from tests.conftest import TOML, Clock
 from tests.dns_server import serving as dns_serving
+from tests.dns_server import txt
 from tests.site import serving
 from tests.smtp_server import HangUp, Say, ScriptedServer, Silence
 from tests.sound import HOST, SETTINGS, Sound, certificate, sound
@@ -418,6 +420,17 @@ def test_the_edition_of_today(room: Newsroom, add_article: Add) -> None:
     assert edition.judge_size("2026-11-23", 150_000).level is Level.FAILURE
 
 
+def test_an_edition_behind_a_database_that_is_down_is_not_the_sources_fault(room: Newsroom, add_article: Add) -> None:
+    add_article("Le port rouvre")
+    room.engine.dispose()
+    room.engine = database.open_engine(f"sqlite:///{room.config.folder}/none/subscribers.db")
+    found = the(edition.look(room), "edition")
+    assert found.level is Level.WARNING
+    assert found.said.startswith("it could not be looked at: ")
+    assert "sources" not in found.remedy
+    room.engine.dispose()
+
+
 def test_a_template_that_breaks(room: Newsroom, folder: Path, add_article: Add) -> None:
     add_article("Le port rouvre")
     (folder / "templates" / "email").mkdir(parents=True)
@@ -461,6 +474,14 @@ def test_records_of_a_bare_domain(well: Sound) -> None:
     assert again["DMARC"].there
 
 
+def test_what_is_left_out_of_a_record_is_named(well: Sound, capsys: pytest.CaptureFixture[str]) -> None:
+    well.put("journal.example", {**well.dns.records["journal.example"], "TXT": ['"v=spf1 mx ipv4:192.0.2.25 -all"']})
+    [entry] = [one for one in records.records(well.room) if one.kind == "SPF"]
+    assert (entry.value, entry.left_out) == ("v=spf1 mx ~all", ("ipv4:192.0.2.25",))
+    doctoring._print_records([entry])
+    assert "Left out, since it does not hold: ipv4:192.0.2.25" in capsys.readouterr().out
+
+
 def test_what_nobody_could_see_is_not_pasted_over(well: Sound) -> None:
     for name in ("journal.example", "_dmarc.journal.example", "lettre._domainkey.journal.example"):
         well.put(name, "TROUBLE")
@@ -469,6 +490,7 @@ def test_what_nobody_could_see_is_not_pasted_over(well: Sound) -> None:
 
 def test_two_records_are_merged_and_gone_tags_dropped(well: Sound) -> None:
     well.put("journal.example", {"TXT": ['"v=spf1 mx -all"', '"v=spf1 include:a.example ~all"']})
+    well.put("a.example", {"TXT": ['"v=spf1 -all"']})
     well.put("_dmarc.journal.example", {"TXT": ['"v=DMARC1; p=reject; pct=100; rua=mailto:a@journal.example"']})
     found = {one.kind: one for one in records.records(well.room)}
     assert found["SPF"].value == "v=spf1 include:a.example mx a:relais.invalid ~all"
@@ -498,6 +520,62 @@ def test_a_record_that_the_form_has_put_elsewhere(well: Sound) -> None:
     found = the(dns.look_at_dkim(well.room), "dns DKIM lettre")
     assert "the form has added the domain" in found.said
     assert "lettre._domainkey as its name" in found.remedy
+
+
+MEANT: list[tuple[str, list[str], str]] = [  # where something like a DMARC record stands, what, words of the finding
+    ("_dmarc.journal.example", ["v=DMARC1; p=reject", "v=DMARC1; p=quarantine"], "the strictest: v=DMARC1; p=reject"),
+    ("_dmarc.journal.example", ['"v=DMARC1; p=reject"'], "write it as v=DMARC1; p=reject"),
+    ("_dmarc.journal.example.journal.example", ["v=DMARC1; p=reject"], "give the form only _dmarc as its name"),
+]
+
+
+@pytest.mark.parametrize(("name", "texts", "words"), MEANT)
+def test_where_a_policy_was_meant_no_weaker_one_is_given_to_paste(
+    well: Sound, name: str, texts: list[str], words: str
+) -> None:
+    well.forget("_dmarc.journal.example")
+    well.put(name, {"TXT": [txt(one) for one in texts]})
+    found = the(dns.look_at_dmarc(well.room), dns.DMARC)
+    assert (found.level, found.remedy.endswith(words)) == (Level.FAILURE, True), found
+    assert "below" not in found.remedy
+    assert [one.value for one in records.records(well.room) if one.kind == "DMARC"] == []
+
+
+def test_a_policy_that_is_none_is_given_as_what_it_comes_to(well: Sound) -> None:
+    well.put("_dmarc.journal.example", {"TXT": [txt("v=DMARC1; p=monitor; rua=mailto:a@journal.example")]})
+    assert "as in the record below" in the(dns.look_at_dmarc(well.room), dns.DMARC).remedy
+    [entry] = [one for one in records.records(well.room) if one.kind == "DMARC"]
+    assert (entry.value, entry.there) == ("v=DMARC1; p=none; rua=mailto:a@journal.example", False)
+
+
+def test_a_slow_name_server_is_asked_once_for_each_question(well: Sound, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nine includes, and a relay with eight addresses: 81 questions, if each were asked for each address."""
+    names = [f"i{i}.example" for i in range(9)]
+    for name in names:
+        well.put(name, {"TXT": ['"v=spf1 ip4:198.51.100.1 -all"']})
+    own = {
+        **well.dns.records["journal.example"],
+        "TXT": [txt(f"v=spf1 {' '.join(f'include:{n}' for n in names)} -all")],
+    }
+    well.put("journal.example", own)
+    well.put("relais.invalid", {"A": [f"192.0.2.{i}" for i in range(1, 9)]})
+    well.dns.asked.clear()
+    doctoring.run(well.room, send_to=None, received=None, as_json=True)
+    assert {well.dns.asked.count(f"{name} TXT") for name in [*names, "journal.example"]} == {1}
+    assert json.loads(capsys.readouterr().out)["records"]
+
+
+def test_records_that_take_too_long_are_left_and_what_was_not_seen_is_not_written(well: Sound) -> None:
+    entry = records.Entry("SPF", "TXT", "journal.example", "v=spf1 mx ~all", there=False)
+    mx = records.Entry("MX", "MX", "retours.journal.example", "10 mx.example.", there=False)
+    left = Finding("dns SPF", Level.WARNING, "took longer than 40 s, and was left", "ask again", sure=False)
+    assert records.seen([mx, entry], [left, ok("dns DKIM", "well")]) == [mx]
+    assert records.seen([mx, entry], [ok("dns SPF", "well")]) == [entry, mx]
+    written: list[records.Entry] = []
+    looks = records.looks(well.room, written)
+    assert all(one.seconds <= doctor.LONGEST for one in looks)
+    assert doctor.examine(looks) == []
+    assert {one.kind for one in written} == {"SPF", "DKIM", "DMARC"}
 
 
 # --- The command --------------------------------------------------------------------------------------
@@ -624,6 +702,21 @@ def test_whose_key_is_not_there(well: Sound, came: bytes) -> None:
     assert not the(arrived.look(well.room, came), "received DKIM journal.example").sure
     well.forget(name)
     assert the(arrived.look(well.room, came), "received DKIM journal.example").level is Level.FAILURE
+
+
+def test_a_relays_own_signature_without_a_key_is_the_relays_business(well: Sound, came: bytes, folder: Path) -> None:
+    stranger = dkim.sign(came, b"x", b"relais.example", (folder / "lettre.pem").read_bytes()) + came
+    found = arrived.look(well.room, stranger)
+    assert the(found, "received DKIM relais.example").level is Level.WARNING
+    assert the(found, "received DKIM journal.example").level is Level.OK
+
+
+def test_either_a_test_is_sent_or_one_is_looked_at(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "test.eml").write_bytes(b"Subject: x\n\nx\n")
+    words = ["doctor", "--received", str(tmp_path / "test.eml"), "--send-to", "ama@ailleurs.example"]
+    result = CliRunner().invoke(cli, [*words, "--config", str(folder / "newsletter.toml")])
+    assert result.exit_code == 2
+    assert "goes without --send-to" in result.output
 
 
 def test_a_file_that_is_no_mail(well: Sound, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from newsletter.doctor import dmarc, dns, signing, spf
 from newsletter.doctor.domain import Ways, include_for
 from newsletter.doctor.finding import Finding, Level
 from newsletter.doctor.macros import Known, expand
-from newsletter.doctor.records import spf_value
+from newsletter.doctor.mending import Mended, mend, proposed
 from newsletter.doctor.spf import Result
 from newsletter.lookup import NO_NAME, Answer, Lookup, State, own_addresses
 from newsletter.mail.dkim import record
@@ -193,15 +193,25 @@ class Nothing:
 @given(st.text(max_size=120))
 def test_no_record_whatever_is_an_exception(text: str) -> None:
     assert spf.check(Nothing(f"v=spf1 {text}"), OURS, DOMAIN, f"x@{DOMAIN}").result in Result
-    walk = dmarc.walk(Nothing(f"v=DMARC1;{text}"), "a.b.example")
-    assert dns.judge_dmarc(walk).level in Level
+    for whole in (f"v=spf1 {text}", f'"v=spf1 {text}', text):
+        assert dns.judge_spf(Nothing(whole), DOMAIN, RELAY).level in Level
+    for whole in (f"v=DMARC1;{text}", f'"v=dmarc1 {text}', text):
+        walk = dmarc.walk(Nothing(whole), "a.b.example")
+        assert dns.judge_dmarc(walk).level in Level
+        assert walk.record is None or dmarc.parse(walk.record.text, "a.b.example")
     assert signing.judge("x", [text, f"p={text}"], RECORDS[0]).level in Level
 
 
+SERVICES = {
+    "amazonses.com": ["v=spf1 ip4:199.255.192.0/22 -all"],
+    "mx.ovh.com": ["v=spf1 ip4:198.51.100.0/24 -all"],
+    "_open.relais.example": ["v=spf1 +all"],
+}
 RELAY = Ways("relais.journal.example", True, (OURS,))
 SES = Ways("email-smtp.eu-west-1.amazonaws.com", False, ("203.0.113.7",))
 OVH = Ways("ssl0.ovh.net", False, ("203.0.113.8",))
 ABROAD = Ways("smtp.inconnu.example", False, (OTHER,))
+BOTH = Ways("smtp.inconnu.example", False, (OTHER, "2001:db8::9"))
 JUDGED = [  # the records, the ways, the level, words of what is said or to be done
     (["v=spf1 ip4:192.0.2.25 -all"], RELAY, Level.OK, "lets 192.0.2.25 send"),
     ([], RELAY, Level.FAILURE, "no SPF record"),
@@ -216,7 +226,25 @@ JUDGED = [  # the records, the ways, the level, words of what is said or to be d
     ([], SES, Level.WARNING, "return path of its own"),
     (["v=spf1 ip4:203.0.113.7 -all"], OVH, Level.FAILURE, "add include:mx.ovh.com"),
     (["v=spf1 include:_spf.relais.example -all"], ABROAD, Level.WARNING, "ask your relay"),
-    (["v=spf1 ip4:192.0.2.25 -all"], ABROAD, Level.FAILURE, "does not let 198.51.100.9 send"),
+    (["v=spf1 mx a -all"], ABROAD, Level.WARNING, "does not let 198.51.100.9 send"),  # where it takes mail, that is all
+    (["v=spf1 ip4:198.51.100.9 -all"], BOTH, Level.WARNING, "does not let 2001:db8::9 send"),
+    (["v=spf1 -all"], ABROAD, Level.FAILURE, "does not let 198.51.100.9 send"),  # it says that nobody sends
+    (["v=spf1 include:MX.OVH.com -all"], OVH, Level.OK, "includes mx.ovh.com"),
+    (["v=spf1 include:AmazonSES.com -all"], SES, Level.OK, "includes amazonses.com"),
+    (["v=spf1 ip4:192.0.2.25"], RELAY, Level.WARNING, "end the record with ~all"),
+    (["v=spf1 ip4:192.0.2.25 ?all"], RELAY, Level.WARNING, "end the record with ~all"),
+    (["v=spf1 ip4:192.0.2.25 redirect=_soft.relais.example"], RELAY, Level.OK, "lets 192.0.2.25 send"),
+    (['"v=spf1 ip4:192.0.2.25 include:nowhere.example -all"'], RELAY, Level.FAILURE, "write it as v=spf1 ip4:192.0.2.25 inc"),
+    (["v=spf1 -include:mx.ovh.com -all"], OVH, Level.FAILURE, "does not include mx.ovh.com"),
+    (['"v=spf1 ip4:192.0.2.25 -all"'], RELAY, Level.FAILURE, "does not count: it has quotes inside"),
+    ([" v=spf1 ip4:192.0.2.25 -all"], RELAY, Level.FAILURE, "does not count: it begins with a space"),
+    (["v=spf1\tip4:192.0.2.25 -all"], RELAY, Level.FAILURE, "does not count: a tab"),
+    (["v=spf1 ip4:0.0.0.0/0 -all"], RELAY, Level.FAILURE, "leave it out, or name less by it"),
+    (["v=spf1 include:_open.relais.example -all"], RELAY, Level.FAILURE, "leave it out, or name less by it"),
+    (["v=spf1 ip4:192.0.2.25 exists:%{z}.x -all"], RELAY, Level.FAILURE, "%{z} is no macro here"),
+    (["v=spf1 a:x1.example a:x2.example a:x3.example -all"], RELAY, Level.FAILURE, "names nothing any more"),
+    ([], None, Level.FAILURE, "set delivery.via first"),
+    ([], Ways("localhost", True, (), "hidden"), Level.FAILURE, "with the public address of localhost"),
     (["v=spf1 mx -all"], None, Level.OK, "seen when there is one"),
     (["v=spf1 mx -all"], Ways("localhost", True, (), "hidden"), Level.WARNING, "hidden"),
     (["v=spf1 mx -all"], Ways("x.example", False, trouble="silence"), Level.WARNING, "could not be looked up"),
@@ -225,7 +253,7 @@ JUDGED = [  # the records, the ways, the level, words of what is said or to be d
 
 @pytest.mark.parametrize(("texts", "ways", "level", "words"), JUDGED)
 def test_spf_judged_for_the_relay(texts: list[str], ways: Ways | None, level: Level, words: str) -> None:
-    there = {**HOSTS, "amazonses.com": ["v=spf1 ip4:199.255.192.0/22 -all"], DOMAIN: texts or {"A": [OURS]}}
+    there = {**HOSTS, **SERVICES, DOMAIN: texts or {"A": [OURS]}}
     with zone(there) as server:
         found = dns.judge_spf(server.lookup(2), DOMAIN, ways)
     assert found.level is level
@@ -249,21 +277,66 @@ def test_well_known_relays_name_what_to_include() -> None:
     assert include_for("notbrevo.com") is None
 
 
-PASTED = [  # the records that are there, what is wanted, the one record to paste
-    ([], ["ip4:192.0.2.25"], "v=spf1 ip4:192.0.2.25 ~all"),
-    (["v=spf1 mx -all"], ["include:amazonses.com"], "v=spf1 mx include:amazonses.com -all"),
-    (["v=spf1 mx ip4:192.0.2.25 -all"], ["ip4:192.0.2.25"], "v=spf1 mx ip4:192.0.2.25 -all"),
-    (["v=spf1 mx -all", "v=spf1 include:a.example ~all"], [], "v=spf1 mx include:a.example ~all"),
-    (["v=spf1 mx +all"], [], "v=spf1 mx ~all"),
-    (["v=spf1 moo ipv4:1.2.3.4 mx"], [], "v=spf1 mx ~all"),
-    (["v=spf1 redirect=_spf.relais.example"], [], "v=spf1 redirect=_spf.relais.example"),
-    (["v=spf1 redirect=a.example"], ["mx"], "v=spf1 include:a.example mx ~all"),
+PASTED: list[tuple[list[str], list[str], str, tuple[str, ...]]] = [  # what is there, wanted, to paste, left out
+    ([], ["ip4:192.0.2.25"], "v=spf1 ip4:192.0.2.25 ~all", ()),
+    (["v=spf1 mx -all"], ["include:amazonses.com"], "v=spf1 mx include:amazonses.com -all", ()),
+    (["v=spf1 mx ip4:192.0.2.25 -all"], ["ip4:192.0.2.25"], "v=spf1 mx ip4:192.0.2.25 -all", ()),
+    (["v=spf1 mx -all", "v=spf1 include:a.example ~all"], [], "v=spf1 mx include:a.example ~all", ()),
+    (["v=spf1 mx +all"], [], "v=spf1 mx ~all", ()),
+    (["v=spf1 mx ?all"], [], "v=spf1 mx ~all", ()),
+    (["v=spf1 moo ipv4:1.2.3.4 mx"], [], "v=spf1 mx ~all", ("moo", "ipv4:1.2.3.4")),
+    (["v=spf1 mx ipv4:198.51.100.7 -all"], [], "v=spf1 mx ~all", ("ipv4:198.51.100.7",)),  # it may have meant a sender
+    (["v=spf1 redirect=_spf.relais.example"], [], "v=spf1 redirect=_spf.relais.example", ()),
+    (["v=spf1 mx redirect=a.example"], [], "v=spf1 mx redirect=a.example", ()),
+    (["v=spf1 redirect=a.example"], ["mx"], "v=spf1 include:a.example mx ~all", ()),
+    (["v=spf1 mx -all redirect=a.example"], ["a"], "v=spf1 mx a -all", ("redirect=a.example",)),  # it never counted
+    (
+        ["v=spf1 -include:b.example mx -all"],
+        ["include:b.example"],
+        "v=spf1 -include:b.example mx include:b.example -all",
+        (),
+    ),
+    (["v=spf1 include:AmazonSES.com -all"], ["include:amazonses.com"], "v=spf1 include:AmazonSES.com -all", ()),
+    (["v=spf1 mx include:journal.example -all"], [], "v=spf1 mx ~all", ("include:journal.example",)),
+    (["v=spf1 mx exists:%{z}.x -all"], [], "v=spf1 mx ~all", ("exists:%{z}.x",)),
+    (["v=spf1 mx exp=a.example exp=b.example -all"], [], "v=spf1 mx exp=a.example ~all", ("exp=b.example",)),
+    (["v=spf1 mx ip4:0.0.0.0/0 -all"], [], "v=spf1 mx ~all", ("ip4:0.0.0.0/0",)),
 ]
 
 
-@pytest.mark.parametrize(("there", "wanted", "value"), PASTED)
-def test_the_spf_record_to_paste(there: list[str], wanted: list[str], value: str) -> None:
-    assert spf_value(there, wanted) == value
+@pytest.mark.parametrize(("there", "wanted", "value", "left_out"), PASTED)
+def test_the_spf_record_to_paste(there: list[str], wanted: list[str], value: str, left_out: tuple[str, ...]) -> None:
+    assert mend(there, wanted, DOMAIN) == Mended(value, left_out)
+
+
+PROPOSED: list[tuple[list[str], Ways | None, str | None]] = [
+    (["v=spf1 ip4:192.0.2.80 -all"], RELAY, "v=spf1 ip4:192.0.2.80 ip4:192.0.2.25 -all"),
+    (['"v=spf1 include:_soft.relais.example -all"'], RELAY, "v=spf1 include:_soft.relais.example ip4:192.0.2.25 -all"),
+    (["v=spf1\tip4:192.0.2.0/24 -all"], RELAY, "v=spf1 ip4:192.0.2.0/24 -all"),  # it names the relay as it is
+    (["v=spf1 ip4:192.0.2.25"], RELAY, "v=spf1 ip4:192.0.2.25 ~all"),
+    (["v=spf1 " + " ".join(f"include:i{i}.example" for i in range(11)) + " -all"], RELAY, None),  # they cost too much
+    (["v=spf1 a:x1.example a:x2.example a:x3.example -all"], RELAY, None),  # they lead nowhere
+    (["v=spf1 include:_open.relais.example -all"], RELAY, None),  # it lets everybody send
+    (["v=spf1 include:nowhere.example -all"], RELAY, None),
+    (["v=spf1 include:broken.example -all"], RELAY, None),  # nobody could say
+    ([], None, None),  # it would say that nobody sends
+    (["v=spf1 -all"], None, None),
+]
+
+
+@pytest.mark.parametrize(("texts", "ways", "value"), PROPOSED)
+def test_what_is_given_to_paste_holds(texts: list[str], ways: Ways | None, value: str | None) -> None:
+    eleven = {f"i{i}.example": ["v=spf1 -all"] for i in range(11)}
+    own: dict[str, Any] = {"A": [OURS], "MX": ["10 mx.journal.example."]}
+    own |= {"TXT": [txt(one) for one in texts]} if texts else {}
+    with zone({**HOSTS, **SERVICES, **eleven, DOMAIN: own}) as server:
+        lookup = server.lookup(2)
+        made = proposed(lookup, DOMAIN, ways)
+        told = dns.judge_spf(lookup, DOMAIN, ways)
+    assert (made.value if made else None) == value
+    assert ("below" in told.remedy or told.remedy == "end the record with ~all") == bool(value), (
+        "it points at a record below only where there is one"
+    )
 
 
 # --- DKIM: RFC 6376, 8463 -------------------------------------------------------------------------
@@ -411,7 +484,18 @@ POLICIES: list[tuple[list[str], Level, str]] = [
     (["v=DMARC1; p=reject; pct=50; ri=86400"], Level.OK, "pct, ri= are no tags any more"),
     (["v=DMARC1; p=rejct"], Level.WARNING, "is no policy"),
     ([], Level.FAILURE, "there is no DMARC record"),
-    (["v=DMARC1; p=none", "v=DMARC1; p=reject"], Level.FAILURE, "several"),
+    (
+        ["v=DMARC1; p=none", "v=DMARC1; p=reject; pct=9"],
+        Level.FAILURE,
+        "leave one of them, the strictest: v=DMARC1; p=reject",
+    ),
+    (["v=DMARC1; p=reject; sp=none", "v=DMARC1; p=reject"], Level.FAILURE, "the strictest: v=DMARC1; p=reject"),
+    (['"v=DMARC1; p=reject"'], Level.FAILURE, "quotes inside → write it as v=DMARC1; p=reject"),
+    ([" v=DMARC1; p=reject"], Level.FAILURE, "begins with a space → write it as v=DMARC1; p=reject"),
+    (["V=DMARC1; p=reject"], Level.FAILURE, "in these very letters → write it as v=DMARC1; p=reject"),
+    (["v=dmarc1; p=reject"], Level.FAILURE, "in these very letters"),
+    (["v=DMARC1 p=reject"], Level.FAILURE, "a semicolon must stand behind v=DMARC1 → write it as v=DMARC1; p=reject"),
+    (["v=DMARC10; p=reject"], Level.FAILURE, "there is no DMARC record"),
 ]
 
 
@@ -420,7 +504,14 @@ def test_the_policy_judged(texts: list[str], level: Level, words: str) -> None:
     with zone({f"_dmarc.{DOMAIN}": texts} if texts else {}) as server:
         found = dns.judge_dmarc(dmarc.walk(server.lookup(), DOMAIN))
     assert found.level is level
-    assert words in f"{found.said} {found.remedy}"
+    assert words in f"{found.said} → {found.remedy}"
+
+
+def test_several_records_of_the_organisation_are_told_to_its_subdomain() -> None:
+    with zone({f"_dmarc.{DOMAIN}": ["v=DMARC1; p=none", "v=DMARC1; p=quarantine"]}) as server:
+        found = dns.judge_dmarc(dmarc.walk(server.lookup(), f"lettre.{DOMAIN}"))
+    assert f"several DMARC records stand at _dmarc.{DOMAIN}" in found.said
+    assert found.remedy.endswith("v=DMARC1; p=quarantine")
 
 
 # --- PTR and MX -----------------------------------------------------------------------------------

@@ -270,6 +270,12 @@ def test_a_server_that_drips_is_cut_off(site: Site, data: bytes) -> None:  # F02
     assert time.monotonic() - started < 10  # the drip alone would take 50 s
 
 
+def test_one_request_tells_how_long_it_was_waited_for(site: Site) -> None:
+    site.answers["/feed"] = _drip(b"HTTP/1.1 200 OK\r\nX: " + b"x" * 1000)
+    with pytest.raises(FetchError, match=r"took longer than 0\.7 s"):
+        fetcher(total=60).ask("GET", site.url(), allow_private=True, timeout=0.7)
+
+
 def test_a_tls_handshake_that_never_ends_is_cut_off() -> None:  # F02
     with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(FetchError, match="took longer"):
         fetcher(total=1).get(f"https://127.0.0.1:{silent.getsockname()[1]}/", allow_private=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -76,3 +77,29 @@ def test_long_answers_come_by_tcp() -> None:
     with serving(RECORDS) as server:
         assert server.lookup().txt("long.example").values == ("y" * 3000,)
         assert server.by_tcp == 1
+
+
+def test_one_examination_asks_each_question_once() -> None:
+    with serving(RECORDS) as server:
+        plain = server.lookup()
+        lookup = plain.remembering()
+        with ThreadPoolExecutor(8) as pool:
+            found = list(pool.map(lookup.txt, ["journal.example", "Journal.example."] * 8))
+        assert {one.state for one in found} == {State.FOUND}
+        assert [lookup.txt("broken.example").trouble for _ in range(2)] == [True, True]
+        assert server.asked.count("journal.example TXT") == 1
+        assert server.asked.count("broken.example TXT") == 1, "what nobody could say is not waited for twice"
+        assert lookup.remembering() is lookup
+        plain.txt("journal.example")
+        assert server.asked.count("journal.example TXT") == 2, "the next examination asks anew"
+
+
+def test_a_fault_while_asking_is_everybodys_who_asked() -> None:
+    class Faulty(Lookup):
+        def _ask(self, *_: object) -> Answer:
+            raise ZeroDivisionError
+
+    lookup = Faulty().remembering()
+    for _ in range(2):
+        with pytest.raises(ZeroDivisionError):
+            lookup.a("journal.example")

@@ -187,7 +187,13 @@ def test_a_notice_to_the_editors(tmp_path: Path) -> None:
         audience, accepted = 1200, 0
 
     text = look(tmp_path).text(
-        "email/notice.txt", paper=table(), day=edition().day, beside=None, report=Report(), subject="Pas d’édition"
+        "email/notice.txt",
+        paper=table(),
+        day=edition().day,
+        beside=None,
+        report=Report(),
+        unfit=(),
+        subject="Pas d’édition",
     )
     assert "templates/email/edition.mjml: not found" in text
     assert "Acceptés par le serveur d’envoi\u00a0: 0 sur 1\u00a0200." in text

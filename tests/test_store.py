@@ -136,6 +136,31 @@ def test_what_the_first_schema_held_is_there_in_the_second(empty_engine: Engine)
         assert (delivery.variant, delivery.late, wire) == ("full", False, "frozen")
 
 
+@pytest.mark.parametrize(
+    ("state", "code", "note"),
+    [("accepted", 250, "at work before"), ("accepted", None, None), ("rejected", 550, None), (None, None, None)],
+)
+def test_whom_a_relay_knew_before_the_gate_is_noted_by_the_upgrade(
+    empty_engine: Engine, state: str | None, code: int | None, note: str | None
+) -> None:
+    with write(empty_engine) as connection:
+        migrations.run(connection, "0004")
+        known = {"now": NOW.replace(tzinfo=None), "no": False, "state": state, "code": code}
+        for statement in (
+            "INSERT INTO subscribers (id, address, key, status, since, created_at, variant)"
+            " VALUES (7, 'ama@l.example', 'ama@l.example', 'active', :now, :now, 'full')",
+            "INSERT INTO editions (id, day, slot, status, picked_at, audience, version, shaped)"
+            " VALUES (3, '2026-11-23', 'daily', 'sent', :now, 1, 0, :no)",
+            "INSERT INTO deliveries (id, edition_id, subscriber_id, address, variant, late, state, attempts, repeated,"
+            " code, at) VALUES (9, 3, 7, 'ama@l.example', 'full', :no, :state, 1, :no, :code, :now)",
+        )[: 3 if state else 2]:
+            named = text(statement)
+            connection.execute(named, {name: known[name] for name in named.compile().params})
+    assert database.upgrade(empty_engine) is True
+    with read(empty_engine) as connection:
+        assert notes.get(connection, "doctor") == note
+
+
 def test_upgrading_twice_does_nothing(empty_engine: Engine) -> None:
     assert database.upgrade(empty_engine) is True
     assert database.upgrade(empty_engine) is False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 
 import dkim
@@ -118,6 +119,33 @@ def test_a_signature_ends_and_a_key_too() -> None:
     old = raw.replace(b" t=", b" x=1; t=", 1)
     [one] = verify.signatures(old)
     assert "time is over" in verify.check(old, one, VALUES[one.record_name], NOW)
+
+
+@pytest.mark.parametrize(
+    ("until", "said"),
+    [("²", "x= is no time"), ("demain", "x= is no time"), ("9" * 5000, ""), ("1", "its time is over (x=)")],
+)
+def test_an_end_that_is_no_number_or_a_huge_one(until: str, said: str) -> None:
+    """Our own signature's header changes by it: where its end does not speak against it, the header does."""
+    raw = signed(HEAD + b"Bonjour\r\n", WAYS[0]).replace(b"bh=", f"x={until}; bh=".encode(), 1)
+    [found] = why(raw)
+    assert found.startswith(said or "the header was changed")
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        signed(HEAD + b"\r\n" * 400_000, WAYS[0]),  # empty lines at the end
+        signed(HEAD + b"\r\n" * 400_000 + b"a\r\n", WAYS[3]),
+        signed(HEAD + b"Bonjour\r\n", WAYS[0]) + b"a\r" * 400_000,
+        signed(b"X: " + b"a\r" * 100_000 + b"\r\n" + HEAD + b"Bonjour\r\n", WAYS[0]),  # no ends of lines
+    ],
+    ids=["empty lines", "empty lines inside", "lone CR", "lone CR in the header"],
+)
+def test_a_large_mail_takes_no_longer_than_its_size(raw: bytes) -> None:
+    began = time.process_time()
+    why(raw)
+    assert time.process_time() - began < 2.5  # 0.1 s; what looks at each line anew takes 7 s and more
 
 
 @given(st.binary(max_size=400))

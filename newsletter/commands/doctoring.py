@@ -44,6 +44,8 @@ def doctor(room: Newsroom, send_to: str | None, received: Path | None, as_json: 
       newsletter doctor --send-to redaction@mailbox.example
       newsletter doctor --received test.eml
     """
+    if send_to and received:
+        raise click.UsageError("--received goes without --send-to: first send, then look at what arrived")
     sys.exit(run(room, send_to=send_to, received=received, as_json=as_json))
 
 
@@ -52,15 +54,16 @@ def run(room: Newsroom, *, send_to: str | None, received: Path | None, as_json: 
     from newsletter import doctor as doctors
     from newsletter.doctor import arrived, records
 
-    room.fetcher = room.fetcher.hurried(PATIENCE)
+    room.fetcher, room.lookup = room.fetcher.hurried(PATIENCE), room.lookup.remembering()
     if received:
         with _telling("reading the mail"):
             findings, entries = arrived.look(room, received.read_bytes()), []
     else:
         with _telling("looking") as tell:
-            findings = doctors.examine(doctors.looks(room), lambda look: tell(_said(look)))
-            tell("writing down the DNS records")
-            entries = records.records(room)
+            written: list[Entry] = []
+            looks = [*doctors.looks(room), *records.looks(room, written)]
+            findings = doctors.examine(looks, lambda look: tell(_said(look)))
+            entries = records.seen(written, findings)
         if send_to:
             findings += arrived.send(room, send_to)
     if as_json:
@@ -113,6 +116,8 @@ def _print_records(entries: list[Entry]) -> None:
         say(f"\n{one.kind}")
         if one.type == "TXT":
             print_record(one.name, one.value, one.strings)
+            if one.left_out:
+                say(f"\nLeft out, since it does not hold: {', '.join(one.left_out)}")
         else:
             say(f"\nInto the DNS, in a zone file:\n\n{one.name}. IN MX {one.value}")
             priority, _, host = one.value.partition(" ")
@@ -132,4 +137,5 @@ def _row(one: Entry) -> dict[str, object]:
         "value": one.value,
         "strings": one.strings,
         "there": one.there,
+        "left_out": list(one.left_out),
     }

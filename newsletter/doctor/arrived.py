@@ -90,14 +90,14 @@ def _judge_signature(room: Newsroom, raw: bytes, one: Signature, walk: dmarc.Wal
     name, key = f"received DKIM {one.domain}", room.lookup.txt(one.record_name)
     if key.trouble:
         return unknown(name, one.record_name, key.said)
+    badly = failure if one.domain == room.config.signing_domain else warning  # a relay's own is the relay's business
     if key.nothing:
-        return failure(name, f"there is no key at {one.record_name}", "see the line “dns DKIM” of `newsletter doctor`")
+        return badly(name, f"there is no key at {one.record_name}", "see the line “dns DKIM” of `newsletter doctor`")
     why = verify.check(raw, one, key.values[0], room.clock())
     strict = bool(walk and walk.record and walk.record.strict("adkim"))
     speaks = dmarc.aligned(room.lookup, walk, one.domain, strict=strict) if walk else False
     if why:
-        mine = one.domain == room.config.signing_domain
-        return (failure if mine else warning)(name, f"the signature is not valid: {why}", RELAY)
+        return badly(name, f"the signature is not valid: {why}", RELAY)
     if speaks is None:
         return unknown(name, f"whether it speaks for {walk.domain if walk else ''}", "DMARC walk without an answer")
     if not speaks:

@@ -34,6 +34,23 @@ class Record:
         value = self.tags.get("psd", "u").lower()
         return value if value in ("y", "n") else "u"
 
+    @property
+    def mended(self) -> dict[str, str]:
+        """Its tags without those that are gone, and with p=none where p= is no policy: what it comes to."""
+        kept = {tag: value for tag, value in self.tags.items() if tag not in GONE}
+        if "p" in kept and kept["p"].lower() not in POLICIES:
+            kept["p"] = "none"
+        return kept
+
+    @property
+    def text(self) -> str:
+        """As it is to be written."""
+        return "; ".join(["v=DMARC1", *(f"{tag}={value}" for tag, value in self.mended.items())])
+
+    @property
+    def strictness(self) -> tuple[int, int]:
+        return POLICIES.index(self.policy), POLICIES.index(self._policy("sp", self.policy))
+
     def _policy(self, tag: str, otherwise: str) -> str:
         value = self.tags.get(tag, "").lower()
         return value if value in POLICIES else otherwise
@@ -51,6 +68,14 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
+class Spoiled:
+    """A text that was meant as a DMARC record, and is none."""
+
+    why: str
+    meant: Record
+
+
+@dataclass(frozen=True, slots=True)
 class Walk:
     """What a walk met: the records, the one that starts it first; and what could not be asked."""
 
@@ -59,6 +84,13 @@ class Walk:
     asked: int
     trouble: str = ""
     crowded: tuple[str, ...] = ()  # domains with several records: none of them counts
+    rivals: tuple[Record, ...] = ()  # those records
+    spoiled: tuple[Spoiled, ...] = ()
+
+    @property
+    def is_bare(self) -> bool:
+        """Nothing was met that is a record, or was meant as one."""
+        return not (self.records or self.rivals or self.spoiled)
 
     @property
     def organisation(self) -> str:
@@ -96,21 +128,52 @@ def walk(lookup: Dns, domain: str) -> Walk:
     """Up the name, from the domain itself to its last label (RFC 9989, 4.10)."""
     domain = domain.rstrip(".").lower()
     records: list[Record] = []
-    crowded: list[str] = []
+    rivals: list[Record] = []
+    spoilt: list[Spoiled] = []
     asked = 0
+
+    def ended(trouble: str = "") -> Walk:
+        crowded = tuple(dict.fromkeys(one.domain for one in rivals))
+        return Walk(domain, tuple(records), asked, trouble, crowded, tuple(rivals), tuple(spoilt))
+
     for name in steps(domain):
         asked += 1
         found = lookup.txt(f"_dmarc.{name}")
         if found.trouble:
-            return Walk(domain, tuple(records), asked, f"_dmarc.{name}: {found.said}", tuple(crowded))
+            return ended(f"_dmarc.{name}: {found.said}")
         here = [one for one in (parse(text, name) for text in found.values) if one]
+        if not here:
+            spoilt += [one for one in (spoiled(text, name) for text in found.values) if one]
         if len(here) > 1:
-            crowded.append(name)
+            rivals += here
         if len(here) == 1:
             records += here
             if here[0].psd == "n" or (here[0].psd == "y" and name != domain):
                 break
-    return Walk(domain, tuple(records), asked, crowded=tuple(crowded))
+    return ended()
+
+
+def spoiled(text: str, domain: str) -> Spoiled | None:
+    """None where it is a record, or was not meant as one."""
+    bare = text.replace('"', "").replace("\\", "").strip()
+    match = re.match(r"v\s*=\s*(dmarc1)\b\s*;?", bare, re.IGNORECASE)
+    meant = parse(f"v=DMARC1;{bare[match.end() :]}", domain) if match else None
+    if match is None or meant is None or parse(text, domain):
+        return None
+    if '"' in text:
+        return Spoiled("it has quotes inside", meant)
+    if text[:1].isspace():
+        return Spoiled("it begins with a space", meant)
+    if not match[0].startswith("v") or match[1] != "DMARC1":
+        return Spoiled("it must begin with v=DMARC1, in these very letters", meant)
+    return Spoiled("a semicolon must stand behind v=DMARC1", meant)
+
+
+def doubled(lookup: Dns, domain: str) -> str | None:
+    """Where a record of ours stands whose name a form has completed once more; None where there is none."""
+    zones = [zone for zone in steps(domain) if "." in zone][:3]
+    names = [f"_dmarc.{domain}.{zone}" for zone in zones]
+    return next((name for name in names if any(parse(text, domain) for text in lookup.txt(name).values)), None)
 
 
 def steps(domain: str) -> Iterator[str]:

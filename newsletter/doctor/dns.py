@@ -6,16 +6,17 @@ from collections.abc import Iterator
 
 from newsletter.doctor import dmarc, signing, spf
 from newsletter.doctor.domain import REWRITING, Ways, envelope_domain, include_for, ways_of
-from newsletter.doctor.finding import Finding, failure, ok, unknown, warning
+from newsletter.doctor.finding import Finding, Level, failure, ok, unknown, warning
+from newsletter.doctor.mending import NOBODY, Mended, proposed
 from newsletter.errors import ConfigError
 from newsletter.lookup import Lookup
 from newsletter.mail.dkim import record
 from newsletter.newsroom import Newsroom
 
-NOBODY = "240.0.0.1"  # an address that nobody has (RFC 1112, 4): what passes for it passes for everybody
 SPF, PTR, MX = "dns SPF", "dns PTR", "dns MX"
 DMARC, ALIGNED = "dns DMARC", "dns alignment"
 OWN_PATH = "that relay puts a return path of its own there, as a rule, for which SPF passes"
+MONITOR = "write p=none, as in the record below, or what was meant: p=quarantine, p=reject"
 PASTE = "put the SPF record below into the DNS"
 
 
@@ -24,40 +25,66 @@ PASTE = "put the SPF record below into the DNS"
 
 def look_at_spf(room: Newsroom) -> Iterator[Finding]:
     """Does the return path's domain let our relay send?"""
-    yield judge_spf(room.lookup, envelope_domain(room.config), ways_of(room.config, room.lookup))
+    lookup = room.lookup.remembering()  # each address of the relay is judged by the same questions
+    yield judge_spf(lookup, envelope_domain(room.config), ways_of(room.config, lookup))
 
 
-def judge_spf(lookup: Lookup, domain: str, ways: Ways | None) -> Finding:
-    sender = f"lettre@{domain}"
+def judge_spf(lookup: spf.Dns, domain: str, ways: Ways | None) -> Finding:
+    sender, made = f"lettre@{domain}", proposed(lookup, domain, ways)
     anybody = spf.check(lookup, NOBODY, domain, sender)
     if anybody.result is spf.Result.TEMPERROR:
         return unknown(SPF, f"SPF of {domain}", anybody.said)
     if anybody.result is spf.Result.NONE:
-        said = f"{domain} has no SPF record: nobody is said to send for it"
-        if ways and not ways.ours and include_for(ways.host) in REWRITING:
-            return warning(SPF, f"{said}; {OWN_PATH}", PASTE)
-        return failure(SPF, said, PASTE)
+        return _no_spf(lookup, domain, ways, PASTE if made else _by_hand(ways))
     if anybody.result is spf.Result.PASS:
-        return failure(SPF, f"{domain}: “{anybody.said}” lets everybody send", "end the record with ~all or -all")
+        cure = "end the record with ~all or -all" if anybody.said == "all" else "leave it out, or name less by it"
+        return failure(SPF, f"{domain}: “{anybody.said}” lets everybody send", cure)
     judged = {one: spf.check(lookup, one, domain, sender) for one in (ways.addresses if ways else ())}
     passing = [one for one, found in judged.items() if found.result is spf.Result.PASS]
     if anybody.result is spf.Result.PERMERROR and not (judged and len(passing) == len(judged)):
-        return failure(SPF, f"the record cannot be followed: {anybody.said}", _cure(anybody))
+        return failure(SPF, f"the record cannot be followed: {anybody.said}", _cure(anybody, made))
     silent = next((found for found in judged.values() if found.result is spf.Result.TEMPERROR), None)
     if silent:
         return unknown(SPF, f"SPF of {domain}", silent.said)
-    return _judge_ways(domain, ways, passing, len(judged), anybody)
+    found = _judge_ways(lookup, domain, ways, passing, anybody, made)
+    if found.level is Level.OK and anybody.result is spf.Result.NEUTRAL:
+        return warning(SPF, f"{found.said}; it says nothing against all others", "end the record with ~all")
+    return found
 
 
-def _cure(found: spf.Spf) -> str:
+def _no_spf(lookup: spf.Dns, domain: str, ways: Ways | None, remedy: str) -> Finding:
+    spoiled = next((text for text in lookup.txt(domain).values if spf.spoiled(text)), None)
+    if spoiled:
+        said = f"the SPF record of {domain} does not count: {spf.spoiled(spoiled)}"
+        return failure(SPF, said, remedy if remedy == PASTE else f"write it as {spf.bare(spoiled)}")
+    said = f"{domain} has no SPF record: nobody is said to send for it"
+    if ways and not ways.ours and include_for(ways.host) in REWRITING:
+        return warning(SPF, f"{said}; {OWN_PATH}", remedy)
+    return failure(SPF, said, remedy)
+
+
+def _by_hand(ways: Ways | None) -> str:
+    """Where no record can be made by us."""
+    if ways is None:
+        return "set delivery.via first: what belongs into the record is how the relay sends"
+    return f"write v=spf1 ip4:… ~all into the DNS, with the public address of {ways.host}"
+
+
+def _cure(found: spf.Spf, made: Mended | None) -> str:
+    below = ", as in the record below" if made else ""
     if "SPF records at" in found.said:
-        return "make one record of them: one v=spf1 at the front, all terms behind it, one all at the end"
+        return f"make one record of them: one v=spf1 at the front, all terms behind it, one all at the end{below}"
+    if "what is not there" in found.said:
+        return f"leave out what names nothing any more{below}"
     if "more than" in found.said:
-        return "leave out what you no longer send by, or name networks by ip4: and ip6: in the place of include:"
-    return "write the record as below"
+        by_number = "name networks by ip4: and ip6: in the place of include:"
+        return f"leave out what you no longer send by{below}, or {by_number}"
+    return f"mend that term, or leave it out{below}"
 
 
-def _judge_ways(domain: str, ways: Ways | None, passing: list[str], judged: int, anybody: spf.Spf) -> Finding:
+def _judge_ways(
+    lookup: spf.Dns, domain: str, ways: Ways | None, passing: list[str], anybody: spf.Spf, made: Mended | None
+) -> Finding:
     costs = f"{anybody.lookups} of {spf.MOST_LOOKUPS} lookups"
     if ways is None:
         return ok(SPF, f"{domain} has a record ({costs}); whether it names your relay is seen when there is one")
@@ -68,27 +95,33 @@ def _judge_ways(domain: str, ways: Ways | None, passing: list[str], judged: int,
         if wanted in anybody.included:
             return ok(SPF, f"{domain} includes {wanted}, which {ways.host} sends by ({costs})")
         said = f"{domain} does not include {wanted}, by which {ways.host} sends"
-        remedy = f"add include:{wanted} before all, as in the record below"
+        remedy = f"add include:{wanted} before all{', as in the record below' if made else ''}"
         if wanted in REWRITING:
             return warning(SPF, f"{said}; {OWN_PATH}", remedy)
         return failure(SPF, said, remedy)
     if not ways.addresses:
         return warning(SPF, f"{domain} has a record, and {ways.why_none}", "send a test, see --send-to")
-    if len(passing) < judged:
-        return _not_named(domain, ways, passing, anybody)
+    if len(passing) < len(ways.addresses):
+        return _not_named(lookup, domain, ways, passing, anybody, made)
     if anybody.result is spf.Result.PERMERROR:
         said = f"passes for {', '.join(passing)}, and fails for all that come later: {anybody.said}"
-        return warning(SPF, said, _cure(anybody))
+        return warning(SPF, said, _cure(anybody, made))
     return ok(SPF, f"{domain} lets {', '.join(passing)} send, the relay {ways.host} ({costs})")
 
 
-def _not_named(domain: str, ways: Ways, passing: list[str], anybody: spf.Spf) -> Finding:
+def _not_named(
+    lookup: spf.Dns, domain: str, ways: Ways, passing: list[str], anybody: spf.Spf, made: Mended | None
+) -> Finding:
+    """A relay of ours sends by its own address; of another's we know only where it takes mail."""
     left = ", ".join(one for one in ways.addresses if one not in passing)
     said = f"{domain} does not let {left} send, the relay {ways.host} ({anybody.result})"
-    if ways.ours or not anybody.included:
-        return failure(SPF, said, PASTE)
-    said = f"{said}; it includes {', '.join(anybody.included)}, by which the relay may go out"
-    return warning(SPF, said, "ask your relay what to include, or send a test: --send-to")
+    alone = any(spf.says_nobody(text) for text in lookup.txt(domain).values)
+    if ways.ours or alone:
+        return failure(SPF, said, PASTE if made else _by_hand(ways))
+    by = f"by {', '.join(anybody.included)}" if anybody.included else "by other addresses that it names"
+    remedy = "ask your relay what to include, or send a test: --send-to"
+    only = "; the record below names no more than the address at which it takes mail"
+    return warning(SPF, f"{said}; it may go out {by}", f"{remedy}{only if made else ''}")
 
 
 # --- DKIM -----------------------------------------------------------------------------------------
@@ -132,23 +165,34 @@ def look_at_dmarc(room: Newsroom) -> Iterator[Finding]:
     if author.trouble:
         yield unknown(DMARC, f"DMARC of {author.domain}", author.trouble)
         return
-    yield judge_dmarc(author)
+    judged, elsewhere = judge_dmarc(author), dmarc.doubled(room.lookup, author.domain) if author.is_bare else None
+    if elsewhere:
+        name = f"_dmarc.{author.domain}".removesuffix(elsewhere.removeprefix(f"_dmarc.{author.domain}"))
+        said = f"the DMARC record stands at {elsewhere}: the form has added the domain"
+        judged = failure(DMARC, said, f"give the form only {name} as its name")
+    yield judged
     yield judge_alignment(room, author)
 
 
 def judge_dmarc(author: dmarc.Walk) -> Finding:
-    crowded = next(iter(author.crowded), None)
-    if crowded in (author.domain, author.organisation):
-        said = f"several DMARC records stand at _dmarc.{crowded}: none of them counts"
-        return failure(DMARC, said, "leave one of them")
     found = author.record
+    if author.domain in author.crowded or (found is None and author.crowded):
+        said = f"several DMARC records stand at _dmarc.{author.crowded[0]}: none of them counts"
+        here = [one for one in author.rivals if one.domain == author.crowded[0]]
+        return failure(
+            DMARC, said, f"leave one of them, the strictest: {max(here, key=lambda one: one.strictness).text}"
+        )
+    if found is None and author.spoiled:
+        spoiled = author.spoiled[0]
+        said = f"the DMARC record at _dmarc.{spoiled.meant.domain} does not count: {spoiled.why}"
+        return failure(DMARC, said, f"write it as {spoiled.meant.text}")
     if found is None:
         said = f"there is no DMARC record for {author.domain}: the large services want one"
         return failure(DMARC, said, "put the DMARC record below into the DNS")
     said = f"_dmarc.{found.domain}: p={found.policy_for(author.domain)}"
     gone = [tag for tag in dmarc.GONE if tag in found.tags]
     if "p" in found.tags and found.tags["p"].lower() not in dmarc.POLICIES:
-        return warning(DMARC, f"{said}: p={found.tags['p']} is no policy, and counts as none", "write p=none")
+        return warning(DMARC, f"{said}: p={found.tags['p']} is no policy, and counts as none", MONITOR)
     if gone:
         remedy = f"{', '.join(gone)}= are no tags any more (RFC 9989): they can go; for a trial there is t=y"
         return ok(DMARC, said, remedy)

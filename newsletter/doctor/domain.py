@@ -85,3 +85,15 @@ def ways_of(config: Config, lookup: Lookup) -> Ways | None:
     if found.trouble:
         return Ways(via.host, ours, trouble=found.said)
     return Ways(via.host, ours, found.values, "" if found.values else f"{via.host} has no address in the DNS")
+
+
+def wanted_terms(ways: Ways | None) -> list[str]:
+    """How an SPF record names the relay."""
+    if ways is None:
+        return []
+    include = None if ways.ours else include_for(ways.host)
+    if include:
+        return [f"include:{include}"]
+    if ways.ours:
+        return [f"ip{ip_address(one).version}:{one}" for one in ways.addresses]
+    return [f"a:{ways.host}"] if ways.addresses else []

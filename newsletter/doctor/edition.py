@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from newsletter import preview
 from newsletter.doctor.finding import Finding, failure, ok, warning
-from newsletter.errors import BadData, NewsletterError, TemplateError, Unavailable
+from newsletter.errors import BadData, DatabaseError, NewsletterError, TemplateError, Unavailable
 from newsletter.newsroom import Newsroom
 from newsletter.proof import CLIPPING
 
@@ -24,6 +24,9 @@ def look(room: Newsroom) -> Iterator[Finding]:
         shown = preview.preview(room, None)
     except TemplateError as error:
         yield failure("edition", str(error), "mend the template, or move it out of the way: the usual one is taken")
+        return
+    except DatabaseError as error:
+        yield warning("edition", f"it could not be looked at: {error}", "see the line “database”")
         return
     except (BadData, Unavailable) as error:
         yield warning("edition", f"there is none to look at: {error}", "ask again when the sources have articles")

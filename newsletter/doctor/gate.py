@@ -14,33 +14,43 @@ from collections.abc import Sequence
 from newsletter.doctor import examine, lasting_looks
 from newsletter.doctor.domain import envelope_domain
 from newsletter.doctor.finding import Finding, failures
-from newsletter.errors import NotSent
+from newsletter.errors import Unfit
 from newsletter.newsroom import Newsroom
 from newsletter.settings import Via, is_loopback
-from newsletter.store import deliveries, notes
+from newsletter.store import notes
 from newsletter.store.database import read, write
 
 NOTE = "doctor"  # the digest with which all was well, or was sent by force
+BEFORE = "at work before"  # in its place, from migration 0005: a relay had accepted editions before there was a gate
 
 
 def check(room: Newsroom, *, force: bool = False) -> None:
-    """Raise NotSent, with all that fails, where mail would be lost or readers could not leave. For who is about to
-    begin an edition; holds no transaction while it asks."""
-    if not leaves_the_machine(room.config.delivery.via):
-        return
-    digest = what_it_depends_on(room)
-    with read(room.engine) as connection:
-        known = notes.get(connection, NOTE)
-        at_work_before = known is None and deliveries.any_by_relay(connection)
-    if at_work_before or known == digest:
+    """Raise Unfit, with all that fails, where mail would be lost or readers could not leave. For who is about to begin
+    an edition; holds no transaction while it asks."""
+    if not is_due(room):
         return
     found = [] if force else examine(lasting_looks(room))
     failed = failures(found)
     if failed:
-        raise NotSent(said(failed))
+        raise Unfit(said(failed), *lines(failed))
     if all(one.sure for one in found):
         with write(room.engine) as connection:
-            notes.put(connection, NOTE, digest)
+            notes.put(connection, NOTE, what_it_depends_on(room))
+
+
+def foretold(room: Newsroom) -> tuple[str, ...]:
+    """What `check` would say, in one line, where it would say anything; nothing is remembered of it."""
+    failed = failures(examine(lasting_looks(room))) if is_due(room) else []
+    return (f"it would not be sent: {said(failed)}",) if failed else ()
+
+
+def is_due(room: Newsroom) -> bool:
+    """Whether it is asked at all."""
+    if not leaves_the_machine(room.config.delivery.via):
+        return False
+    with read(room.engine) as connection:
+        known = notes.get(connection, NOTE)
+    return known not in (BEFORE, what_it_depends_on(room))
 
 
 def leaves_the_machine(via: Via) -> bool:
@@ -63,6 +73,10 @@ def what_it_depends_on(room: Newsroom) -> str:
 
 
 def said(failed: Sequence[Finding]) -> str:
-    """One line: it goes into the report, the log and the editors' letter."""
-    lines = "; ".join(f"{one.name}: {one.said}" for one in failed)
-    return f"{lines}. `newsletter doctor` tells all; `newsletter send --force` sends all the same"
+    """One line: it goes into the report, the log and to the desk."""
+    return f"{'; '.join(lines(failed))}. `newsletter doctor` tells all; `newsletter send --force` sends all the same"
+
+
+def lines(failed: Sequence[Finding]) -> list[str]:
+    """One for each reason."""
+    return [f"{one.name}: {one.said}" for one in failed]

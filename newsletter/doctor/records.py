@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from ipaddress import ip_address
+from functools import partial
 
-from newsletter.doctor import dmarc, signing, spf
+from newsletter.doctor import Look, dmarc, mending, signing, spf
 from newsletter.doctor.dns import judge_spf
-from newsletter.doctor.domain import Ways, envelope_domain, include_for, ways_of
-from newsletter.doctor.finding import Level
+from newsletter.doctor.domain import envelope_domain, ways_of
+from newsletter.doctor.finding import Finding, Level
 from newsletter.errors import ConfigError
 from newsletter.mail.dkim import TXT_STRING, Record, record
 from newsletter.newsroom import Newsroom
+
+SECONDS = 45.0  # for each kind: they wait for the same answers as the looks
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,7 @@ class Entry:
     name: str
     value: str
     there: bool
+    left_out: tuple[str, ...] = ()  # terms of the old record that are not in it, since they do not hold
 
     @property
     def strings(self) -> list[str]:
@@ -36,69 +39,34 @@ class Entry:
 def records(room: Newsroom) -> list[Entry]:
     """SPF, DKIM, DMARC, and MX of a bounce domain of its own. Asks the DNS what is there; of what it could not say,
     nothing is given: a record pasted over one that we did not see would do harm."""
-    with ThreadPoolExecutor() as pool:  # side by side: a silent name server costs its time once
-        parts = [pool.submit(part, room) for part in (_spf, _dkim, _dmarc, _mx)]
-        return [entry for part in parts for entry in part.result()]
+    return [entry for part in PARTS.values() for entry in part(room)]
+
+
+def looks(room: Newsroom, written: list[Entry]) -> list[Look]:
+    """The same as parts of the examination, side by side with the others and with a limit: they fill `written`."""
+
+    def write(part: Part) -> Iterable[Finding]:
+        written.extend(part(room))
+        return ()
+
+    return [Look(f"records {kind}", partial(write, part), SECONDS) for kind, part in PARTS.items()]
+
+
+def seen(written: Sequence[Entry], findings: Sequence[Finding]) -> list[Entry]:
+    """In their order, without those of a kind that the doctor could not look at to the end."""
+    unseen = [f"{one.name} " for one in findings if not one.sure]
+    known = [kind for kind in PARTS if not any(name.startswith(f"dns {kind} ") for name in unseen)]
+    return [one for kind in known for one in written if one.kind == kind]
 
 
 def _spf(room: Newsroom) -> list[Entry]:
     domain = envelope_domain(room.config)
-    found = room.lookup.txt(domain)
-    if found.trouble:
-        return []
-    there = sorted(text for text in found.values if spf.is_record(text))  # they come in any order
     ways = ways_of(room.config, room.lookup)
-    if ways and ways.trouble:
-        return []
-    judged = judge_spf(room.lookup, domain, ways)
-    if judged.level is Level.OK:
+    there = [text for text in room.lookup.txt(domain).values if spf.is_record(text)]
+    if there and judge_spf(room.lookup, domain, ways).level is Level.OK:
         return [Entry("SPF", "TXT", domain, there[0], True)]
-    wanted = wanted_terms(ways)
-    if not there and not wanted:
-        return []  # it would say that nobody sends
-    value = spf_value(there, wanted)
-    return [Entry("SPF", "TXT", domain, value, there == [value])]
-
-
-def wanted_terms(ways: Ways | None) -> list[str]:
-    """How a record names the relay."""
-    if ways is None:
-        return []
-    include = None if ways.ours else include_for(ways.host)
-    if include:
-        return [f"include:{include}"]
-    if ways.ours:
-        return [f"ip{ip_address(one).version}:{one}" for one in ways.addresses]
-    return [f"a:{ways.host}"] if ways.addresses else []
-
-
-def spf_value(there: list[str], wanted: list[str]) -> str:
-    """One record out of those that are there, with what is wanted before its end; where they end differently, ~all.
-
-    Pure. What cannot be read is left out.
-    """
-    kept: dict[str, None] = {}
-    ends = set()
-    for text in there:
-        for word in text.split()[1:]:
-            if word.lower().lstrip("+-~?") == "all":
-                ends.add(word.lower() if word[0] in "-~?" else "~all")
-            elif word.lower().startswith("redirect="):
-                kept[f"include:{word.partition('=')[2]}"] = None  # behind terms of ours it would never be reached
-            elif _readable(word):
-                kept[word] = None
-    only_redirect = len(there) == 1 and not wanted and "redirect=" in there[0].lower()
-    if only_redirect:
-        return there[0]
-    kept |= dict.fromkeys(wanted)
-    return " ".join(["v=spf1", *kept, ends.pop() if len(ends) == 1 else "~all"])
-
-
-def _readable(word: str) -> bool:
-    try:
-        return bool(spf.parse(f"v=spf1 {word}")) or "=" in word
-    except spf.Wrong:
-        return False
+    made = mending.proposed(room.lookup, domain, ways)
+    return [Entry("SPF", "TXT", domain, made.value, there == [made.value], made.left_out)] if made else []
 
 
 def _dkim(room: Newsroom) -> list[Entry]:
@@ -121,11 +89,11 @@ def _dmarc(room: Newsroom) -> list[Entry]:
     author = dmarc.walk(room.lookup, paper.sender_domain)
     if author.trouble:
         return []
-    if author.record:
-        at = f"_dmarc.{author.record.domain}"
-        kept = {tag: value for tag, value in author.record.tags.items() if tag not in dmarc.GONE}
-        value = "; ".join(["v=DMARC1", *(f"{tag}={value}" for tag, value in kept.items())])
-        return [Entry("DMARC", "TXT", at, value, len(kept) == len(author.record.tags))]
+    found = author.record
+    if found:
+        return [Entry("DMARC", "TXT", f"_dmarc.{found.domain}", found.text, found.mended == found.tags)]
+    if not author.is_bare or dmarc.doubled(room.lookup, author.domain):
+        return []  # a new one beside what was meant would weaken it; the finding says how that is to be written
     reader = next((one for one in paper.editors if one.endswith(f"@{paper.sender_domain}")), None)
     to = reader or f"postmaster@{paper.sender_domain}"
     return [Entry("DMARC", "TXT", f"_dmarc.{paper.sender_domain}", f"v=DMARC1; p=none; rua=mailto:{to}", False)]
@@ -146,3 +114,7 @@ def _mx(room: Newsroom) -> list[Entry]:
         inbox.host if inbox and inbox.host else next(iter(room.lookup.mx(config.newsletter.sender_domain).values), "")
     )
     return [Entry("MX", "MX", domain, f"10 {host}.", False)] if host else []
+
+
+Part = Callable[[Newsroom], list[Entry]]
+PARTS: dict[str, Part] = {"SPF": _spf, "DKIM": _dkim, "DMARC": _dmarc, "MX": _mx}

@@ -91,12 +91,33 @@ TERM = re.compile(
 MODIFIER = re.compile(r"(?P<name>[A-Za-z][A-Za-z0-9._-]*)=(?P<value>.*)")
 CIDR = re.compile(r"(?P<value>.*?)(?:/(?P<four>\d{1,2}))?(?://(?P<six>\d{1,3}))?")
 NEEDS_VALUE = frozenset({"include", "exists", "ip4", "ip6"})
+ANYBODY = Known("a@b.example", "a", "b.example", "b.example", IPv4Address("192.0.2.1"), "b.example")
 ASKS = frozenset({"include", "a", "mx", "ptr", "exists", "redirect"})
 
 
 def is_record(text: str) -> bool:
     """RFC 7208, 4.5: the version is followed by a space, or by nothing."""
     return text.lower() == "v=spf1" or text.lower().startswith("v=spf1 ")
+
+
+def bare(text: str) -> str:
+    """A record without what forms and people add to it: quotes, tabs, spaces at its ends."""
+    return " ".join(text.replace('"', "").replace("\\", "").split())
+
+
+def spoiled(text: str) -> str:
+    """Why a text that was meant as an SPF record is none; empty where it is one, or was not meant as one."""
+    if is_record(text) or not is_record(bare(text)):
+        return ""
+    if '"' in text:
+        return "it has quotes inside"
+    return "it begins with a space" if text[:1].isspace() else "a tab stands behind v=spf1, not a space"
+
+
+def says_nobody(text: str) -> bool:
+    """Whether a record is that of a domain which sends no mail: v=spf1 -all."""
+    words = text.lower().split()
+    return is_record(text) and bool(words[1:]) and all(word in ("-all", "~all") for word in words[1:])
 
 
 def parse(record: str) -> list[Term]:
@@ -122,7 +143,10 @@ def _term(word: str) -> Term | None:
     name, value = modifier["name"].lower(), modifier["value"]
     if name in ("redirect", "exp") and not value:
         raise Wrong(f"“{word}” names no domain")
-    return Term(name, value) if name in ("redirect", "exp") else None
+    if name not in ("redirect", "exp"):
+        return None
+    _check_macros(word, value)
+    return Term(name, value)
 
 
 def _mechanism(word: str, match: re.Match[str]) -> Term:
@@ -139,7 +163,16 @@ def _mechanism(word: str, match: re.Match[str]) -> Term:
             raise Wrong(f"“{word}”: {name} takes no prefix length")
     if (name in NEEDS_VALUE or rest.startswith(":")) and not value:
         raise Wrong(f"“{word}” names no domain")
+    _check_macros(word, value)
     return Term(name, value, qualifier, four, six)
+
+
+def _check_macros(word: str, value: str) -> None:
+    """A wrong macro is an error wherever it stands, also behind what matches (RFC 7208, 4.6)."""
+    try:
+        expand(value, ANYBODY)
+    except ValueError as error:
+        raise Wrong(f"“{word}”: {error}") from None
 
 
 def _lengths(word: str, rest: str) -> tuple[str, int, int]:
@@ -220,7 +253,7 @@ class _Walk:
         result, said = self.of(name)
         if result is Result.NONE:
             raise Wrong(f"redirect={name} leads to no record")
-        return result, said
+        return result, f"{said} of {name}"
 
     def _matches(self, term: Term, domain: str) -> bool:
         if term.name in ASKS:
@@ -231,7 +264,7 @@ class _Walk:
             return self.address in ip_network(term.value)
         target = self._name(term.value, domain) if term.value else domain
         if term.name == "include":
-            return self._includes(target)
+            return self._includes(target, named=term.qualifier == "+")
         if term.name == "exists":
             return bool(self._heard(self.lookup.a(target), target).values)
         if term.name == "ptr":
@@ -239,8 +272,8 @@ class _Walk:
         hosts = [target] if term.name == "a" else self._hosts(target)
         return any(self._stands_at(host, term) for host in hosts)
 
-    def _includes(self, target: str) -> bool:
-        self.included.append(target)
+    def _includes(self, target: str, *, named: bool) -> bool:
+        self.included += [target] if named else []
         result, _ = self.of(target)
         if result is Result.NONE:
             raise Wrong(f"include:{target} leads to no record")
@@ -285,6 +318,6 @@ class _Walk:
         local, _, at = self.sender.rpartition("@")
         known = Known(self.sender, local or "postmaster", at, domain, self.address, self.helo)
         try:
-            return expand(value, known).rstrip(".")
+            return expand(value, known).rstrip(".").lower()
         except ValueError as error:
             raise Wrong(str(error)) from None

@@ -207,9 +207,11 @@ class Fetcher:
         timeout: float = 8.0,
     ) -> Reply:
         """One request as it is: no redirect is followed, nothing repeated. Raises FetchError where nobody answers."""
+        hurried = copy.copy(self)
+        hurried._total = timeout  # what is said of a silent server tells how long it was waited for
         deadline = time.monotonic() + timeout
         try:
-            with self._answer(method, url, {"Accept": "*/*"}, deadline, allow_private, follow=False, form=form) as (
+            with hurried._answer(method, url, {"Accept": "*/*"}, deadline, allow_private, follow=False, form=form) as (
                 _,
                 response,
                 line,

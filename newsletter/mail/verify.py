@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 LEAST_BITS = 1024  # RFC 8301, 3.2
 MOST_SIGNATURES = 10
+MOST_DIGITS = 12  # of a time that comes to pass (RFC 6376, 3.5, on t= and x=)
 ALGORITHMS = {"rsa-sha256": "rsa", "ed25519-sha256": "ed25519"}
 
 
@@ -44,8 +45,14 @@ class Signature:
 def fields(raw: bytes) -> list[tuple[bytes, bytes]]:
     """The header's fields from top to bottom, each as name and value, the value folded as it came."""
     head = crlf(raw).partition(b"\r\n\r\n")[0] + b"\r\n"
-    pieces = re.findall(rb"[^\r\n]+\r\n(?:[ \t][^\r\n]*\r\n)*", head)
-    return [(name.rstrip(), value) for name, colon, value in (piece.partition(b":") for piece in pieces) if colon]
+    pieces: list[list[bytes]] = []
+    for line in head.split(b"\r\n"):
+        if line[:1] in (b" ", b"\t") and pieces:
+            pieces[-1].append(line)
+        elif line:
+            pieces.append([line])
+    parted = (b"\r\n".join([*lines, b""]).partition(b":") for lines in pieces)
+    return [(name.rstrip(), value) for name, colon, value in parted if colon]
 
 
 def crlf(raw: bytes) -> bytes:
@@ -74,8 +81,10 @@ def check(raw: bytes, signature: Signature, record: str, now: datetime) -> str:
         return f"a={signature.tags.get('a', '')} does not count (any more)"
     if "from" not in signature.covers:
         return "it does not cover From"
-    until = signature.tags.get("x", "")
-    if until.isdigit() and int(until) < now.timestamp():
+    until = signature.tags.get("x", "9" * MOST_DIGITS)
+    if not (until.isascii() and until.isdigit()):
+        return "x= is no time"
+    if len(until) <= MOST_DIGITS and int(until) < now.timestamp():
         return "its time is over (x=)"
     try:
         body, length = _body(raw, signature), signature.tags.get("l")
@@ -132,9 +141,10 @@ def _body(raw: bytes, signature: Signature) -> bytes:
     relaxed = _ways(signature)[1] == "relaxed"
     if relaxed:
         body = re.sub(rb"[ \t]+", b" ", body).replace(b" \r\n", b"\r\n").removesuffix(b" ")
-    while body.endswith(b"\r\n"):
-        body = body[:-2]
-    return body + b"\r\n" if body or not relaxed else b""
+    end = len(body)
+    while body.endswith(b"\r\n", 0, end):
+        end -= 2
+    return body[:end] + b"\r\n" if end or not relaxed else b""
 
 
 def _signed(raw: bytes, signature: Signature) -> bytes:

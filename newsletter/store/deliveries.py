@@ -273,12 +273,6 @@ def by_ids(connection: Connection, ids: Sequence[int]) -> list[Delivery]:
     return _all(connection, deliveries.c.id.in_(ids))
 
 
-def any_by_relay(connection: Connection) -> bool:
-    """Whether a relay has ever accepted an edition for somebody: it says 250, while an outbox has no code."""
-    query = select(deliveries.c.id).where(deliveries.c.state == State.ACCEPTED, deliveries.c.code.is_not(None))
-    return connection.execute(query.limit(1)).first() is not None
-
-
 def of_subscriber(
     connection: Connection, subscriber_id: int, *, before: int | None = None, limit: int | None = None
 ) -> list[tuple[Delivery, Edition, str]]:
