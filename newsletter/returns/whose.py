@@ -70,7 +70,7 @@ def whose(
     for address in named:
         known = _find(connection, address)
         if known and vouched and returned.kind in (ReturnKind.FEEDBACK, ReturnKind.UNSUBSCRIBE):
-            return Whose(Proof.PROVIDER, known.id)
+            return Whose(Proof.PROVIDER, known.id, edition_id=_last_edition(connection, known.id))
         if known:
             return Whose(Proof.ADDRESS, named=key_of(address))
     return Whose()
@@ -94,9 +94,13 @@ def _of_mark(connection: Connection, mark: Mark) -> Whose:
     known = subscribers.by_id(connection, mark.subject)
     if known is None:
         return Whose(mark.proof)
-    # Which edition it was the link does not say: their last one, for the sums alone.
-    last = bounces.latest_delivery(connection, known.id)
-    return Whose(mark.proof, known.id, edition_id=last.edition_id if last else None)
+    return Whose(mark.proof, known.id, edition_id=_last_edition(connection, known.id))
+
+
+def _last_edition(connection: Connection, subscriber_id: int) -> int | None:
+    """The last that somebody was sent, for the sums alone: where nothing says which one it is about."""
+    last = bounces.latest_delivery(connection, subscriber_id)
+    return last.edition_id if last else None
 
 
 def _of_delivery(proof: Proof, one: Delivery) -> Whose:
