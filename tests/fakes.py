@@ -20,6 +20,7 @@ ANSWERS = {
     "ok": Outcome(Verdict.ACCEPTED, Phase.DOT, 250, "250 2.0.0 Ok: queued as A1"),
     "later": Outcome(Verdict.DEFERRED, Phase.RCPT, 450, "450 4.2.0 come back later"),
     "never": Outcome(Verdict.REJECTED, Phase.RCPT, 550, "550 5.1.1 no such mailbox"),
+    "full": Outcome(Verdict.REJECTED, Phase.RCPT, 552, "552 5.2.2 mailbox full"),
     "unknown": Outcome(Verdict.REJECTED, Phase.RCPT, 550, "550 No such user here"),
     "policy": Outcome(Verdict.REJECTED, Phase.RCPT, 554, "554 5.7.1 relay access denied"),
     "lost": Outcome(Verdict.LOST, Phase.RCPT, None, "connection closed"),

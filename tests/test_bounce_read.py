@@ -285,3 +285,37 @@ def test_classify_needs_no_newsroom(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     result = CliRunner().invoke(cli, ["bounces", "classify", "-"], input=b"Subject: \xff\n\n")
     assert result.stdout == "-: letter\n"
     assert not list(tmp_path.iterdir())
+
+
+def test_who_does_not_exist_may_be_ourselves() -> None:
+    # B04: refused at MAIL FROM, before any recipient was named; so nobody of the list is gone.
+    said = "host mx.lecteurs.example said: 550 5.1.7 {} (in reply to {} command)"
+    mail = (
+        "From: MAILER-DAEMON@relais.example\nTo: b@bounces.example\nSubject: Undelivered Mail Returned to Sender\n\n"
+        "This is the mail system at host relais.example.\n\n<awa@lecteurs.example>: {}\n"
+    )
+    ours = read(mail.format(said.format("unknown user", "MAIL FROM")).encode())
+    [failure] = ours.failures
+    assert (failure.reason, failure.suppress) == (Reason.BLOCKED, False)
+    theirs = read(mail.format(said.format("unknown user", "RCPT TO")).encode())
+    assert [(one.reason, one.suppress) for one in theirs.failures] == [(Reason.UNKNOWN_USER, True)]
+
+
+def test_qmail_says_that_a_server_does_not_like_a_recipient() -> None:
+    mail = (
+        b"From: MAILER-DAEMON@relais.example\nTo: b@bounces.example\nSubject: failure notice\n\n"
+        b"Hi. This is the qmail-send program at relais.example.\n\n<awa@lecteurs.example>:\n"
+        b"192.0.2.7 does not like recipient.\nRemote host said: 550 mailbox unavailable\nGiving up on 192.0.2.7.\n"
+    )
+    assert [(one.address, one.suppress) for one in read(mail).failures] == [("awa@lecteurs.example", True)]
+
+
+def test_an_answer_by_exchange_is_known_in_any_language() -> None:
+    # B05: its words stand before the subject that it answers.
+    mail = (
+        "From: Awa <awa@lecteurs.example>\nTo: lettre@journal.example\nSubject: Automatiskais atbildet\u0101js: Le port\n"
+        "Thread-Topic: Le port\nX-Auto-Response-Suppress: All\n\nEsmu prom lidz pirmdienai.\n"
+    )
+    assert read(mail.encode()).kind is ReturnKind.VACATION
+    answer = mail.replace("Automatiskais atbildet\u0101js:", "Re:").replace("X-Auto-Response-Suppress: All\n", "")
+    assert read(answer.encode()).kind is ReturnKind.LETTER

@@ -81,7 +81,7 @@ def room(make_room: MakeRoom) -> Newsroom:
 
 @pytest.fixture
 def mailer(room: Newsroom) -> FakeMailer:
-    found = FakeMailer({"yao": ["never"]})
+    found = FakeMailer({"yao": ["full"]})
     room.__dict__["mailer"] = found
     return found
 

@@ -52,7 +52,7 @@ def named(room: Newsroom, name: str = NAME) -> Edition:
 
 @pytest.fixture
 def sent(room: Newsroom, add_article: Add) -> Newsroom:
-    room.__dict__["mailer"] = FakeMailer({"kodjo": ["never", "ok", "ok"]})
+    room.__dict__["mailer"] = FakeMailer({"kodjo": ["full", "ok", "ok"]})
     subscribe.add(room, READERS, "test")
     add_article("Le port rouvre mercredi", section="Économie")
     add_article("Le lycée ferme", section="Société", hours=3)
@@ -123,7 +123,7 @@ def test_results_by_state_and_provider(desk: Desk) -> None:
         "Messagerie acceptés refusés Gmail 1 1",
         "Yahoo 2 –",
         "l.example 2 –",
-        "1 × 550 5.1.1 no such mailbox",
+        "1 × 552 5.2.2 mailbox full",
         "ne sont pas encore lus",
     ):
         assert wanted in text, (wanted, text)
@@ -291,7 +291,7 @@ def house(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 def _fill(room: Newsroom, folder: Path, clock: Clock) -> None:
     """An edition and its correction, both sent; an extra one and a second correction, both drafts."""
-    room.__dict__["mailer"] = FakeMailer({"kodjo": ["never", "doubt"]})
+    room.__dict__["mailer"] = FakeMailer({"kodjo": ["full", "doubt"]})
     subscribe.add(room, READERS + [f"r@journal{i}.example" for i in range(15)], "test")
     for number, title in enumerate(("Le port rouvre mercredi après dix jours d’arrêt", "Le lycée ferme")):
         lines = [f'title: "{title}"', f"date: {(clock() - timedelta(hours=1)).isoformat()}"]

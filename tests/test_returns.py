@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, update
+from sqlalchemy import Engine, func, select, update
 
 from newsletter import daily, post, preferences, readers, report, returns, subscribe, tidy
 from newsletter.bounce import judge
@@ -31,10 +31,12 @@ from newsletter.model import (
     SubscriberStatus,
 )
 from newsletter.newsroom import Newsroom
-from newsletter.returns import Done, passing_on
+from newsletter.returns import Done, leaving, passing_on
 from newsletter.store import bounces, letters
 from newsletter.store.database import read, write
 from newsletter.store.schema import deliveries
+from newsletter.store.schema import letters as rows_of_letters
+from newsletter.store.schema import subscribers as people
 from tests.at_desk import AtDesk
 from tests.conftest import Clock
 from tests.desk import text_of
@@ -372,7 +374,7 @@ def test_forgetting_blanks_what_came_back(paper: Newsroom, add_article: Callable
     take(paper, Returned(Kind.BOUNCE, (forged,)), "two")
     known = subscribe.find(paper, "ama@lecteurs.example")
     told = readers.hand_out(paper, known, who=paper.here)
-    assert [one["reason"] for one in told["returned"]] == ["unknown_user"]  # type: ignore[attr-defined]
+    assert [one["reason"] for one in told["returned"]] == ["unknown_user"] * 2  # type: ignore[attr-defined]
     subscribe.forget(paper, known, Origin("command"))
     with read(paper.engine) as connection:
         assert {(one.address, one.text) for one, _ in bounces.listed(connection)} == {("", "")}
@@ -419,3 +421,243 @@ def test_the_story_is_told_at_the_desk_and_by_trace(
     assert "Refusé à l’envoi" in page
     story = report.trace(paper, subscribe.find(paper, "ama@lecteurs.example"))
     assert [(one.reason, one.suppress) for one in story.returned] == [(Reason.UNKNOWN_USER, True)]
+
+
+# --- A mail says something of its own address alone --------------------------------------------------
+
+
+def letter_token(room: Newsroom, kind: LetterKind) -> str:
+    with read(room.engine) as connection:
+        known = connection.scalars(select(rows_of_letters.c.id).where(rows_of_letters.c.kind == kind)).all()[-1]
+    return room.signer.token(Purpose.LETTER, known)
+
+
+def about(token: str, kind: ReturnKind = Kind.BOUNCE, **values: Any) -> Returned:
+    failures = (GONE,) if kind is Kind.BOUNCE else (Failure("", suppress=True),)
+    return Returned(kind, failures, Clues(return_paths=(f"b+{token}@bounces.example",)), **values)
+
+
+@pytest.mark.parametrize("kind", [Kind.BOUNCE, Kind.FEEDBACK, Kind.UNSUBSCRIBE])
+def test_a_mistyped_new_address_harms_no_reader(paper: Newsroom, kind: ReturnKind) -> None:
+    known = subscribe.find(paper, "ama@lecteurs.example")
+    preferences.ask_for_address(paper, known, "amma@lecteurs.example", Origin("page"), language="fr")
+    post.send_waiting(paper)
+    stranger = about(letter_token(paper, LetterKind.NEW_ADDRESS), kind, sender="amma@lecteurs.example")
+    take(paper, stranger, raw=LETTER)
+    assert status(paper, "ama") is Status.ACTIVE
+
+
+def test_a_refused_letter_to_another_address_neither(paper: Newsroom) -> None:
+    paper.__dict__["mailer"] = FakeMailer({"amma": ["never"]})
+    known = subscribe.find(paper, "ama@lecteurs.example")
+    preferences.ask_for_address(paper, known, "amma@lecteurs.example", Origin("page"), language="fr")
+    post.send_waiting(paper)
+    assert returns.take_refusals(paper) == 0
+    assert status(paper, "ama") is Status.ACTIVE
+
+
+def test_a_letter_of_before_says_nothing_of_who_came_back(paper: Newsroom, clock: Clock) -> None:
+    subscribe.sign_up(paper, "yao@lecteurs.example", Origin("page"), language="fr")
+    post.send_waiting(paper)
+    token = letter_token(paper, LetterKind.CONFIRM)
+    assert take(paper, about(token), "one") is Done.GONE
+    clock.move(hours=1)
+    subscribe.revive(paper, "yao@lecteurs.example", "il a téléphoné")
+    assert take(paper, about(token), "two") is Done.KEPT
+    assert status(paper, "yao") is Status.ACTIVE
+
+
+def test_a_pending_sign_up_that_bounced_is_tidied_away(paper: Newsroom, clock: Clock) -> None:
+    subscribe.sign_up(paper, "yao@lecteurs.example", Origin("page"), language="fr")
+    post.send_waiting(paper)
+    returned = about(letter_token(paper, LetterKind.CONFIRM))
+    take(paper, Returned(Kind.BOUNCE, (FULL,), returned.clues))
+    clock.move(days=8)
+    assert tidy.tidy(paper).unconfirmed == 1
+
+
+def test_who_the_report_names_decides(paper: Newsroom, add_article: Callable[..., Path]) -> None:
+    send(paper, add_article)
+    clues = bounce(paper, "ama").clues
+    other = Failure("ancien@autres.example", True, Reason.UNKNOWN_USER, True, "5.1.1")
+    ours = Failure("Ama@lecteurs.example", False, Reason.MAILBOX_FULL, False, "4.2.2")
+    assert take(paper, Returned(Kind.BOUNCE, (other, ours), clues), "both") is Done.KEPT
+    assert take(paper, Returned(Kind.BOUNCE, (other,), clues), "other") is Done.KEPT  # passed on there, not certain
+    dead = Failure("ama@mx1.lecteurs.example", True, Reason.UNKNOWN_USER, True, "5.1.1")
+    assert take(paper, Returned(Kind.BOUNCE, (other, dead), clues), "ours") is Done.GONE
+
+
+def test_a_link_alone_does_not_say_which_edition_it_was(
+    paper: Newsroom, add_article: Callable[..., Path], clock: Clock
+) -> None:
+    send(paper, add_article)
+    link = paper.signer.link("https://lettre.journal.example", Purpose.UNSUBSCRIBE, last(paper, "ama").subscriber_id)
+    clues = Clues(links=(link,))
+    old = Failure("ama@ancienne.example", True, Reason.UNKNOWN_USER, True, "5.1.1")
+    assert take(paper, Returned(Kind.BOUNCE, (old,), clues), "old") is Done.KEPT
+    assert take(paper, Returned(Kind.BOUNCE, (GONE,), clues), "of when?") is Done.KEPT
+    clock.move(days=8)
+    assert take(paper, Returned(Kind.BOUNCE, (old,), clues), "old again") is Done.KEPT
+    assert status(paper, "ama") is Status.ACTIVE
+    assert take(paper, Returned(Kind.BOUNCE, (GONE,), clues), "of now") is Done.GONE
+
+
+# --- Who asks to leave ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("proof", ["message_id", "link"])
+def test_a_friend_to_whom_it_was_passed_on_does_not_unsubscribe_its_reader(
+    paper: Newsroom, add_article: Callable[..., Path], proof: str
+) -> None:
+    send(paper, add_article)
+    token = paper.signer.token(Purpose.DELIVERY, last(paper, "ama").id)
+    clues = {
+        "message_id": Clues(message_ids=(f"<2026-11-23.{token}@lettre.journal.example>",)),
+        "link": Clues(links=(f"mailto:b+{token}@bounces.example",)),
+    }[proof]
+    friend = Returned(Kind.UNSUBSCRIBE, (), clues, "efua@autres.example", "Re: Tr: Le port")
+    assert take(paper, friend, raw=LETTER) is Done.PASSED_ON
+    assert status(paper, "ama") is Status.ACTIVE
+
+
+@pytest.mark.parametrize("kind", [Kind.LETTER, Kind.VACATION, Kind.UNSUBSCRIBE])
+@pytest.mark.parametrize("subject", ["unsubscribe", "[SPAM] Unsubscribe "])
+def test_what_a_mail_program_writes_by_our_mailto_leaves(
+    paper: Newsroom, add_article: Callable[..., Path], kind: ReturnKind, subject: str
+) -> None:
+    send(paper, add_article)
+    token = paper.signer.token(Purpose.DELIVERY, last(paper, "ama").id)
+    clues = Clues(return_paths=(f"b+{token}@bounces.example",))
+    assert take(paper, Returned(kind, (), clues, "ama@ailleurs.example", subject), raw=LETTER) is Done.LEFT
+    assert status(paper, "ama") is Status.UNSUBSCRIBED
+
+
+def test_the_signed_word_of_a_provider_does_for_complaints_and_departures_alone(paper: Newsroom) -> None:
+    named = Failure("Ama@lecteurs.example", True, Reason.UNKNOWN_USER, True)
+    assert take(paper, Returned(Kind.BOUNCE, (named,)), "b", vouched=True) is Done.KEPT
+    assert take(paper, Returned(Kind.FEEDBACK, (named,)), "c", vouched=True) is Done.COMPLAINED
+    leaves = Returned(Kind.UNSUBSCRIBE, (), sender="kodjo@lecteurs.example")
+    assert take(paper, leaves, "u") is Done.KEPT
+    assert take(paper, leaves, "v", vouched=True) is Done.LEFT
+
+
+def test_a_guessed_number_of_the_relay_proves_nothing(paper: Newsroom, add_article: Callable[..., Path]) -> None:
+    send(paper, add_article)
+    with write(paper.engine) as connection:
+        connection.execute(update(deliveries).values(reply="250 2.0.0 OK 1732612345 qp 2271"))
+    words = Clues(words=frozenset(str(1732612000 + i) for i in range(500)))
+    named = Failure("ama@lecteurs.example", True, Reason.UNKNOWN_USER, True)
+    assert take(paper, Returned(Kind.BOUNCE, (named,), words)) is Done.KEPT
+    assert status(paper, "ama") is Status.ACTIVE
+
+
+# --- Whole providers --------------------------------------------------------------------------------
+
+
+def test_a_provider_that_denies_everybody_takes_few_at_once(
+    paper: Newsroom, add_article: Callable[..., Path], clock: Clock
+) -> None:
+    crowd = [f"r{i}@grande.example" for i in range(300)]
+    subscribe.add(paper, crowd, "test")
+    for turn in (1, 2):
+        clock.move(days=1)
+        send(paper, add_article, {f"r{i}": ["never"] for i in range(300)})
+        returns.take_refusals(paper)
+        with read(paper.engine) as connection:
+            gone = connection.scalar(
+                select(func.count()).where(people.c.status == Status.UNREACHABLE, people.c.address.like("%@grande%"))
+            )
+        assert gone < 130 * turn
+    assert gone > leaving.AT_ONCE
+
+
+def test_a_provider_that_is_down_for_ten_days_loses_no_reader(
+    paper: Newsroom, add_article: Callable[..., Path], clock: Clock
+) -> None:
+    names = [f"r{i}" for i in range(6)]
+    subscribe.add(paper, [f"{name}@lecteurs.example" for name in names], "test")
+    expired = Failure("", False, Reason.EXPIRED, False, "4.4.7", "could not be delivered for a day")
+    for _ in range(11):
+        send(paper, add_article)
+        for name in names:
+            assert take(paper, bounce(paper, name, expired), f"{paper.today()} {name}") is Done.KEPT
+        clock.move(days=1)
+    assert {status(paper, name) for name in names} == {Status.ACTIVE}
+
+
+def test_one_mailbox_of_a_living_domain_is_given_up(
+    paper: Newsroom, add_article: Callable[..., Path], clock: Clock
+) -> None:
+    expired = Failure("", False, Reason.EXPIRED, False, "4.4.7", "could not be delivered for a day")
+    done = []
+    for _ in range(8):
+        send(paper, add_article)
+        done.append(take(paper, bounce(paper, "ama", expired)))
+        clock.move(days=1)
+    assert done[-1] is Done.PROBED
+
+
+# --- Letters are never lost, and never go round -----------------------------------------------------
+
+
+def test_our_own_mails_are_not_passed_on(paper: Newsroom) -> None:
+    """Where letters_to is the mailbox that is read, they would go round for ever."""
+    take(paper, letter(), "l", raw=LETTER)
+    post.send_waiting(paper)
+    [ours] = paper.mailer.received["redaction@journal.example"]  # type: ignore[attr-defined]
+    assert take(paper, bounces_read(ours), "again", raw=ours) is Done.KEPT
+
+
+def test_a_letter_that_is_refused_goes_once_more_without_what_is_heavy(paper: Newsroom) -> None:
+    paper.__dict__["mailer"] = FakeMailer({"redaction": ["policy"]})
+    take(paper, letter(), "l", raw=LETTER)
+    post.send_waiting(paper)
+    returns.take_refusals(paper)
+    post.send_waiting(paper)
+    [raw] = paper.mailer.received["redaction@journal.example"]  # type: ignore[attr-defined]
+    parts = list(email.message_from_bytes(raw, policy=policy.default).iter_parts())  # type: ignore[attr-defined]
+    assert len(parts) == 1
+    assert "Merci pour l'article" in parts[0].get_content()
+    assert "554 5.7.1" in parts[0].get_content()
+    returns.take_refusals(paper)
+    assert post.send_waiting(paper) == 0
+
+
+def test_a_letter_that_is_refused_again_stays(paper: Newsroom, caplog: pytest.LogCaptureFixture) -> None:
+    paper.__dict__["mailer"] = FakeMailer(default="policy")
+    take(paper, letter(), "l", raw=LETTER)
+    for _ in range(4):
+        post.send_waiting(paper)
+        returns.take_refusals(paper)
+    with read(paper.engine) as connection:
+        [kept] = letters.not_passed_on(connection)
+    assert b"Merci pour l" in (kept.content or b"")
+    assert caplog.text.count("cannot be passed on") == 1
+
+
+def test_what_no_database_holds_is_taken_all_the_same(paper: Newsroom, add_article: Callable[..., Path]) -> None:
+    send(paper, add_article)
+    odd = Failure("am\0a@x\ud800", True, Reason.UNKNOWN_USER, True, "5.1.\x001", "\0no \udcffsuch user\r\nX: y")
+    assert take(paper, bounce(paper, "ama", odd), "odd") in (Done.KEPT, Done.GONE)
+    assert take(paper, Returned(Kind.BOUNCE, (odd,)), "odd too") is Done.KEPT
+    strange = Returned(Kind.LETTER, (), sender="\0@\ud800", subject="\0\ud800\r\nBcc: x@y.example")
+    assert take(paper, strange, "strange", raw=LETTER) is Done.PASSED_ON
+
+
+def test_words_are_kept_without_addresses_however_written(paper: Newsroom, add_article: Callable[..., Path]) -> None:
+    send(paper, add_article)
+    text = "550 ama%40lecteurs.example, <ama @lecteurs.example>: AMA (at) lecteurs is unknown"
+    take(paper, bounce(paper, "ama", Failure("", True, Reason.UNKNOWN_USER, True, "5.1.1", text)))
+    with read(paper.engine) as connection:
+        [(row, _)] = bounces.listed(connection)
+    assert "ama" not in row.text.lower()
+
+
+def test_an_mbox_knows_its_mails_for_ever(paper: Newsroom, add_article: Callable[..., Path], clock: Clock) -> None:
+    send(paper, add_article)
+    returned = bounce(paper, "ama")
+    assert returns.take(paper, returned, digest="one", via="mbox").done is Done.GONE
+    clock.move(days=401)
+    assert tidy.tidy(paper).bounces == 1
+    assert tidy.tidy(paper).bounces == 0
+    assert returns.take(paper, returned, digest="one", via="mbox").done is Done.KNOWN

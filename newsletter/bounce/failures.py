@@ -96,7 +96,10 @@ def _judged(status: Status, address: str, said: str, whole: str, signs: Signs) -
     action = status.action
     if not action and signs.delay:
         action = "delayed"
-    judged = verdict(status.words, status=status.code, action=action, near=_said(said), context=f"{said}\n{whole}")
+    context = f"{said}\n{whole}"
+    judged = verdict(
+        status.words, status=status.code, action=action, near=_said(said), context=context, stage=said or whole
+    )
     return dataclasses.replace(judged, address=address)
 
 
@@ -152,7 +155,7 @@ def _by_words(mail: Part, prose: Prose, signs: Signs, data: bytes, named: Naming
     action = "delayed" if signs.delay else ""
     failures = []
     for one in people:
-        judged = verdict(_said(one.words), action=action, near=one.words, context=prose.own)
+        judged = verdict(_said(one.words), action=action, near=one.words, context=prose.own, stage=one.words)
         failures.append(dataclasses.replace(judged, address=one.address, suppress=judged.suppress and surely))
     return _each_once(failures)
 

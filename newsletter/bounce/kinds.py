@@ -210,6 +210,13 @@ class Signs:
         return _says("thanks", self.words[:3000]) or _says("away", self.words[:3000])
 
     @cached_property
+    def _answers_the_topic(self) -> bool:
+        """Exchange puts its words, in whichever language, before the subject it answers."""
+        topic = self.mail.first("thread-topic").strip()
+        prefix, _, rest = self.subject.partition(": ")
+        return bool(topic) and rest.strip() == topic and len(prefix) > 6 and not _ANSWERS.match(self.subject)
+
+    @cached_property
     def away(self) -> bool:
         """It says that somebody is away, or thanks for our mail, and a machine wrote it."""
         auto = self.mail.first("auto-submitted").lower()
@@ -220,6 +227,9 @@ class Signs:
         if self.empty_path or self.away_subject:
             return True
         about = _says("away", self.words[:3000])
+        automatic = "x-auto-response-suppress" in self.mail.headers or auto.startswith("auto")
+        if self._answers_the_topic and (about or automatic):
+            return True
         precedence = self.mail.first("precedence").lower()
         if "x-auto-response-suppress" in self.mail.headers:
             return about or _says("away", self.subject) or _says("thanks", self.words[:3000])

@@ -95,7 +95,7 @@ def normal(raw: bytes) -> bytes:
         data = data.replace(b"\r\r", b"\n")  # every line end turned into two
     data = data.replace(b"\r\r\n", b"\n").replace(b"\r\n", b"\n").replace(b"\r", b"\n").lstrip(b"\n \t\xef\xbb\xbf")
     if data.startswith((b"From ", b">From ")):
-        data = data.partition(b"\n")[2]
+        data = data.partition(b"\n")[2].lstrip(b"\n \t")
     return data
 
 

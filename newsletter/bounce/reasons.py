@@ -45,6 +45,14 @@ ENHANCED = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.]*\d)")
 REPLY = re.compile(
     r"(?<![\d.:/#\[-])\b([45][0-5]\d)(?=[ \-:#,)]|$)(?!\.\d)(?! ?(?:bytes|kb|mb|messages|users|seconds))", re.I
 )
+# Exim's, Postfix's and sendmail's way to say at which command a server refused.
+_BEFORE_RCPT = re.compile(
+    r"\bafter\s+(?:pipelined\s+)?(?:mail\s+from|helo|ehlo|initial\s+connection|starttls)\b"
+    r"|in\s+reply\s+to\s+(?:mail\s+from|helo|ehlo|starttls|initial)"
+    r"|^>>> (?:mail from|helo|ehlo)[^\n]*\n<<< [45]",
+    re.I | re.M,
+)
+_AT_RCPT = re.compile(r"\bafter\s+(?:pipelined\s+)?rcpt\s+to|in\s+reply\s+to\s+rcpt\s+to|^>>> rcpt to", re.I | re.M)
 _NOISE = re.compile(
     r"https?://\S{1,500}|www\.\S{1,300}|<?[\w.+'=/&!#%~*-]{1,100}@[\w.-]{1,255}>?|\[[\d.:a-f]{3,45}\]", re.I
 )
@@ -56,10 +64,18 @@ def judge(code: int | None, text: str) -> Failure:
 
 
 def verdict(
-    text: str, *, status: str = "", reply: int | None = None, action: str = "", near: str = "", context: str = ""
+    text: str,
+    *,
+    status: str = "",
+    reply: int | None = None,
+    action: str = "",
+    near: str = "",
+    context: str = "",
+    stage: str = "",
 ) -> Failure:
     """What a report says of one recipient: the server's words, its codes, what became of it. Where those say nothing,
-    what stands near its address in the report is asked, and then the report as a whole."""
+    what stands near its address in the report is asked, and then the report as a whole. `stage` is where it may say at
+    which command the server refused."""
     words = _words(text)
     code, permanent = _code(text, status, reply, action)
     if not code and (near or context):
@@ -71,10 +87,17 @@ def verdict(
         permanent, reason = False, Reason.DELAYED
     elif permanent is None:
         permanent = not _only_for_now(words, reason)
+    if reason in GONE and _named_nobody(stage):
+        reason, certain = Reason.BLOCKED, False
     # 4.0.0 is what some say who gave up at once, since there is no such domain.
     no_domain = reason is Reason.HOST_UNKNOWN and certain and code == "4.0.0" and action == "failed"
     suppress = no_domain or ((certain or code.startswith("5")) and bool(permanent) and reason in GONE)
     return Failure("", permanent, reason, suppress, code, _one_line(text or near or context))
+
+
+def _named_nobody(stage: str) -> bool:
+    """Whether the server refused before it was told of any recipient: who does not exist is somebody else then."""
+    return bool(_BEFORE_RCPT.search(stage)) and not _AT_RCPT.search(stage)
 
 
 def _words(text: str) -> str:

@@ -23,7 +23,7 @@ _OPEN = r"[ \t>*|]{0,24}(?:[-*•·]|\d{1,3}[.)])?[ \t]*(?:[<\"'(\[«]|smtp:|rfc
 # By how surely they name who failed.
 _AT_START = re.compile(
     rf"^{_OPEN}({_A})[>\"')\]]*(?=[ \t]*(?:$|[:;,]|\.\.\.|\(|\[|<[^>\n]*>|-{{1,3}}|=>|"
-    rf"[\t ]on[ \t]|[ \t]{{2}}|[ \t][45]\d\d|\t|\.[ \t]*$))",
+    rf"[\t ]on[ \t]|[ \t]{{2}}|[ \t][45]\d\d|\t|\.[ \t]*$|[ \t][^@\n]{{1,120}}<\1>))",
     re.M,
 )
 _AT_RCPT = re.compile(rf"rcpt[ _-]?to[ \t]*:?[ \t]*<?[ \t]*({_A})", re.I)

@@ -15,7 +15,7 @@ from typing import Protocol
 
 from newsletter.bounce.hooks import Judge, brevo, mailgun, parse, ses, sns
 from newsletter.config import Config
-from newsletter.errors import ConfigError, FetchError, NewsletterError, Unavailable
+from newsletter.errors import BadData, ConfigError, FetchError, Unavailable
 from newsletter.model import Returned
 from newsletter.newsroom import Newsroom
 
@@ -27,7 +27,7 @@ BUSY = 1.0  # seconds to wait for another thread that fetches one
 TOKENS = 5000  # of Mailgun's that are remembered: more than it tells in their quarter of an hour
 
 
-class NotBelieved(NewsletterError):
+class NotBelieved(BadData):
     """Its signature, its secret or its moment is not what it should be."""
 
 

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection
 
 from newsletter.bounce import tokens
+from newsletter.bounce.judge import SETTLED
 from newsletter.bounce.tokens import Mark
 from newsletter.errors import BadData
 from newsletter.links import Purpose
@@ -59,6 +60,8 @@ def whose(
     connection: Connection, returned: Returned, mark: Mark | None, now: datetime, *, vouched: bool = False
 ) -> Whose:
     """In that order; the last two prove nothing. `vouched`: a provider has signed it."""
+    if mark is not None and mark.purpose is Purpose.UNSUBSCRIBE:
+        return _of_link(connection, mark, returned, now)
     if mark is not None:
         return _of_mark(connection, mark)
     named = [one.address for one in returned.failures if one.address][:MOST_NAMED] or [returned.sender]
@@ -91,10 +94,18 @@ def _of_mark(connection: Connection, mark: Mark) -> Whose:
             sent_to=letter.address,
             sent_at=letter.created_at.replace(microsecond=0),
         )
+    raise ValueError(f"no mail is told by a mark to {mark.purpose}")
+
+
+def _of_link(connection: Connection, mark: Mark, returned: Returned, now: datetime) -> Whose:
+    """By the link to leave by: whose it is, and not which mail it was. So a report counts where it names the address
+    that they have, and they have not just come; for the sums, it was their last edition."""
     known = subscribers.by_id(connection, mark.subject)
     if known is None:
         return Whose(mark.proof)
-    return Whose(mark.proof, known.id, edition_id=_last_edition(connection, known.id))
+    earliest = now - SETTLED if returned.kind is ReturnKind.BOUNCE else None
+    edition = _last_edition(connection, known.id)
+    return Whose(mark.proof, known.id, edition_id=edition, sent_to=known.address, sent_at=earliest)
 
 
 def _last_edition(connection: Connection, subscriber_id: int) -> int | None:
