@@ -208,14 +208,56 @@ def test_every_bar_is_seen(house: House) -> None:
              return {out: bars.filter(b => b.top < box.top - 1 || b.bottom > box.bottom + 1).length,
                      height: box.height, highest: Math.max(0, ...bars.map(b => b.height))} })"""
     )
-    assert len(boxes) == 11
+    assert len(boxes) == 12  # six providers, the complaints of one, and five
     assert not [one for one in boxes if one["out"] or one["height"] < 30]
-    yahoo = page.locator(".cards li", has_text="Yahoo").locator("rect")
+    yahoo = page.locator(".cards li", has_text="Yahoo").locator("rect.refused")
     tallest = max(one.bounding_box()["height"] for one in yahoo.all())
     gmail = max(
         one.bounding_box()["height"] for one in page.locator(".cards li", has_text="Gmail").locator("rect").all()
     )
     assert tallest > 3 * gmail
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_no_figure_lies_over_a_plot(house: House, width: int) -> None:
+    page = house.open(width=width)
+    over = page.evaluate(
+        """() => [...document.querySelectorAll('.plot span')].filter(one => {
+             const box = one.getBoundingClientRect(), svg = one.closest('.plot').querySelector('svg');
+             const plot = svg.getBoundingClientRect();
+             return box.height && box.top < plot.bottom - 1 && box.bottom > plot.top + 1 }).map(one => one.innerText)"""
+    )
+    assert page.locator(".plot span.top").count() == 5
+    assert over == []
+
+
+def test_what_is_a_problem_comes_first_and_shows_why(house: House) -> None:
+    page = house.open(width=360)
+    cards = page.locator(".cards li")
+    orange, yahoo, quiet = (cards.nth(n) for n in range(3))
+    french = house.room.config.newsletter.language == "fr"
+    assert orange.locator(".tag.bad").inner_text() == (
+        "à surveiller\u00a0: plaintes" if french else "to be looked at: complaints"
+    )
+    assert yahoo.locator(".tag.warned").inner_text().endswith("rejets" if french else "refusals")
+    assert quiet.locator(".tag").count() == 0
+    assert orange.locator("rect.complained").count() >= 3
+    assert yahoo.locator("rect.complained").count() == 0
+    assert re.search(r"\((\d,)?\d+\s?%\)" if french else r"\([\d.]+%\)", orange.locator(".bits .bad").inner_text())
+    lines = page.evaluate("() => [...document.querySelectorAll('.bits span')].map(one => one.getClientRects().length)")
+    assert set(lines) == {1}  # « 1 plainte » stays in one line
+
+
+def test_each_colour_means_one_thing(house: House) -> None:
+    page = house.open()
+    pairs = page.evaluate(
+        "() => [...document.querySelectorAll('.key i')].map(one => [one.className, getComputedStyle(one).backgroundColor])"
+    )
+    assert len({name for name, _ in pairs}) == len({colour for _, colour in pairs}) == 7
+    drawn = page.evaluate(
+        "() => [...document.querySelectorAll('.plot rect')].map(one => [one.classList[0], getComputedStyle(one).fill])"
+    )
+    assert {tuple(one) for one in drawn} <= {tuple(one) for one in pairs}
 
 
 def test_it_can_be_printed(house: House) -> None:

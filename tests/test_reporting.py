@@ -185,7 +185,9 @@ def test_the_page_needs_nothing_else(told: Newsroom, run: Run, tmp_path: Path) -
     assert not [one for one in tree.iter() if "style" in one.attrib or "src" in one.attrib]
     assert [one.get("href") for one in tree.iter() if one.get("href")] == ["data:,"]
     assert not re.search(r"url\(|@import|https?:", text)
-    assert len(list(tree.iter("{http://www.w3.org/2000/svg}svg"))) == 11  # six providers and five plots
+    assert (
+        len(list(tree.iter("{http://www.w3.org/2000/svg}svg"))) == 12
+    )  # six providers, the complaints of one, and five plots
     assert "Personne n’est suivi" in text
     run("--html", str(file))  # over the earlier one
     run("--html", str(tmp_path / "no" / "bilan.html"), code=65)

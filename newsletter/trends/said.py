@@ -36,6 +36,11 @@ def warning(words: Words, one: Warned) -> str:
     )
 
 
+def what(words: Words, of: str) -> str:
+    """What is warned of, in a word."""
+    return {"complaints": words.say("complaints"), "failed": words.say("refusals"), "put_off": words.say("delays")}[of]
+
+
 def _turned_away(words: Words, one: Warned, values: Mapping[str, object]) -> str:
     if one.provider == OTHERS:
         return words.say("Of all mails, {share} were turned away {when} ({times} of {of}).", **values)
