@@ -12,8 +12,8 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import Engine, delete, event, func, insert, select, update
 
-from newsletter import metrics, results, subscribe, tidy, trends
-from newsletter.model import Act, DeliveryState, Origin, Reason, ReturnKind, SubscriberStatus
+from newsletter import metrics, results, returns, subscribe, tidy, trends
+from newsletter.model import Act, DeliveryState, Failure, Origin, Reason, Returned, ReturnKind, SubscriberStatus
 from newsletter.newsroom import Newsroom
 from newsletter.store import consents, editions, subscribers
 from newsletter.store import totals as kept_totals
@@ -519,6 +519,33 @@ def test_too_much_goes_before_a_jump_that_is_no_problem_yet() -> None:
     assert (one.grave, one.usual) == (False, 0.07)
     [one] = warn.about("Gmail", [*[Sum(accepted=890, refused=110)] * 10, Sum(accepted=780, refused=220)])
     assert (one.grave, one.usual) == (True, None)
+
+
+def test_where_all_turn_us_away_small_ones_are_not_told_one_by_one(room: Newsroom) -> None:
+    sums = {1: {f"d{n:02}.example": Sum(accepted=1, refused=40 - n) for n in range(30)}}
+    told, others = trends._providers(sums, [1], [1], [], everywhere=True)
+    assert (len(told), len(others)) == (trends.TOP, 30 - trends.TOP)
+    assert all(one.warned for one in told)
+    found = Trends(MORNING, [], told, told[0], 18, [], growth=[], active=0, read=True, unattributed=0)
+    shown = page.values(room.words, found)
+    assert (len(shown["warnings"]), shown["more_warnings"]) == (page.WARNINGS, trends.TOP - page.WARNINGS)
+    sums[1]["d29.example"] = Sum(accepted=100, complaints=20)
+    told, _ = trends._providers(sums, [1], [1], [], everywhere=True)
+    assert "d29.example" in [one.name for one in told]
+
+
+def test_a_provider_s_word_counts_at_the_last_edition(told: Newsroom) -> None:
+    without_returned(told)
+    last = ids(told)[-1]
+    with write(told.engine) as connection:
+        connection.execute(update(deliveries).values(first_attempt=MORNING))
+        here = deliveries.c.edition_id == last
+        address = connection.scalars(select(deliveries.c.address).where(here).order_by(deliveries.c.id)).first()
+    complaint = Returned(ReturnKind.FEEDBACK, (Failure(str(address), suppress=True),))
+    returns.take(told, complaint, digest="one", via="brevo", vouched=True)
+    assert [one.sum.complaints for one in trends.of_last(told).editions] == [0, 0, 0, 0, 1]
+    returns.take(told, complaint, digest="two", via="brevo")  # anybody may have written that
+    assert trends.of_last(told).sum.complaints == 1
 
 
 def test_all_is_not_well_where_many_domains_turn_a_few_away(both: Newsroom) -> None:

@@ -74,7 +74,8 @@ def _made(room: Newsroom, told: Sequence[Edition], looked_at: Sequence[Edition])
     reasons = why(counted, {one: sums[one] for one in shown}, [one for one in back if one.edition_id in shown])
     recent = ids[-max(warn.JUMP_OVER) :]
     lately = why(counted, {one: sums[one] for one in recent}, [one for one in back if one.edition_id in recent])
-    named, others = _providers(sums, ids, shown, lately)
+    all_warned = warn.of_all([total(sums[one].values()) for one in ids], lately)
+    named, others = _providers(sums, ids, shown, lately, everywhere=all_warned is not None)
     lines = [_line(room, one, sums[one.id], left, reads=reads) for one in told]
     return Trends(
         at=room.clock(),
@@ -87,7 +88,7 @@ def _made(room: Newsroom, told: Sequence[Edition], looked_at: Sequence[Edition])
         active=active,
         read=reads,
         unattributed=unattributed,
-        all_warned=warn.of_all([total(sums[one].values()) for one in ids], lately),
+        all_warned=all_warned,
     )
 
 
@@ -167,9 +168,10 @@ def _pooled(sums: Sums) -> dict[str, Sum]:
 
 
 def _providers(
-    sums: Sums, looked_at: Sequence[int], shown: Sequence[int], reasons: Sequence[Why]
+    sums: Sums, looked_at: Sequence[int], shown: Sequence[int], reasons: Sequence[Why], *, everywhere: bool = False
 ) -> tuple[list[Provider], set[str]]:
-    """The largest providers and those that are warned of; and the names of the others."""
+    """The largest providers and those that are warned of; and the names of the others. Where mails are turned away
+    `everywhere`, that alone makes no small one worth telling."""
     pooled = _pooled({one: sums[one] for one in shown})
     found = []
     for name in sorted(pooled, key=lambda name: (-pooled[name].total, name)):
@@ -177,8 +179,12 @@ def _providers(
             series = [sums[one].get(name, Sum()) for one in looked_at]
             warned = warn.about(name, series, [one for one in reasons if one.provider == name])
             found.append(Provider(name, tuple(sums[one].get(name, Sum()) for one in shown), tuple(warned)))
-    told = [one for place, one in enumerate(found) if place < TOP or one.warned]
+    told = [one for place, one in enumerate(found) if place < TOP or _is_told(one, everywhere=everywhere)]
     return told, pooled.keys() - {one.name for one in told}
+
+
+def _is_told(one: Provider, *, everywhere: bool) -> bool:
+    return any(not everywhere or of.what != "failed" or of.usual is not None for of in one.warned)
 
 
 def _other_count(counted: Mapping[int, Totals], shown: Iterable[int], others: set[str]) -> int:

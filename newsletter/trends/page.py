@@ -14,6 +14,7 @@ from newsletter.words import Words
 LEAST_SHARE = 0.02  # what plots of failures show at the least: a tenth of a percent must not look like a mountain
 LEAST_COMPLAINTS = 0.005
 LEAST_READERS = 5.0
+WARNINGS = 6  # told at the top; the others are marked below
 ENOUGH = 20  # answers that make a share
 
 
@@ -27,7 +28,8 @@ def values(words: Words, trends: Trends) -> dict[str, Any]:
     return {
         "trends": trends,
         "verdict": said.verdict(words, trends),
-        "warnings": [(one.grave, said.warning(words, one)) for one in trends.warned],
+        "warnings": [(one.grave, said.warning(words, one)) for one in trends.warned[:WARNINGS]],
+        "more_warnings": max(len(trends.warned) - WARNINGS, 0),
         "last": trends.editions[-1] if trends.editions else None,
         "providers": [_provider(words, one, measure) for one in first],
         "measure": measure,
