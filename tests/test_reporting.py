@@ -173,6 +173,22 @@ def test_the_results_of_an_edition_tell_what_came_back(told: Newsroom, folder: P
     assert "not read yet" not in said
 
 
+def test_the_results_of_an_edition_outlive_its_deliveries(told: Newsroom, folder: Path) -> None:
+    words = ["--config", str(folder / "newsletter.toml"), "edition", "results", "--date", str(DAY)]
+    trends.of_last(told)  # which keeps the totals
+    before = json.loads(CliRunner().invoke(cli, [*words, "--json"]).stdout)
+    with write(told.engine) as connection:
+        connection.execute(deliveries.delete())
+    after = json.loads(CliRunner().invoke(cli, [*words, "--json"]).stdout)
+    assert (after["states"], after["providers"]) == (before["states"], before["providers"])
+    assert (before["purged"], after["purged"], after["purged_since"]) == (False, True, None)
+    assert (after["left"], after["newcomers"]) == (None, None)
+    said = CliRunner().invoke(cli, words).stdout
+    assert "are deleted: this was kept of them" in said
+    assert f"all\t{before['states']['accepted']}\t" in said
+    assert "left since" not in said
+
+
 # --- The page ---------------------------------------------------------------------------------------
 
 
