@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,7 +20,9 @@ from newsletter.model import SubscriberStatus
 from newsletter.newsroom import Newsroom
 from newsletter.store import bounces
 from newsletter.store.database import read
+from tests.browser import everything
 from tests.fakes import FakeMailer
+from tests.imap_server import CLOSE, playing
 
 LETTER = b"From: ama@lecteurs.example\nTo: b@bounces.example\nSubject: Bravo\n\nMerci pour l'article sur le port.\n"
 STOP = b"From: ama@lecteurs.example\nTo: b+%s@bounces.example\nSubject: STOP\n\nSTOP\n"
@@ -48,9 +52,9 @@ def dead(room: Newsroom, address: str) -> bytes:
     ).encode()
 
 
-def run(folder: Path, *words: str, mail: bytes = b"") -> Result:
+def run(folder: Path, *words: str, mail: bytes = b"", password: str | None = None) -> Result:
     words = ("--config", str(folder / "newsletter.toml"), "bounces", *words)
-    return CliRunner().invoke(cli, words, input=mail)
+    return CliRunner().invoke(cli, words, input=mail, env={"NEWSLETTER_BOUNCES_PASSWORD": password})
 
 
 def status(room: Newsroom, address: str) -> SubscriberStatus:
@@ -108,6 +112,38 @@ def test_whatever_goes_wrong_the_mail_server_tries_again(sent: Newsroom, folder:
     assert "Traceback" not in done.output
 
 
+def test_a_closed_standard_input_is_named(sent: Newsroom, folder: Path) -> None:
+    program = [sys.executable, "-m", "newsletter", "--config", str(folder / "newsletter.toml"), "bounces"]
+    for words, code in ((["--stdin"], 75), (["classify", "-"], 65)):
+        done = subprocess.run(
+            ["sh", "-c", 'exec "$@" <&-', "sh", *program, *words],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        assert done.returncode == code, done.stderr
+        assert "standard input is closed" in done.stderr
+        assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("mail", [b"", b"\n", b" \r\n\t\n"], ids=repr)
+def test_an_empty_mail_is_nobodys_letter(sent: Newsroom, folder: Path, mail: bytes) -> None:
+    before = everything(sent)
+    done = run(folder, "--stdin", mail=mail)
+    assert (done.exit_code, done.output) == (0, "")
+    maildir = folder / "Maildir"
+    for name in ("new", "cur"):
+        (maildir / name).mkdir(parents=True)
+    (maildir / "new" / "1.mx").write_bytes(mail)
+    (maildir / "new" / "2.mx").write_bytes(LETTER)
+    assert run(folder, "--inbox", f"maildir:{maildir}").stdout == "1 mail: 1 letter\npassed on: 1\n"
+    assert list((maildir / "new").iterdir()) == []
+    after = everything(sent)
+    assert len(after["bounces"]) - len(before["bounces"]) == 1
+    assert len(after["letters"]) - len(before["letters"]) == 1
+
+
 def test_the_list(sent: Newsroom, folder: Path) -> None:
     run(folder, "--stdin", mail=dead(sent, "ama@lecteurs.example"))
     forged = dead(sent, "kodjo@lecteurs.example").replace(token(sent, "kodjo@lecteurs.example").encode(), b"x" * 40)
@@ -121,3 +157,19 @@ def test_the_list(sent: Newsroom, folder: Path) -> None:
     assert len(json.loads(run(folder, "list", "--edition", "2026-11-23", "--json").stdout)) == 1
     assert run(folder, "list", "--edition", "2020-01-01").exit_code == 65
     assert status(sent, "kodjo@lecteurs.example") is SubscriberStatus.ACTIVE
+
+
+def test_the_next_visit_goes_on_where_the_last_one_was_cut_off(sent: Newsroom, folder: Path) -> None:
+    """The server breaks off at its first mail whenever that is asked for."""
+    gone = dead(sent, "ama@lecteurs.example").replace(b"\n", b"\r\n")
+    second = b"* 2 FETCH (UID 12 BODY[] {%d}\r\n%s)\r\n{tag} OK done\r\n" % (len(gone), gone)
+    with playing(UID_FETCH_5=CLOSE, UID_FETCH_12=second) as server:
+        place = f"imap://retours@127.0.0.1:{server.port}/INBOX"
+        for expected in (SubscriberStatus.ACTIVE, SubscriberStatus.UNREACHABLE):
+            done = run(folder, "--inbox", place, password="mot")
+            assert done.exit_code == 69, done.output
+            assert status(sent, "ama@lecteurs.example") is expected
+    with playing(UID_SEARCH=b"* SEARCH 5\r\n{tag} OK done\r\n") as server:  # another mailbox begins at its beginning
+        done = run(folder, "--inbox", f"imap://retours@127.0.0.1:{server.port}/INBOX", password="mot")
+        assert done.exit_code == 0, done.output
+        assert any("UID FETCH 5 " in said for said in server.said)

@@ -25,9 +25,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import text
 
+from newsletter import subscribe
 from newsletter.bounce.hooks import brevo, mailgun, parse, ses, sns
 from newsletter.errors import BadData, ConfigError, FetchError
-from newsletter.model import Failure, Reason, Returned, ReturnKind
+from newsletter.model import Failure, Proof, Reason, Returned, ReturnKind, SubscriberStatus
 from newsletter.newsroom import Newsroom
 from newsletter.returns import hooks
 from newsletter.web import create_app, guard
@@ -251,6 +252,20 @@ SAID = {"status": "5.1.1", "diagnosticCode": "smtp; 550 5.1.1 no such mailbox"}
             Failure(KODJO, False, Reason.MAILBOX_FULL)),
         (of_ses("Bounce", **bounced("Transient", "General", **SAID)), ReturnKind.BOUNCE,
             Failure(KODJO, False, Reason.UNKNOWN_USER, False, "5.1.1", "smtp; 550 5.1.1 no such mailbox")),
+        (of_ses("Bounce", **bounced("Transient", "General", diagnosticCode="smtp; 450 later")), ReturnKind.BOUNCE,
+            Failure(KODJO, False, Reason.OTHER, False, "", "smtp; 450 later")),
+        (of_ses("Bounce", **bounced("Transient", "ContentRejected")), ReturnKind.BOUNCE,
+            Failure(KODJO, False, Reason.CONTENT)),
+        (of_ses("Bounce", **bounced("Transient", "AttachmentRejected")), ReturnKind.BOUNCE,
+            Failure(KODJO, False, Reason.CONTENT)),
+        (of_ses("Bounce", **bounced("Transient", "MessageTooLarge")), ReturnKind.BOUNCE,
+            Failure(KODJO, False, Reason.TOO_BIG)),
+        (of_ses("Bounce", **bounced("Transient", "CustomTimeoutExceeded")), ReturnKind.BOUNCE,
+            Failure(KODJO, False, Reason.EXPIRED)),
+        (of_ses("Bounce", **bounced("Permanent", "OnTenantSuppressionList", **SAID)), ReturnKind.BOUNCE,
+            Failure(KODJO, True, Reason.NOT_ALLOWED, False, "5.1.1", "smtp; 550 5.1.1 no such mailbox")),
+        (of_ses("Bounce", **bounced("Permanent", "EmailValidationSuppressed")), ReturnKind.BOUNCE,
+            Failure(KODJO, True, Reason.NOT_ALLOWED)),
         (of_ses("Bounce", **bounced("Undetermined", "Undetermined", **SAID)), ReturnKind.BOUNCE,
             Failure(KODJO, True, Reason.UNKNOWN_USER, True, "5.1.1", "smtp; 550 5.1.1 no such mailbox")),
         (of_ses("DeliveryDelay", **DELAY), ReturnKind.BOUNCE,
@@ -269,6 +284,34 @@ def test_ses(message: str, kind: ReturnKind, failure: Failure | None) -> None:
     assert returned.clues.return_paths == (PATH,)
     assert returned.clues.links == ("<https://lettre.journal.example/u/abc>",)
     assert returned.clues.words == {"0102018f00000000-aaaa-bbbb-000000"}
+
+
+def judge_by_codes(code: int | None, words: str) -> Failure:
+    """As a real one, whose code stands for words where there are none."""
+    return Failure("", None, Reason.MAILBOX_FULL if "4.2.2" in words else Reason.OTHER, False, words[:5])
+
+
+@pytest.mark.parametrize("more", [{}, {"status": "4.0.0"}, {"action": "failed"}, {"diagnosticCode": ""}], ids=str)
+def test_an_answer_out_of_the_office_is_no_bounce(more: dict[str, str]) -> None:
+    """SES tells it as a bounce of this kind, of which nothing says why."""
+    ((digest, returned),) = ses.read(of_ses("Bounce", **bounced("Transient", "General", **more)), judge_by_codes)
+    assert (returned.kind, returned.failures, returned.sender) == (ReturnKind.VACATION, (), KODJO)
+    assert returned.clues.message_ids == (OURS,)
+    ((other, full),) = ses.read(of_ses("Bounce", **bounced("Transient", "General", status="4.2.2")), judge_by_codes)
+    assert (full.kind, full.failures[0].reason) == (ReturnKind.BOUNCE, Reason.MAILBOX_FULL)
+    assert digest != other
+    ((_, dead),) = ses.read(of_ses("Bounce", **bounced("Permanent", "General")), judge_by_codes)
+    assert dead.kind is ReturnKind.BOUNCE
+
+
+def test_of_several_who_may_have_complained_nobody_has_for_certain() -> None:
+    who = [{"emailAddress": KODJO}, {"emailAddress": "efua@lecteurs.example"}]
+    told = {"complaint": COMPLAINT["complaint"] | {"complainedRecipients": who}}
+    ((_, returned),) = ses.read(of_ses("Complaint", **told), judge)
+    assert [(one.address, one.suppress) for one in returned.failures] == [
+        (KODJO, False),
+        ("efua@lecteurs.example", False),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -676,6 +719,8 @@ def test_nothing_is_fetched_for_a_topic_that_is_not_ours(house: Newsroom, clock:
     [
         "http://sns.eu-west-1.amazonaws.com/a.pem",
         "https://sns.eu-west-1.amazonaws.com.voleur.example/a.pem",
+        "https://sns.eu-west-1.amazonaws.com.cn/a.pem",
+        "https://sns.eu-west-1.amazonaws.eu/a.pem",
         "https://voleur.example/sns.eu-west-1.amazonaws.com/a.pem",
         "https://sns.eu-west-1.amazonaws.com@voleur.example/a.pem",
         "https://x@sns.eu-west-1.amazonaws.com/a.pem",
@@ -706,6 +751,26 @@ def test_certificates_come_from_amazon_alone(
     assert tell(visit(house), of_sns(BOUNCE, clock(), SigningCertURL=url)).status_code == 403
     assert fetcher.asked == []
     assert kept(house) == []
+
+
+@pytest.mark.parametrize(
+    ("arn", "host"),
+    [
+        ("aws:sns:eu-west-1", "sns.eu-west-1.amazonaws.com"),
+        ("aws-us-gov:sns:us-gov-west-1", "sns.us-gov-west-1.amazonaws.com"),
+        ("aws-cn:sns:cn-north-1", "sns.cn-north-1.amazonaws.com.cn"),
+        ("aws-eusc:sns:eusc-de-east-1", "sns.eusc-de-east-1.amazonaws.eu"),
+    ],
+)
+def test_amazons_names_end_as_the_topics_part_of_it_has_them(arn: str, host: str) -> None:
+    topic = f"arn:{arn}:123456789012:retours"
+    confirm = f"https://{{}}/?Action=ConfirmSubscription&TopicArn={topic}&Token=2336412f37"
+    for end in ("amazonaws.com", "amazonaws.com.cn", "amazonaws.eu", "amazonaws.cn"):
+        other = f"{host.partition('.amazonaws')[0]}.{end}"
+        found = sns.read(SNS | {"TopicArn": topic, "SigningCertURL": f"https://{other}/a.pem"}).certificate_url
+        assert found == (f"https://{host}/a.pem" if other == host else "")
+        found = sns.read(SNS | {"TopicArn": topic, "SubscribeURL": confirm.format(other)}).confirmation_url
+        assert found == (confirm.format(host) if other == host else "")
 
 
 def test_a_certificate_that_cannot_be_fetched_is_asked_for_again(
@@ -754,6 +819,68 @@ def test_one_thread_fetches_and_the_others_do_not_wait_for_long(house: Newsroom,
     first.join()
     assert answers == [200]
     assert len(slow.asked) == 1
+
+
+def without_marks(message: str) -> str:
+    """As SES tells it where the original headers are not included, and the return path is its own."""
+    told = json.loads(message)
+    mail = {key: told["mail"][key] for key in ("timestamp", "messageId", "destination")}
+    return json.dumps(told | {"mail": mail | {"source": "lettre@journal.example"}})
+
+
+def unmarked(event: str, **more: Any) -> dict[str, Any]:
+    """As Mailgun tells of a mail whose sender and Message-ID are its own."""
+    theirs = {"headers": {"message-id": "20261123.1@mg.journal.example"}}
+    return of_mailgun(event, envelope={"sender": "bounce@mg.journal.example"}, message=theirs, **more)
+
+
+@pytest.fixture
+def tell_of(house: Newsroom, clock: Clock, fetcher: FakeFetcher) -> Callable[[str, str], int]:
+    """What a provider tells of Kodjo's mail, with no mark of ours in it."""
+    client = visit(house)
+    dead = {"severity": "permanent", "delivery-status": {"code": 550, "message": "550 5.1.1 User unknown"}}
+    said = {"status": "5.1.1", "diagnosticCode": "smtp; 550 5.1.1 User unknown"}
+    told: dict[tuple[str, str], Callable[[], Any]] = {
+        ("ses", "complaint"): lambda: tell(client, of_sns(without_marks(of_ses("Complaint", **COMPLAINT)), clock())),
+        ("ses", "bounce"): lambda: tell(
+            client, of_sns(without_marks(of_ses("Bounce", **bounced("Permanent", "General", **said))), clock())
+        ),
+        ("mailgun", "complaint"): lambda: client.post("/hooks/mailgun", json=signed(clock, unmarked("complained"))),
+        ("mailgun", "leaving"): lambda: client.post("/hooks/mailgun", json=signed(clock, unmarked("unsubscribed"))),
+        ("mailgun", "bounce"): lambda: client.post("/hooks/mailgun", json=signed(clock, unmarked("failed", **dead))),
+        ("brevo", "complaint"): lambda: client.post(f"/hooks/brevo/{SECRET}", json=of_brevo("spam")),
+        ("brevo", "leaving"): lambda: client.post(f"/hooks/brevo/{SECRET}", json=of_brevo("unsubscribed")),
+        ("brevo", "bounce"): lambda: client.post(
+            f"/hooks/brevo/{SECRET}", json=of_brevo("hard_bounce", reason="550 5.1.1 User unknown")
+        ),
+    }
+    return lambda provider, event: int(told[provider, event]().status_code)
+
+
+@pytest.mark.parametrize(
+    ("provider", "event", "status"),
+    [
+        ("ses", "complaint", SubscriberStatus.COMPLAINED),
+        ("mailgun", "complaint", SubscriberStatus.COMPLAINED),
+        ("brevo", "complaint", SubscriberStatus.COMPLAINED),
+        ("mailgun", "leaving", SubscriberStatus.UNSUBSCRIBED),
+        ("brevo", "leaving", SubscriberStatus.UNSUBSCRIBED),
+        ("ses", "bounce", SubscriberStatus.ACTIVE),
+        ("mailgun", "bounce", SubscriberStatus.ACTIVE),
+        ("brevo", "bounce", SubscriberStatus.ACTIVE),
+    ],
+)
+def test_a_providers_word_is_enough_for_who_complained_or_left_and_for_no_bounce(
+    house: Newsroom, tell_of: Callable[[str, str], int], provider: str, event: str, status: SubscriberStatus
+) -> None:
+    other = "efua@lecteurs.example"
+    subscribe.add(house, [KODJO, other], "test")
+    for _ in range(2):
+        assert tell_of(provider, event) == 200
+    assert subscribe.find(house, KODJO).status is status
+    assert subscribe.find(house, other).status is SubscriberStatus.ACTIVE
+    (one,) = everything(house)["bounces"]
+    assert one.proof == (Proof.ADDRESS if event == "bounce" else Proof.PROVIDER)
 
 
 CONFIRM = f"https://sns.eu-west-1.amazonaws.com/?Action=ConfirmSubscription&TopicArn={TOPIC}&Token=2336412f37"

@@ -126,6 +126,48 @@ def test_what_is_left_holds_nobody_up(server: dovecot.Dovecot) -> None:
     assert [raw for _, raw in held(server)] == [RAW % 0, RAW % 3]
 
 
+HASTY = Patience(connect=20, step=20, mail=20, total=100)
+
+
+def a_short_visit(
+    server: dovecot.Dovecot, behind: str, left: bytes, delivering: bytes = b""
+) -> tuple[list[bytes], str]:
+    """Four mails, and its time is over; what begins so is left. What it had, and the mail that it came to."""
+    passed, found = [0.0], []
+    where = Inbox.parse(f"imaps://retours%40bounces.example@localhost:{server.tls}/INBOX")
+    assert where is not None
+    with open_inbox(
+        where, path=None, password=dovecot.PASSWORD, folder="newsletter", delete=False, behind=behind,
+        context=server.context, patience=HASTY, clock=lambda: time.monotonic() + passed[0],
+    ) as mailbox:  # fmt: skip
+        for arrived in mailbox.unread():
+            found.append(arrived.raw)
+            mailbox.leave(arrived) if arrived.raw.startswith(left) else mailbox.done(arrived)
+            passed[0] += 20
+    if delivering:
+        fill(server, delivering)
+    return found, mailbox.reached
+
+
+def test_visits_that_are_cut_off_come_to_every_mail_behind_those_that_are_left(server: dovecot.Dovecot) -> None:
+    letters = [b"Subject: Lettre %d\r\n\r\nBonjour\r\n" % number for number in range(10)]
+    fill(server, *letters, RAW % 1, RAW % 2)
+    found, reached = [], ""
+    for number in range(4):
+        some, reached = a_short_visit(server, reached, b"Subject: Lettre", RAW % 3 if number == 1 else b"")
+        found.append(some)
+    assert found == [letters[:4], letters[4:8], [*letters[8:], RAW % 1, RAW % 2], [RAW % 3, *letters[:3]]]
+    assert [raw for _, raw in held(server)] == letters
+    assert len(held(server, "newsletter")) == 3
+    assert {flag for flag, _ in held(server)} == {b""}  # and nothing is marked for it
+
+
+def test_where_the_last_visit_ended_means_nothing_in_another_folder(server: dovecot.Dovecot) -> None:
+    fill(server, *(RAW % number for number in range(3)))
+    for behind in ("1-2", "", "-", "nonsense", "1-x", "1-²"):
+        assert a_short_visit(server, behind, b"Subject")[0] == [RAW % 0, RAW % 1, RAW % 2]
+
+
 def test_deleted_where_that_is_wanted_and_never_what_others_marked(server: dovecot.Dovecot) -> None:
     fill(server, *(RAW % number for number in range(4)))
     with client(server) as imap:
@@ -349,6 +391,16 @@ def test_a_server_that_does_not_do_as_it_should(script: dict[str, bytes], said: 
 def test_what_an_editor_has_to_put_right(script: dict[str, bytes], said: str) -> None:
     with playing(**script) as server, pytest.raises(ConfigError, match=said):
         take_all(fake(server))
+
+
+def test_a_mail_that_the_server_cannot_give_holds_up_none_behind_it() -> None:
+    with playing(UID_FETCH_5=CLOSE) as server:
+        with pytest.raises(Unavailable), fake(server) as mailbox:
+            list(mailbox.unread())
+        assert mailbox.reached == "7-5"
+        with pytest.raises(Unavailable), fake(server, behind=mailbox.reached) as mailbox:
+            list(mailbox.unread())
+    assert [said.split(" ")[3] for said in server.said if "BODY.PEEK" in said] == ["5", "12", "5"]
 
 
 def test_a_visit_has_its_end_whatever_the_server_does() -> None:

@@ -193,6 +193,33 @@ def test_two_visits_at_once_lose_nothing(maildir: Path) -> None:
     assert names(maildir / "new") == names(maildir / "cur") == []
 
 
+LISTING = """
+    import sys
+    from pathlib import Path
+    from newsletter.bounce.inbox.maildir import Maildir
+    listed = []
+    sys.addaudithook(lambda event, found: listed.append(found) if event == "os.scandir" else None)
+    cur = Path(sys.argv[1]) / "cur"
+    with Maildir(cur.parent, "newsletter", False) as mailbox:
+        for number, arrived in enumerate(mailbox.unread()):
+            if number == 20:
+                for name in (arrived.name, "1795600030.M30.mx"):
+                    (cur / f"{name}:2,S").rename(cur / f"{name}:2,FS")
+            mailbox.done(arrived)
+    print(len(listed))
+"""
+
+
+def test_the_folders_are_listed_anew_only_when_a_mail_is_not_where_it_was(maildir: Path) -> None:
+    """Else fifty thousand mails that a mail program has seen would take twenty minutes."""
+    for number in range(100):
+        deliver(maildir, number, flags="S")
+    listing = run(LISTING, maildir, stdout=subprocess.PIPE)
+    assert listing.communicate(timeout=60)[0] == b"4\n"  # two folders at first, and once more after two were flagged
+    assert len(names(maildir / ".newsletter" / "cur")) == 100
+    assert names(maildir / "cur") == []
+
+
 def test_a_name_that_is_taken_hides_no_mail(maildir: Path) -> None:
     for raw in (RAW % 1, RAW % 2):
         deliver(maildir, 1, raw=raw)

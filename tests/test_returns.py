@@ -32,6 +32,7 @@ from newsletter.model import (
 )
 from newsletter.newsroom import Newsroom
 from newsletter.returns import Done, leaving, passing_on
+from newsletter.returns.whose import numbers
 from newsletter.store import bounces, letters
 from newsletter.store.database import read, write
 from newsletter.store.schema import deliveries
@@ -539,6 +540,20 @@ def test_the_signed_word_of_a_provider_does_for_complaints_and_departures_alone(
     leaves = Returned(Kind.UNSUBSCRIBE, (), sender="kodjo@lecteurs.example")
     assert take(paper, leaves, "u") is Done.KEPT
     assert take(paper, leaves, "v", vouched=True) is Done.LEFT
+
+
+@pytest.mark.parametrize(
+    ("reply", "found"),
+    [
+        ("250 2.0.0 Ok: queued as 4FdXyZ99Q2z", {"4FdXyZ99Q2z"}),
+        ("250 Ok 0102018f5c7e1b2a-1f2e3d4c-000000", {"0102018f5c7e1b2a-1f2e3d4c-000000"}),
+        ("250 2.0.0 OK: queued as <202611230630.12345678901@smtp.example>", {"202611230630.12345678901"}),
+        ("250 2.0.0 OK 1732612345 qp 2271", set()),
+        ("250 ok", set()),
+    ],
+)
+def test_what_may_be_the_relays_number(reply: str, found: set[str]) -> None:
+    assert {one for one in numbers(reply) if "smtp" not in one} == found
 
 
 def test_a_guessed_number_of_the_relay_proves_nothing(paper: Newsroom, add_article: Callable[..., Path]) -> None:

@@ -82,11 +82,13 @@ def _take_piped(ctx: click.Context) -> None:
     try:
         from newsletter import instance
         from newsletter.returns import Done
-        from newsletter.returns.inbox import take_mail
+        from newsletter.returns.inbox import is_empty, take_mail
 
         room = open_newsroom(ctx)
         instance.check(room)
-        raw = sys.stdin.buffer.read(LARGEST + 1)
+        raw = _piped(LARGEST + 1)
+        if is_empty(raw):
+            return
         if len(raw) > LARGEST:
             complain(f"a mail of more than {LARGEST:,} bytes: not taken")
             ctx.exit(AGAIN)
@@ -99,6 +101,12 @@ def _take_piped(ctx: click.Context) -> None:
         logging.getLogger(__name__).debug("not taken in", exc_info=True)
         complain(str(error) or type(error).__name__)
         ctx.exit(AGAIN)
+
+
+def _piped(most: int = -1) -> bytes:
+    if sys.stdin is None:  # as Python has it where whoever called us has closed it
+        raise OSError("standard input is closed: there is no mail")
+    return sys.stdin.buffer.read(most)
 
 
 def _tell(sums: Sums) -> None:
@@ -160,7 +168,7 @@ def classify(files: tuple[str, ...], as_json: bool) -> None:
     unread = 0
     for name in files:
         try:
-            raw = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+            raw = _piped() if name == "-" else Path(name).read_bytes()
         except (OSError, ValueError) as error:
             complain(f"{name}: cannot be read ({getattr(error, 'strerror', None) or error})")
             unread += 1

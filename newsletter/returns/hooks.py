@@ -34,7 +34,7 @@ class NotBelieved(BadData):
 class Take(Protocol):
     """`returns.take`."""
 
-    def __call__(self, room: Newsroom, returned: Returned, *, digest: str, via: str) -> object: ...
+    def __call__(self, room: Newsroom, returned: Returned, *, digest: str, via: str, vouched: bool) -> object: ...
 
 
 def listening(config: Config) -> list[str]:
@@ -64,14 +64,15 @@ class Hooks:
     _tokens: dict[str, tuple[str, ...]] = field(default_factory=dict)  # with the events that came beside them
 
     def hear(self, provider: str, body: bytes, secret: str = "") -> None:
-        """Take in what a provider tells; when this returns it is in the database.
+        """Take in what a provider tells; when this returns it is in the database. Its word is enough for who complained
+        or left, even where no mark of ours came with it; of a bounce it may speak of another mail to the same address.
 
         Raises NotBelieved, BadData for what is no event, Unavailable where it should be told once more.
         """
         read: Callable[[bytes, str], list[tuple[str, Returned]]]
         read = {"ses": self._ses, "mailgun": self._mailgun, "brevo": self._brevo}[provider]
         for digest, returned in read(body, secret):
-            self.take(self.room, returned, digest=digest, via=provider)
+            self.take(self.room, returned, digest=digest, via=provider, vouched=True)
 
     def _mailgun(self, body: bytes, _: str) -> list[tuple[str, Returned]]:
         told = parse(body)

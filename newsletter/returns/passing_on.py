@@ -92,8 +92,8 @@ def try_without_attachment(room: Newsroom) -> None:
             said = room.words.say("(The mail itself could not be attached: {reply})", reply=one.reply or "")
             details |= {"bare": "1", "text": f"{one.details.get('text', '')}\n\n{said}"}
         with write(room.engine) as connection:
-            _post(room, connection, one.address, details, None, room.clock())
-            letters.let_go(connection, one.id)
+            if letters.let_go(connection, one.id):  # one of two who tidy at once
+                _post(room, connection, one.address, details, None, room.clock())
         room.stirred.set()
 
 

@@ -20,7 +20,7 @@ from newsletter.store import bounces, deliveries, letters, subscribers
 
 QUEUED_WITHIN = timedelta(days=14)  # a relay's numbers come again some day
 LAST_DELIVERIES = 15
-FEWEST_SIGNS = 8  # of a queue's number
+FEWEST_SIGNS, LONG = 8, 20  # of a queue's number; of one that is digits alone, as Brevo's
 MOST_NAMED = 20  # recipients of one report that are looked up
 
 
@@ -134,12 +134,11 @@ def _of_queue(connection: Connection, address: str, clues: Clues, now: datetime)
 
 
 def numbers(reply: str) -> frozenset[str]:
-    """The words of a reply that may be its queue's number. Of letters and digits both: seconds since 1970, which some
-    relays write there as well, are for anybody to guess."""
+    """The words of a reply that may be its queue's number. Of letters and digits both, or long: seconds since 1970,
+    which some relays write there as well, are for anybody to guess."""
     found = re.findall(r"[A-Za-z0-9][A-Za-z0-9.-]*[A-Za-z0-9]", reply)
-    return frozenset(
-        one for one in found if len(one) >= FEWEST_SIGNS and re.search(r"\d", one) and re.search("[A-Za-z]", one)
-    )
+    mixed = (one for one in found if re.search(r"\d", one) and (re.search("[A-Za-z]", one) or len(one) >= LONG))
+    return frozenset(one for one in mixed if len(one) >= FEWEST_SIGNS)
 
 
 def key_of(address: str) -> str:

@@ -204,9 +204,10 @@ def set_details(connection: Connection, letter_id: int, details: Mapping[str, st
     _set(connection, letters.c.id == letter_id, details=json.dumps(dict(details), ensure_ascii=False))
 
 
-def let_go(connection: Connection, letter_id: int) -> None:
-    """Of a letter that was refused, nothing more is needed."""
-    _set(connection, letters.c.id == letter_id, content=None, details="{}")
+def let_go(connection: Connection, letter_id: int) -> bool:
+    """Of a letter that was refused, nothing more is needed. False where somebody else has just said so."""
+    here = letters.c.id == letter_id, letters.c.content.is_not(None)
+    return bool(_set(connection, and_(*here), content=None, details="{}"))
 
 
 def of_subscriber(connection: Connection, subscriber_id: int) -> list[Letter]:

@@ -19,6 +19,8 @@ SUB_TYPES = {
     "NoEmail": (Reason.UNKNOWN_USER, True),
     "Suppressed": (Reason.UNKNOWN_USER, True),
     "OnAccountSuppressionList": (Reason.NOT_ALLOWED, False),
+    "OnTenantSuppressionList": (Reason.NOT_ALLOWED, False),
+    "EmailValidationSuppressed": (Reason.NOT_ALLOWED, False),  # SES believes that it is dead, and did not try
     "UnsubscribedRecipient": (Reason.NOT_ALLOWED, False),
     "MailboxFull": (Reason.MAILBOX_FULL, False),
     "MessageTooLarge": (Reason.TOO_BIG, False),
@@ -26,7 +28,13 @@ SUB_TYPES = {
     "AttachmentRejected": (Reason.CONTENT, False),
     "CustomTimeoutExceeded": (Reason.EXPIRED, False),
 }
-UNTRIED = ("Suppressed", "OnAccountSuppressionList", "UnsubscribedRecipient")  # the words are SES's own
+UNTRIED = (  # the words are SES's own
+    "Suppressed",
+    "OnAccountSuppressionList",
+    "OnTenantSuppressionList",
+    "EmailValidationSuppressed",
+    "UnsubscribedRecipient",
+)
 UNKNOWN = (Reason.OTHER, False)
 PERMANENT = {"Permanent": True, "Transient": False}
 NO_COMPLAINTS = ("not-spam", "auth-failure")  # the contrary, and a report of machines (RFC 6650, RFC 6591)
@@ -66,7 +74,15 @@ def _bounce(mail: Any, said: Any, judge: Judge) -> Returned:
     kind = text(at(said, "bounceSubType"))
     asked = None if kind in UNTRIED else judge
     failures = _failures(at(said, "bouncedRecipients"), permanent, SUB_TYPES.get(kind, UNKNOWN), asked)
+    if permanent is False and kind == "General" and not any(map(_says_why, failures)):
+        return Returned(ReturnKind.VACATION, clues=_clues(mail), sender=failures[0].address if failures else "")
     return Returned(ReturnKind.BOUNCE, failures, _clues(mail))
+
+
+def _says_why(one: Failure) -> bool:
+    """A server's report does, by words or by its code. An answer out of the office, which SES tells as a bounce that is
+    Transient and General (its own rate of bounces leaves it out), has neither."""
+    return bool(one.text) or one.reason is not Reason.OTHER
 
 
 def _delay(mail: Any, said: Any, judge: Judge) -> Returned:
@@ -87,7 +103,8 @@ def _complaint(mail: Any, said: Any, judge: Judge) -> Returned | None:
     if kind in NO_COMPLAINTS:
         return None
     who = [text(at(one, "emailAddress")) for one in items(at(said, "complainedRecipients"))]
-    failures = tuple(Failure(one, suppress=True, text=kind) for one in who or [""])
+    # Of a mail with several recipients SES names all that may have complained: a mail of ours has one.
+    failures = tuple(Failure(one, suppress=len(who) <= 1, text=kind) for one in who or [""])
     return Returned(ReturnKind.FEEDBACK, failures, _clues(mail))
 
 

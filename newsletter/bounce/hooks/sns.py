@@ -22,9 +22,10 @@ SIGNED = {
     "SubscriptionConfirmation": ("Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type"),
     "UnsubscribeConfirmation": ("Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type"),
 }
-HOST = re.compile(r"sns\.([a-z]{2}(?:-[a-z]+)+-\d{1,2})\.amazonaws\.com")
+# Whose names end otherwise, by the beginning of the topic's ARN: China, and the European sovereign cloud.
+ENDS = {"aws-cn": "amazonaws.com.cn", "aws-eusc": "amazonaws.eu"}
 PEM = re.compile(r"/[A-Za-z0-9_-]{1,100}\.pem")
-TOPIC = re.compile(r"arn:aws[a-z-]*:sns:([a-z0-9-]+):\d{12}:[A-Za-z0-9_.-]{1,256}")
+TOPIC = re.compile(r"arn:(aws(?:-[a-z]+)*):sns:([a-z]{2,4}(?:-[a-z]+)+-\d{1,2}):\d{12}:[A-Za-z0-9_.-]{1,256}")
 RECENT = timedelta(days=1)  # SNS tries for hours, not for days
 
 
@@ -107,7 +108,7 @@ def _is_amazons(url: str, topic: str) -> bool:
         parts = urlsplit(url)
     except ValueError:
         return False
-    host, region = HOST.fullmatch(parts.netloc), TOPIC.fullmatch(topic)
+    known = TOPIC.fullmatch(topic)
     if parts.scheme != "https" or parts.fragment or not url.isascii() or not url.isprintable() or " " in url:
         return False
-    return host is not None and region is not None and host[1] == region[1]
+    return known is not None and parts.netloc == f"sns.{known[2]}.{ENDS.get(known[1], 'amazonaws.com')}"

@@ -1,9 +1,10 @@
 """Where what comes back is read: a Maildir, an mbox, an IMAP folder. The only part of this station that touches
 something outside.
 
-In comes where it lies, out come mails, the oldest first. Whoever takes one says what becomes of it: `done`, and it is
-moved away or deleted; `leave`, and it stays and comes again. A mail may come twice (we died before it was moved): who
-takes it in knows it by its bytes. One mail that cannot be read is told in the log, and the others come.
+In comes where it lies, out come mails, the oldest first, or first those behind the one where an earlier visit was cut
+off. Whoever takes one says what becomes of it: `done`, and it is moved away or deleted; `leave`, and it stays and comes
+again. A mail may come twice (we died before it was moved): who takes it in knows it by its bytes. One mail that cannot
+be read is told in the log, and the others come.
 """
 
 from __future__ import annotations
@@ -48,6 +49,12 @@ class Patience:
 class Mailbox(Protocol):
     """One visit to a mailbox. For one thread."""
 
+    @property
+    def reached(self) -> str:
+        """The name of the mail that was asked for last, for `open_inbox(behind=…)` the next time: else a visit that is
+        cut off would meet the same mails again that were left, or that the server cannot give, and never come to those
+        behind. Empty where every visit comes to its end."""
+
     def unread(self, limit: int | None = None) -> Iterator[Arrived]:
         """The mails that lie there, the oldest first; at most so many, beside those that are left where they are.
 
@@ -70,13 +77,15 @@ def open_inbox(
     password: str | None,
     folder: str,
     delete: bool,
+    behind: str = "",
     context: ssl.SSLContext | None = None,
     patience: Patience | None = None,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> AbstractContextManager[Mailbox]:
-    """A visit to the mailbox `where`; `path` is where its file or folder lies. Without `context` we trust whom the
-    system trusts.
+    """A visit to the mailbox `where`; `path` is where its file or folder lies. It begins behind the mail that the last
+    visit has `reached`, and comes to what stands before it in the end. Without `context` we trust whom the system
+    trusts.
 
     Raises Unavailable where it cannot be reached or does not answer, ConfigError where it is not there or does not let
     us in.
@@ -90,7 +99,7 @@ def open_inbox(
                 f"bounces.inbox: {where}: needs the mailbox's password: NEWSLETTER_BOUNCES_PASSWORD or"
                 " bounces.password_file"
             )
-        return ImapBox(where, password, folder, delete, context, patience, clock)
+        return ImapBox(where, password, folder, delete, behind, context, patience, clock)
     place = path if path is not None else Path(where.path)
     if where.kind == "maildir":
         from newsletter.bounce.inbox.maildir import Maildir

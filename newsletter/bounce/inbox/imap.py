@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import re
 import ssl
+from bisect import bisect
 from collections.abc import Callable, Iterator
 from functools import partial
 from types import TracebackType
@@ -36,6 +37,7 @@ class ImapBox:
         password: str,
         folder: str,
         delete: bool,
+        behind: str,
         context: ssl.SSLContext | None,
         patience: Patience,
         clock: Callable[[], float],
@@ -46,6 +48,7 @@ class ImapBox:
         self._delete = delete
         self._patience = patience
         self._connect: Callable[[], Talk] = partial(Talk, where, context, patience, clock)
+        self.reached = behind
         self._validity = ""
         self._target = ""  # the folder for what is done, as the wire has it
         self._moved: list[str] = []  # what is done, and yet to be moved
@@ -81,10 +84,12 @@ class ImapBox:
         taken = 0
         uids = self._search()
         for first in range(0, len(uids), AT_ONCE):
-            sizes = self._sizes(uids[first : first + AT_ONCE])
-            for uid in sorted(sizes, key=int):
+            some = uids[first : first + AT_ONCE]
+            sizes = self._sizes(some)
+            for uid in filter(sizes.__contains__, some):
                 if self._talk.late or (limit is not None and taken >= limit):
                     return  # the rest comes next time
+                self.reached = f"{self._validity}-{uid}"  # before it is fetched: it may be what the visit fails at
                 arrived = self._fetch(uid, sizes[uid])
                 if arrived is not None:
                     yield arrived
@@ -165,11 +170,15 @@ class ImapBox:
     # --- Reading ----------------------------------------------------------------------------------
 
     def _search(self) -> list[str]:
-        """All but what is marked as deleted; UIDs rise as mails arrive."""
+        """All but what is marked as deleted, once around from where the last visit ended. UIDs rise as mails arrive,
+        and mean nothing any more when the folder's UIDVALIDITY is another."""
         with self._talk.step("the mails cannot be listed"):
             kind, data = self._talk.uid("SEARCH", "UNDELETED")
             self._must(kind, data)
-            return sorted({str(int(uid)) for line in data if line for uid in line.split()}, key=int)
+            uids = sorted({int(uid) for line in data if line for uid in line.split()})
+        validity, _, last = self.reached.partition("-")
+        behind = bisect(uids, int(last)) if validity == self._validity and last.isdecimal() else 0
+        return [str(uid) for uid in uids[behind:] + uids[:behind]]
 
     def _sizes(self, uids: list[str]) -> dict[str, int]:
         asked = set(uids)

@@ -2,7 +2,8 @@
 folder `.NAME`, where IMAP servers show it as a folder of the mailbox.
 
 Others may move, flag and delete files at the same time: a mail is known by its name without the flags, and one that is
-gone was somebody's to take. Links and whatever else is no file are not opened.
+gone was somebody's to take. The folders are listed once, and again when a mail is not where it was. Links and whatever
+else is no file are not opened.
 """
 
 from __future__ import annotations
@@ -28,11 +29,14 @@ TRIES = 10  # at a file that another program renames whenever we look
 class Maildir:
     """A visit to the Maildir at `path`."""
 
+    reached = ""  # a visit comes to its end: there is no line to wait for
+
     def __init__(self, path: Path, folder: str, delete: bool) -> None:
         self._path = path
         self._target = path / f".{folder}"
         self._delete = delete
         self._left: set[str] = set()
+        self._places: dict[str, Path] = {}  # where each mail lay when we looked last, by its name without the flags
         self._there = False  # the folder for what is done
 
     def __enter__(self) -> Self:
@@ -65,10 +69,7 @@ class Maildir:
         try:
             if not delete:
                 self._prepare()
-            for _ in range(TRIES):
-                file = self._find(arrived.name)
-                if file is None:
-                    return
+            for file in self._tries(arrived.name):
                 try:
                     if delete:
                         file.unlink()
@@ -89,23 +90,26 @@ class Maildir:
     def _names(self) -> list[str]:
         """The mails without their flags, the oldest first; what some program has thrown away is not asked for."""
         found: dict[str, float] = {}
+        for name, entry in self._look():
+            if "T" not in _flags(entry.name):
+                found.setdefault(name, _when(entry))
+        return sorted(found, key=lambda name: (found[name], name))
+
+    def _look(self) -> list[tuple[str, os.DirEntry[str]]]:
+        """What lies there now."""
+        found = []
         for folder in ("new", "cur"):
             try:
                 with os.scandir(self._path / folder) as entries:
-                    for entry in entries:
-                        name = entry.name.partition(":")[0]
-                        if _is_mail(entry) and "T" not in _flags(entry.name):
-                            found.setdefault(name, _when(entry))
+                    found += [(entry.name.partition(":")[0], entry) for entry in entries if _is_mail(entry)]
             except OSError as error:
                 raise Unavailable(f"{self._path / folder}: cannot be read: {error.strerror or error}") from None
-        return sorted(found, key=lambda name: (found[name], name))
+        self._places = {name: Path(entry.path) for name, entry in reversed(found)}
+        return found
 
     def _read(self, name: str) -> Arrived | None:
         """Its bytes; None where it is gone, or cannot be read, which is told."""
-        for _ in range(TRIES):
-            file = self._find(name)
-            if file is None:
-                return None
+        for file in self._tries(name):
             try:
                 # Without following links, and without waiting for whoever writes into a pipe.
                 handle = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -118,14 +122,15 @@ class Maildir:
                 return _bytes(opened.fileno(), name)
         return None
 
-    def _find(self, name: str) -> Path | None:
-        """Where a mail lies now: as it came, or with flags that some program gave it."""
-        for file in (self._path / "new" / name, self._path / "cur" / name, self._path / "cur" / f"{name}:2,"):
-            if _is_file(file):
-                return file
-        with os.scandir(self._path / "cur") as entries:
-            found = next((entry.name for entry in entries if entry.name.partition(":")[0] == name), None)
-        return self._path / "cur" / found if found and _is_file(self._path / "cur" / found) else None
+    def _tries(self, name: str) -> Iterator[Path]:
+        """Where it lay when we looked; where that was no good, all is looked at anew: as it came, or with flags that
+        some program gave it. Nothing where it is gone."""
+        for number in range(TRIES):
+            if number:
+                self._look()
+            if name not in self._places:
+                return
+            yield self._places[name]
 
     def _free(self, name: str, flags: str) -> Path:
         """A name for it among what is done: its own, with the flag of what was seen."""
@@ -184,13 +189,6 @@ def _when(entry: os.DirEntry[str]) -> float:
         return entry.stat(follow_symlinks=False).st_mtime
     except OSError:
         return 0.0  # gone since
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return stat.S_ISREG(path.lstat().st_mode)
-    except OSError:
-        return False
 
 
 def _is_folder(path: Path) -> bool:

@@ -48,6 +48,8 @@ class Span:
 class Mbox:
     """A visit to the mbox at `path`."""
 
+    reached = ""  # a visit comes to its end: there is no line to wait for
+
     def __init__(
         self,
         path: Path,
