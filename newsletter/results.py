@@ -1,11 +1,14 @@
-"""What came of an edition: by state, by mailbox provider, what the relay refused, who left. Read anew each time."""
+"""What came of an edition: by state, by mailbox provider, what the relay refused, who left.
+
+Read anew each time; by the totals that `trends` keeps, where `tidy` has deleted the deliveries.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection
@@ -14,9 +17,10 @@ from newsletter import providers, report
 from newsletter.model import DeliveryState, Edition, Reason, ReturnKind
 from newsletter.newsroom import Newsroom
 from newsletter.report import Report
-from newsletter.store import editions, results, trends
+from newsletter.store import editions, results, totals, trends
 from newsletter.store.database import read
 from newsletter.store.results import Count
+from newsletter.store.totals import Totals
 from newsletter.store.trends import Back
 
 State = DeliveryState
@@ -83,15 +87,18 @@ class Results:
     edition: Edition
     report: Report  # of its frozen audience
     all: Tally
-    newcomers: Tally
+    newcomers: Tally | None  # None: not known any more
     providers: list[Tally]  # the largest first
     others: Tally  # of all the rest
     other_count: int  # how many providers those are
     refusals: list[tuple[str, int]]
-    left: int
+    left: int | None  # None: not known any more
     left_addresses: list[str]  # of those who left and are not forgotten
     until: datetime | None  # when the next edition began, up to which leaving is counted
-    back: CameBack | None = None  # None: nothing reads what comes back
+    back: CameBack | None = None  # None: nothing reads what comes back, or not known any more
+    reads: bool = False  # what comes back is read at all
+    purged: bool = False  # its deliveries are over their time and deleted: what is told here is what was kept of them
+    since: date | None = None  # when that time was over; None where `retention.ledger` says otherwise by now
 
     def figures(self) -> dict[str, object]:
         """What `--json` prints."""
@@ -103,11 +110,13 @@ class Results:
             "status": self.edition.status.value,
             "audience": self.edition.audience,
             "states": self.all.figures(),
-            "newcomers": self.newcomers.total,
+            "newcomers": self.newcomers.total if self.newcomers else None,
             "providers": told,
             "refusals": [{"reply": reply, "times": times} for reply, times in self.refusals],
             "left": self.left,
             "bounces": self.back.figures() if self.back else None,
+            "purged": self.purged,
+            "purged_since": self.since,
         }
 
 
@@ -129,6 +138,10 @@ def listed(room: Newsroom, before: int | None = None, *, limit: int = PAGE) -> t
         found = editions.page(connection, limit + 1, before)
         page = found[:limit]
         counts = results.by_state(connection, [one.id for one in page if one.frozen])
+        fewer = [one.id for one in page if one.frozen and sum(counts.get(one.id, {}).values()) < one.audience]
+        for edition_id, of in totals.kept(connection, fewer).items():
+            if totals.outlive(of, counts.get(edition_id, {})):
+                counts[edition_id] = totals.by_state(of)
         lines = [_line(connection, one, counts.get(one.id, {})) for one in page]
     return lines, page[-1].id if len(found) > limit else None
 
@@ -153,25 +166,80 @@ def of_edition(room: Newsroom, edition: Edition) -> Results:
         edition = editions.by_id(connection, edition.id)
         found = report.of_edition(connection, edition)
         counts = results.by_domain(connection, edition.id) if edition.frozen else []
+        kept = _kept(connection, edition, counts)
         refusals = report.refused(connection, edition, REFUSALS) if edition.frozen else []
         until = editions.next_begun(connection, edition) if edition.started_at else None
         gone = results.departures(connection, edition, until) if edition.started_at else []
-        back = came_back(trends.returned(connection, [edition.id])) if reads(room, connection) else None
-    largest, rest = by_provider(counts)
+        read_at_all = reads(room, connection)
+        told = read_at_all and _within(room, edition, room.config.retention.bounces)
+        back = came_back(trends.returned(connection, [edition.id])) if told else None
+    values = _of_totals(kept) if kept else _of_ledger(counts)
+    forgotten = kept or (edition.audience and not counts)
     return Results(
         edition=edition,
         report=found,
-        all=_tally("", counts),
-        newcomers=_tally("", [one for one in counts if one.late]),
-        providers=largest,
-        others=_sum(rest),
-        other_count=len(rest),
+        **values,
         refusals=refusals,
-        left=len(gone),
-        left_addresses=[address for _, address in gone if address],
+        left=None if forgotten else len(gone),
+        left_addresses=[] if forgotten else [address for _, address in gone if address],
         until=until,
         back=back,
+        reads=read_at_all,
+        purged=bool(kept),
+        since=_over_since(room, edition) if kept else None,
     )
+
+
+def _kept(connection: Connection, edition: Edition, counts: Iterable[Count]) -> Totals:
+    """Its totals, where they are of more than the ledger still has; else none."""
+    ledger: Counter[DeliveryState] = Counter()
+    for one in counts:
+        ledger[one.state] += one.times
+    found = totals.kept(connection, [edition.id]).get(edition.id, {})
+    return found if totals.outlive(found, ledger) else {}
+
+
+def _over_since(room: Newsroom, edition: Edition) -> date | None:
+    keep = room.config.retention.ledger
+    if not keep or edition.started_at is None or _within(room, edition, keep):
+        return None
+    return (edition.started_at + timedelta(days=keep)).astimezone(room.config.newsletter.zone).date()
+
+
+def _within(room: Newsroom, edition: Edition, days: int) -> bool:
+    """Whether what is kept of it for so many days still is; 0 is for ever."""
+    return not days or edition.started_at is None or (room.clock() - edition.started_at).days < days
+
+
+def _of_ledger(counts: Sequence[Count]) -> dict[str, Any]:
+    largest, rest = by_provider(counts)
+    return {
+        "all": _tally("", counts),
+        "newcomers": _tally("", [one for one in counts if one.late]),
+        "providers": largest,
+        "others": _sum(rest),
+        "other_count": len(rest),
+    }
+
+
+def _of_totals(kept: Totals) -> dict[str, Any]:
+    """The same of what was kept. The smallest providers have no name there any more: they and the forgotten are one."""
+    tallies = {name: _tally(name, _counts(of)) for name, of in kept.items()}
+    unnamed = tallies.pop("", Tally())
+    named = sorted(tallies.values(), key=lambda one: (-one.total, one.name))
+    rest = named[TOP:]
+    return {
+        "all": _sum([*named, unnamed]),
+        "newcomers": None,
+        "providers": named[:TOP],
+        "others": _sum([*rest, unnamed]),
+        "other_count": len(rest) + kept.get("", {}).get(totals.FOLDED, 0),
+    }
+
+
+def _counts(of: Mapping[str, int]) -> list[Count]:
+    states = totals.by_state({"": dict(of)})
+    return [Count("", state, False, times) for state, times in states.items()]
 
 
 def reads(room: Newsroom, connection: Connection) -> bool:

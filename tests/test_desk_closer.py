@@ -47,7 +47,7 @@ def test_every_kind_has_its_heading(desk: Desk, made: Edition, folder: Path) -> 
     page = desk.text(f"/edition/{made.name}/closer")
     heads = re.findall(r"<h2 id=\"[a-z]+\">([^<]+)</h2>", page)
     assert sorted(heads) == sorted(
-        ["Contraste", "La facture du HTML", "L’édition", "L’en-tête", "Liens", "Oubliés d’une maquette"]
+        ["Contraste", "Le code HTML", "L’édition", "L’en-tête", "Liens", "Restes de maquette"]
     )
     assert "localhost/x mène à cette machine" in page
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from newsletter import config, subscribe, trends
+from newsletter import config, subscribe, tidy, trends
 from newsletter.model import Role
 from newsletter.newsroom import Newsroom
 from newsletter.store import editions
@@ -121,6 +121,19 @@ def test_an_edition_tells_what_came_back(told: Newsroom) -> None:
     assert "ne sont pas encore lus" not in text
 
 
+def test_an_edition_whose_deliveries_are_deleted_tells_what_was_kept(told: Newsroom, clock: Clock) -> None:
+    line = trends.of_last(told).editions[0]
+    path = f"/edition/{line.edition.name}/after"
+    assert "effacés" not in said(told, path)
+    clock.move(days=400)
+    tidy.tidy(told)
+    text = said(told, path, role=Role.EDITOR)
+    assert "a pris fin le jeudi 9 décembre 2027, et ils sont effacés" in text
+    assert f"{line.sum.accepted} acceptés par le relais {line.sum.refused} refusés" in text
+    assert "On ne le sait plus" in text
+    assert "rien à compter" not in text
+
+
 # --- As people meet it ------------------------------------------------------------------------------
 
 
@@ -208,14 +221,56 @@ def test_every_bar_is_seen(house: House) -> None:
              return {out: bars.filter(b => b.top < box.top - 1 || b.bottom > box.bottom + 1).length,
                      height: box.height, highest: Math.max(0, ...bars.map(b => b.height))} })"""
     )
-    assert len(boxes) == 11
+    assert len(boxes) == 12  # six providers, the complaints of one, and five
     assert not [one for one in boxes if one["out"] or one["height"] < 30]
-    yahoo = page.locator(".cards li", has_text="Yahoo").locator("rect")
+    yahoo = page.locator(".cards li", has_text="Yahoo").locator("rect.refused")
     tallest = max(one.bounding_box()["height"] for one in yahoo.all())
     gmail = max(
         one.bounding_box()["height"] for one in page.locator(".cards li", has_text="Gmail").locator("rect").all()
     )
     assert tallest > 3 * gmail
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_no_figure_lies_over_a_plot(house: House, width: int) -> None:
+    page = house.open(width=width)
+    over = page.evaluate(
+        """() => [...document.querySelectorAll('.plot span')].filter(one => {
+             const box = one.getBoundingClientRect(), svg = one.closest('.plot').querySelector('svg');
+             const plot = svg.getBoundingClientRect();
+             return box.height && box.top < plot.bottom - 1 && box.bottom > plot.top + 1 }).map(one => one.innerText)"""
+    )
+    assert page.locator(".plot span.top").count() == 5
+    assert over == []
+
+
+def test_what_is_a_problem_comes_first_and_shows_why(house: House) -> None:
+    page = house.open(width=360)
+    cards = page.locator(".cards li")
+    orange, yahoo, quiet = (cards.nth(n) for n in range(3))
+    french = house.room.config.newsletter.language == "fr"
+    assert orange.locator(".tag.bad").inner_text() == (
+        "à surveiller\u00a0: plaintes" if french else "to be looked at: complaints"
+    )
+    assert yahoo.locator(".tag.warned").inner_text().endswith("rejets" if french else "refusals")
+    assert quiet.locator(".tag").count() == 0
+    assert orange.locator("rect.complained").count() >= 3
+    assert yahoo.locator("rect.complained").count() == 0
+    assert re.search(r"\((\d,)?\d+\s?%\)" if french else r"\([\d.]+%\)", orange.locator(".bits .grave").inner_text())
+    heights = [one.bounding_box()["height"] for one in page.locator(".bits span").all()]
+    assert max(heights) < 1.5 * min(heights)  # « 1 plainte » stays in one line
+
+
+def test_each_colour_means_one_thing(house: House) -> None:
+    page = house.open()
+    pairs = page.evaluate(
+        "() => [...document.querySelectorAll('.key i')].map(one => [one.className, getComputedStyle(one).backgroundColor])"
+    )
+    assert len({name for name, _ in pairs}) == len({colour for _, colour in pairs}) == 7
+    drawn = page.evaluate(
+        "() => [...document.querySelectorAll('.plot rect')].map(one => [one.classList[0], getComputedStyle(one).fill])"
+    )
+    assert {tuple(one) for one in drawn} <= {tuple(one) for one in pairs}
 
 
 def test_it_can_be_printed(house: House) -> None:

@@ -173,6 +173,22 @@ def test_the_results_of_an_edition_tell_what_came_back(told: Newsroom, folder: P
     assert "not read yet" not in said
 
 
+def test_the_results_of_an_edition_outlive_its_deliveries(told: Newsroom, folder: Path) -> None:
+    words = ["--config", str(folder / "newsletter.toml"), "edition", "results", "--date", str(DAY)]
+    trends.of_last(told)  # which keeps the totals
+    before = json.loads(CliRunner().invoke(cli, [*words, "--json"]).stdout)
+    with write(told.engine) as connection:
+        connection.execute(deliveries.delete())
+    after = json.loads(CliRunner().invoke(cli, [*words, "--json"]).stdout)
+    assert (after["states"], after["providers"]) == (before["states"], before["providers"])
+    assert (before["purged"], after["purged"], after["purged_since"]) == (False, True, None)
+    assert (after["left"], after["newcomers"]) == (None, None)
+    said = CliRunner().invoke(cli, words).stdout
+    assert "are deleted: this was kept of them" in said
+    assert f"all\t{before['states']['accepted']}\t" in said
+    assert "left since" not in said
+
+
 # --- The page ---------------------------------------------------------------------------------------
 
 
@@ -185,7 +201,9 @@ def test_the_page_needs_nothing_else(told: Newsroom, run: Run, tmp_path: Path) -
     assert not [one for one in tree.iter() if "style" in one.attrib or "src" in one.attrib]
     assert [one.get("href") for one in tree.iter() if one.get("href")] == ["data:,"]
     assert not re.search(r"url\(|@import|https?:", text)
-    assert len(list(tree.iter("{http://www.w3.org/2000/svg}svg"))) == 11  # six providers and five plots
+    assert (
+        len(list(tree.iter("{http://www.w3.org/2000/svg}svg"))) == 12
+    )  # six providers, the complaints of one, and five plots
     assert "Personne n’est suivi" in text
     run("--html", str(file))  # over the earlier one
     run("--html", str(tmp_path / "no" / "bilan.html"), code=65)

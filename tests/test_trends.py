@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from math import comb
@@ -11,8 +12,8 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import Engine, delete, event, func, insert, select, update
 
-from newsletter import metrics, results, subscribe, tidy, trends
-from newsletter.model import Act, DeliveryState, Origin, Reason, ReturnKind, SubscriberStatus
+from newsletter import metrics, results, returns, subscribe, tidy, trends
+from newsletter.model import Act, DeliveryState, Failure, Origin, Reason, Returned, ReturnKind, SubscriberStatus
 from newsletter.newsroom import Newsroom
 from newsletter.store import consents, editions, subscribers
 from newsletter.store import totals as kept_totals
@@ -20,13 +21,14 @@ from newsletter.store import trends as rows
 from newsletter.store.database import read, write
 from newsletter.store.schema import bounces, deliveries
 from newsletter.store.schema import editions as edition_rows
+from newsletter.store.schema import subscribers as subscribers_rows
 from newsletter.store.schema import totals as kept
-from newsletter.store.totals import PUT_OFF, Counted
+from newsletter.store.totals import FOLDED, PUT_OFF, Counted
 from newsletter.store.trends import Change
 from newsletter.trends import OTHERS, Provider, Sum, Trends, Why, growth, page, plots, said, tables, totals, warn
 from newsletter.web.metrics import lines
 from tests.conftest import MORNING, Clock
-from tests.trending import Story, bounce, troubled
+from tests.trending import Story, Usual, bounce, troubled
 
 MakeRoom = Callable[..., Newsroom]
 State = DeliveryState
@@ -149,6 +151,47 @@ def test_totals_outlive_the_ledger(told: Newsroom, clock: Clock) -> None:
     assert trends.of_last(told) == after
 
 
+def test_the_results_outlive_the_ledger(told: Newsroom, clock: Clock) -> None:
+    with read(told.engine) as connection:
+        edition = editions.by_id(connection, ids(told)[0])
+    before = results.of_edition(told, edition)
+    assert (before.purged, before.since) == (False, None)
+    clock.move(days=397, hours=1)
+    tidy.tidy(told)
+    after = results.of_edition(told, edition)
+    assert (after.all, after.providers, after.other_count) == (before.all, before.providers, before.other_count)
+    assert (after.purged, after.since) == (True, date(2027, 12, 24))
+    assert (after.left, after.newcomers, after.left_addresses) == (None, None, [])
+    assert before.back is not None
+    assert (after.back, after.reads) == (None, True)  # over its time as well
+    listed, _ = results.listed(told)
+    assert listed[-1].edition.id == edition.id
+    assert listed[-1].all == before.all
+    report = trends.of_edition(told, edition)
+    assert {one.name: one.sum.accepted for one in report.providers} == {
+        one.name: one.accepted for one in after.providers
+    }
+
+
+def test_the_results_of_a_long_list_outlive_the_ledger_too() -> None:
+    counts = [Counted(f"d{n:02}.example", State.ACCEPTED, 100 - n, 1) for n in range(60)]
+    kept = totals.by_provider([*counts, Counted("", State.SKIPPED, 7, 0)])
+    found = results._of_totals(kept)
+    assert (len(found["providers"]), found["other_count"]) == (results.TOP, 60 - results.TOP)
+    assert found["providers"][0] == results.Tally("d00.example", accepted=100)
+    assert found["all"].total == sum(one.times for one in counts) + 7
+    assert found["all"].put_off == 0  # put off at least once is not waiting for another try
+
+
+def test_a_ledger_that_is_gone_without_totals(told: Newsroom) -> None:
+    with write(told.engine) as connection:
+        connection.execute(delete(deliveries))
+    with read(told.engine) as connection:
+        edition = editions.by_id(connection, ids(told)[0])
+    found = results.of_edition(told, edition)
+    assert (found.all.total, found.left, found.purged) == (0, None, False)
+
+
 def test_half_a_purge_loses_nothing(told: Newsroom) -> None:
     before = trends.of_last(told).editions[0].sum
     first = ids(told)[0]
@@ -169,8 +212,25 @@ def test_small_providers_go_together() -> None:
     assert len(found) == totals.NAMED + 1
     assert found["Gmail"] == {"accepted": 2, "rejected": 900, PUT_OFF: 900}
     assert found[OTHERS][State.SKIPPED] == 7
-    times = sum(n for of in found.values() for state, n in of.items() if state != PUT_OFF)
-    assert times == sum(one.times for one in counts)
+    assert found[OTHERS][FOLDED] == 61 - totals.NAMED
+    assert sum(kept_totals.by_state(found).values()) == sum(one.times for one in counts)
+
+
+def test_every_provider_is_counted_though_not_every_one_has_a_name(both: Newsroom) -> None:
+    Story(MORNING, days=2, readers=70, joins=0).write(both.engine)
+    _, last = ids(both)
+    with write(both.engine) as connection:
+        for number, one in enumerate(deliveries_of(both, last)):
+            here = deliveries.c.id == one
+            connection.execute(update(deliveries).where(here).values(address=f"x@d{number:02}.example"))
+    count = len(deliveries_of(both, last))
+    with read(both.engine) as connection:
+        edition = editions.by_id(connection, last)
+    assert count > totals.NAMED + 5
+    seen = trends.of_edition(both, edition)
+    assert seen.other_count == count - len(seen.providers) == results.of_edition(both, edition).other_count
+    of_two = trends.of_last(both)
+    assert count - totals.NAMED < count - len(of_two.providers) <= of_two.other_count <= count
 
 
 # --- What came back ---------------------------------------------------------------------------------
@@ -212,6 +272,56 @@ def test_each_delivery_counts_once_by_its_hardest_bounce(told: Newsroom) -> None
     assert back == results.CameBack(1, 1, 1, ((Reason.INACTIVE, 1), (Reason.OTHER, 1)))
     with read(told.engine) as connection:
         assert rows.sums(connection) == {"hard": 3, "soft": 3, "complaint": 2}
+
+
+def test_a_row_that_knows_the_reader_alone_counts_at_their_provider(told: Newsroom) -> None:
+    without_returned(told)
+    edition = ids(told)[-1]
+    one, two, three, *_ = deliveries_of(told, edition)
+    with write(told.engine) as connection:
+        here = deliveries.c.id.in_([one, two, three])
+        readers = select(deliveries.c.subscriber_id).where(here).order_by(deliveries.c.id)
+        first, second, third = connection.scalars(readers)
+        for number, domain in ((first, "gmail.com"), (second, "orange.fr"), (third, "yahoo.fr")):
+            row = subscribers_rows.c.id == number
+            connection.execute(update(subscribers_rows).where(row).values(address=f"x@{domain}", key=f"x@{domain}"))
+        of = {"edition_id": edition, "kind": "feedback", "permanent": None, "reason": None, "at": MORNING}
+        bounce(connection, 1, **of, proof="link", subscriber_id=first)
+        bounce(connection, 2, **of, proof="provider", subscriber_id=second)
+        bounce(connection, 3, **of, proof="link", subscriber_id=third)
+        bounce(connection, 4, **of, subscriber_id=third, delivery_id=three)  # the same, told twice
+        connection.execute(update(deliveries).where(here).values(address="x@then.example"))
+    with read(told.engine) as connection:
+        found = {one.domain: one.times for one in rows.returned(connection, [edition])}
+    assert found == {"gmail.com": 1, "orange.fr": 1, "then.example": 1}  # as the ledger has it, where that is known
+    assert trends.of_last(told).sum.complaints == 3
+    assert trends.of_last(told).unattributed == 0
+
+
+def test_what_was_refused_and_is_not_taken_in_is_judged_by_its_words(told: Newsroom) -> None:
+    without_returned(told)
+    edition = ids(told)[-1]
+    one, two, three, four, five, *_ = deliveries_of(told, edition)
+    with write(told.engine) as connection:
+        connection.execute(update(deliveries).values(state=State.ACCEPTED, address="x@gmail.com"))
+
+        def refused(number: int, **values: object) -> None:
+            here = deliveries.c.id == number
+            connection.execute(update(deliveries).where(here).values(state=State.REJECTED, **values))
+
+        refused(one, code=550, reply="550 5.1.1 <ama@gmail.com>: no such user")
+        refused(two, code=550, reply="550 5.1.1 <kodjo@gmail.com>: no such user")
+        refused(three, code=552, reply="552 5.2.2 mailbox full")
+        refused(four, code=552, reply="552 5.2.2 mailbox full")
+        refused(five, code=None, reply="", attempts=0)  # never offered
+        bounce(connection, 1, edition_id=edition, delivery_id=four, via="smtp", reason="blocked", at=MORNING)
+    found = {(one.provider, one.reason, one.refused) for one in trends.of_last(told).reasons}
+    assert found == {
+        ("Gmail", Reason.UNKNOWN_USER, 2),
+        ("Gmail", Reason.MAILBOX_FULL, 1),
+        ("Gmail", Reason.BLOCKED, 1),
+        ("Gmail", None, 1),
+    }
 
 
 def test_whose_ledger_is_gone_counts_where_they_are_now(told: Newsroom) -> None:
@@ -375,10 +485,98 @@ def test_a_jump(last: Sum, found: set[tuple[str, bool]]) -> None:
 
 
 def test_a_jump_needs_something_usual() -> None:
-    bad = Sum(accepted=500, refused=500)
+    bad = Sum(accepted=900, refused=100)
     assert warned(bad) == warned(QUIET, bad) == warned(QUIET, QUIET, bad) == set()
-    assert warned(QUIET, QUIET, QUIET, bad) == {("failed", True)}
+    assert warned(QUIET, QUIET, QUIET, bad) == {("failed", False)}
     assert warned(*[bad] * 20) == set()  # it was always so
+
+
+@pytest.mark.parametrize("editions", [1, 2, 3, 5, 40])
+def test_one_in_five_turned_away_is_too_much_whatever_is_usual(editions: int) -> None:
+    """A domain that is blocked from the first day on, or for a long time, knows nothing else."""
+    [one] = warn.about(
+        "Gmail", [Sum(accepted=198, refused=1814, hard=50)] * editions, [Why("Gmail", Reason.BLOCKED, 9)]
+    )
+    assert (one.what, one.grave, one.usual, one.reason) == ("failed", True, None, Reason.BLOCKED)
+    assert (one.editions, one.times) == (min(editions, 3), 1864 * min(editions, 3))
+    assert warned(*[Sum(accepted=1000, hard=150, soft=60)] * editions) == {("failed", True)}
+    assert warned(*[Sum(accepted=810, refused=190)] * editions) == set()
+
+
+def test_too_much_is_no_chance_of_a_few_and_ends_when_it_is_over() -> None:
+    assert warned(Sum(accepted=16, refused=4)) == set()
+    assert warned(Sum(accepted=20, refused=5)) == set()
+    assert warned(Sum(refused=5)) == {("failed", True)}
+    bad = Sum(accepted=100, refused=900)
+    assert warned(bad, bad, Sum(accepted=999, refused=1)) == set()
+    [one] = warn.about("Gmail", [Sum(accepted=999, refused=1), bad])
+    assert (one.editions, one.times, one.of) == (1, 900, 1000)
+
+
+def test_too_much_goes_before_a_jump_that_is_no_problem_yet() -> None:
+    usual, now = Sum(accepted=930, refused=70), Sum(accepted=805, refused=195)
+    [one] = warn.about("Gmail", [usual] * 10 + [now])
+    assert (one.grave, one.usual) == (False, 0.07)
+    [one] = warn.about("Gmail", [*[Sum(accepted=890, refused=110)] * 10, Sum(accepted=780, refused=220)])
+    assert (one.grave, one.usual) == (True, None)
+
+
+def test_where_all_turn_us_away_small_ones_are_not_told_one_by_one(room: Newsroom) -> None:
+    sums = {1: {f"d{n:02}.example": Sum(accepted=1, refused=40 - n) for n in range(30)}}
+    told, others = trends._providers(sums, [1], [1], [], everywhere=True)
+    assert (len(told), len(others)) == (trends.TOP, 30 - trends.TOP)
+    assert all(one.warned for one in told)
+    found = Trends(MORNING, [], told, told[0], 18, [], growth=[], active=0, read=True, unattributed=0)
+    shown = page.values(room.words, found)
+    assert (len(shown["warnings"]), shown["more_warnings"]) == (page.WARNINGS, trends.TOP - page.WARNINGS)
+    sums[1]["d29.example"] = Sum(accepted=100, complaints=20)
+    told, _ = trends._providers(sums, [1], [1], [], everywhere=True)
+    assert "d29.example" in [one.name for one in told]
+
+
+def test_a_provider_s_word_counts_at_the_last_edition(told: Newsroom) -> None:
+    without_returned(told)
+    last = ids(told)[-1]
+    with write(told.engine) as connection:
+        connection.execute(update(deliveries).values(first_attempt=MORNING))
+        here = deliveries.c.edition_id == last
+        address = connection.scalars(select(deliveries.c.address).where(here).order_by(deliveries.c.id)).first()
+    complaint = Returned(ReturnKind.FEEDBACK, (Failure(str(address), suppress=True),))
+    returns.take(told, complaint, digest="one", via="brevo", vouched=True)
+    assert [one.sum.complaints for one in trends.of_last(told).editions] == [0, 0, 0, 0, 1]
+    returns.take(told, complaint, digest="two", via="brevo")  # anybody may have written that
+    assert trends.of_last(told).sum.complaints == 1
+
+
+def test_all_is_not_well_where_many_domains_turn_a_few_away(both: Newsroom) -> None:
+    Story(MORNING, days=1, readers=40, joins=0).write(both.engine)
+    [edition] = ids(both)
+    without_returned(both)
+    with write(both.engine) as connection:
+        for number, one in enumerate(deliveries_of(both, edition)):
+            values = {"address": f"x@d{number}.example", "state": State.REJECTED, "code": 550}
+            values["reply"] = "550 5.7.1 blocked using a list"
+            connection.execute(update(deliveries).where(deliveries.c.id == one).values(**values))
+    found = trends.of_last(both)
+    assert [one for one in found.providers if one.warned] == []
+    [one] = found.warned
+    assert (one.provider, one.what, one.grave, one.share, one.reason) == ("", "failed", True, 1.0, Reason.BLOCKED)
+    words = both.words_in("fr")
+    assert said.verdict(words, found) == "Beaucoup de courriels ne passent pas."
+    assert said.warning(words, one).startswith("Sur l’ensemble, 100\u00a0% des courriels ont été rejetés")
+    assert tables.figures(found)["warnings"][0]["provider"] is None  # type: ignore[index]
+
+
+def test_a_paper_that_is_blocked_from_the_first_day_is_told(both: Newsroom) -> None:
+    blocked = Story(MORNING, days=2, readers=300)
+    blocked.usual = Usual(refused=0.9)
+    blocked.write(both.engine)
+    found = trends.of_last(both)
+    assert {one.provider for one in found.warned if one.grave} >= {"", "Gmail", "Yahoo", "Orange"}
+    assert "well" not in said.verdict(both.words_in("en"), found)
+    told = said.warning(both.words_in("en"), found.warned[1])
+    assert re.match(r"\w+ turned (8|9)\d% of the mails away in the last 2 editions", told)
+    assert "before" not in told
 
 
 def test_a_jump_is_told_from_its_beginning() -> None:

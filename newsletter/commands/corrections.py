@@ -131,7 +131,10 @@ def _print_results(found: Results) -> None:
     from newsletter.results import STATES
 
     say(f"edition {found.edition.name}: {found.edition.status}, {counted(found.edition.audience, 'reader')}")
-    if found.edition.audience and not found.all.total:
+    if found.purged:
+        since = f" since {found.since}" if found.since else ""
+        say(f"its deliveries were over their time{since} (retention.ledger) and are deleted: this was kept of them")
+    elif found.edition.audience and not found.all.total:
         say("its deliveries were deleted when their time was over (retention.ledger): there is nothing left to count")
         return
     heads = ("provider", *(state.replace("_", " ") for state in STATES))
@@ -142,11 +145,19 @@ def _print_results(found: Results) -> None:
     if not sys.stdout.isatty():
         say("\t".join(heads))
     print_table(heads, rows)
-    if found.newcomers.total:
+    if found.newcomers and found.newcomers.total:
         say(f"to newcomers, of these: {found.newcomers.total}")
     for reply, times in found.refusals:
         say(f"  {times} × {reply}")
-    say(f"{counted(found.left, 'reader')} left since, before the next edition")
+    if found.left is not None:
+        say(f"{counted(found.left, 'reader')} left since, before the next edition")
+    _print_back(found)
+
+
+def _print_back(found: Results) -> None:
+    if found.back is None and found.reads:
+        say("what came back of it was over its time and is deleted (retention.bounces)")
+        return
     if found.back is None:
         say("mails that come back later are not read yet: accepted says that the relay took them, no more")
         say("[bounces] in newsletter.toml says where they arrive")

@@ -73,7 +73,7 @@ def whose(
     for address in named:
         known = _find(connection, address)
         if known and vouched and returned.kind in (ReturnKind.FEEDBACK, ReturnKind.UNSUBSCRIBE):
-            return Whose(Proof.PROVIDER, known.id)
+            return Whose(Proof.PROVIDER, known.id, edition_id=_last_edition(connection, known.id))
         if known:
             return Whose(Proof.ADDRESS, named=key_of(address))
     return Whose()
@@ -103,10 +103,15 @@ def _of_link(connection: Connection, mark: Mark, returned: Returned, now: dateti
     known = subscribers.by_id(connection, mark.subject)
     if known is None:
         return Whose(mark.proof)
-    last = bounces.latest_delivery(connection, known.id)
     earliest = now - SETTLED if returned.kind is ReturnKind.BOUNCE else None
-    edition = last.edition_id if last else None
+    edition = _last_edition(connection, known.id)
     return Whose(mark.proof, known.id, edition_id=edition, sent_to=known.address, sent_at=earliest)
+
+
+def _last_edition(connection: Connection, subscriber_id: int) -> int | None:
+    """The last that somebody was sent, for the sums alone: where nothing says which one it is about."""
+    last = bounces.latest_delivery(connection, subscriber_id)
+    return last.edition_id if last else None
 
 
 def _of_delivery(proof: Proof, one: Delivery) -> Whose:

@@ -19,6 +19,7 @@ from newsletter.store.schema import deliveries, editions, totals
 
 State = DeliveryState
 PUT_OFF = "put_off"  # beside the states: how many were put off at least once, whatever came of them
+FOLDED = "folded"  # beside them too, under "": how many providers are counted there together
 Totals = dict[str, dict[str, int]]  # of an edition: by provider, by state; under "" the small ones and the forgotten
 
 
@@ -53,7 +54,7 @@ def by_state(of: Totals) -> dict[DeliveryState, int]:
     found: dict[DeliveryState, int] = {}
     for states in of.values():
         for state, times in states.items():
-            if state != PUT_OFF:
+            if state not in (PUT_OFF, FOLDED):
                 found[State(state)] = found.get(State(state), 0) + times
     return found
 
@@ -62,7 +63,12 @@ def hold(of: Totals, ledger: Mapping[DeliveryState, int]) -> bool:
     """Whether totals are still true, by what the ledger's index says: the same sums; or fewer deliveries than were
     counted, since only `tidy` makes them fewer, and totals are what is left of an edition then. Pure."""
     here, there = by_state(of), {state: times for state, times in ledger.items() if times}
-    return here == there or sum(here.values()) > sum(there.values())
+    return here == there or outlive(of, ledger)
+
+
+def outlive(of: Totals, ledger: Mapping[DeliveryState, int]) -> bool:
+    """Whether totals are of more deliveries than the ledger still has: `tidy` deleted the others. Pure."""
+    return sum(by_state(of).values()) > sum(ledger.values())
 
 
 def keep(connection: Connection, edition_id: int, of: Totals) -> None:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Connection, Integer, and_, case, cast, func, or_, select
 
 from newsletter.model import FROZEN, Act, Edition, Proof, Reason, ReturnKind
+from newsletter.store.bounces import TRIED
 from newsletter.store.editions import _edition
 from newsletter.store.results import GONE, domain_of
 from newsletter.store.schema import bounces, consents, deliveries, editions, subscribers
@@ -72,12 +73,16 @@ def returned(connection: Connection, edition_ids: Sequence[int]) -> list[Back]:
 
 def _hardest(edition_ids: Sequence[int]) -> Any:
     hard, at_once = case((bounces.c.permanent, 1), else_=0), case((bounces.c.via == AT_ONCE, 1), else_=0)
-    of = bounces.c.edition_id, bounces.c.delivery_id, bounces.c.subscriber_id, bounces.c.kind
+    of = bounces.c.edition_id, bounces.c.subscriber_id, bounces.c.kind
+    # A reader has one delivery of an edition, though a row may know the reader alone: by a link, by a provider's word.
+    nobody = case((bounces.c.subscriber_id.is_(None), bounces.c.delivery_id))
+    alike = [*of, nobody, at_once]
     order = hard.desc(), bounces.c.id.desc()
-    place = func.row_number().over(partition_by=[*of, at_once], order_by=order).label("place")
+    place = func.row_number().over(partition_by=alike, order_by=order).label("place")
+    delivery = func.max(bounces.c.delivery_id).over(partition_by=alike).label("delivery_id")
     reason = func.coalesce(bounces.c.reason, Reason.OTHER.value).label("reason")
     here = bounces.c.edition_id.in_(edition_ids), bounces.c.proof.not_in(UNPROVEN), _counts()
-    return select(*of, at_once.label("at_once"), hard.label("hard"), reason, place).where(*here)
+    return select(*of, delivery, at_once.label("at_once"), hard.label("hard"), reason, place).where(*here)
 
 
 def _counts() -> ColumnElement[bool]:
@@ -89,6 +94,31 @@ def _counts() -> ColumnElement[bool]:
 def _address() -> ColumnElement[Any]:
     """As the ledger has it; the reader's of today, where the ledger's row is gone."""
     return func.coalesce(func.nullif(deliveries.c.address, ""), subscribers.c.address, "")
+
+
+class Unjudged(NamedTuple):
+    """Deliveries of one edition to one domain that the relay refused with the same words, and that no row judges."""
+
+    edition_id: int
+    domain: str
+    code: int | None
+    reply: str
+    times: int
+
+
+def unjudged(connection: Connection, edition_ids: Sequence[int], limit: int) -> list[Unjudged]:
+    """What was refused and is not taken in: not yet, or from before that was done. The most frequent words first."""
+    taken = select(bounces.c.delivery_id).where(bounces.c.edition_id.in_(edition_ids), bounces.c.via == AT_ONCE)
+    taken = taken.where(bounces.c.delivery_id.is_not(None))
+    domain = domain_of(connection, deliveries.c.address).label("domain")
+    columns = [deliveries.c.edition_id, domain, deliveries.c.code, deliveries.c.reply]
+    times = func.count().label("times")
+    query = select(*columns, times).where(
+        deliveries.c.edition_id.in_(edition_ids), TRIED, deliveries.c.id.not_in(taken)
+    )
+    query = query.group_by(*columns).order_by(times.desc(), deliveries.c.edition_id, domain, deliveries.c.reply)
+    rows = connection.execute(query.limit(limit))
+    return [Unjudged(row.edition_id, row.domain, row.code, row.reply or "", row.times) for row in rows]
 
 
 def unattributed(connection: Connection, since: datetime) -> int:

@@ -18,9 +18,9 @@ from newsletter.newsroom import Newsroom
 from newsletter.store import subscribers
 from newsletter.store import trends as rows
 from newsletter.store.database import read
-from newsletter.store.totals import PUT_OFF, Totals
+from newsletter.store.totals import FOLDED, PUT_OFF, Totals
 from newsletter.store.trends import Back
-from newsletter.trends import growth, totals, warn
+from newsletter.trends import growth, judged, totals, warn
 from newsletter.trends.figures import OTHERS, Day, Line, Provider, Sum, Trends, Warned, Why, total
 
 __all__ = ["OTHERS", "Day", "Line", "Provider", "Sum", "Trends", "Warned", "Why", "of_edition", "of_last"]
@@ -65,6 +65,7 @@ def _made(room: Newsroom, told: Sequence[Edition], looked_at: Sequence[Edition])
     counted = totals.of_editions(room, looked_at)
     with read(room.engine) as connection:
         back, left = rows.returned(connection, ids), rows.left(connection, shown)
+        back += judged.refusals(connection, counted, back)
         reads = results.reads(room, connection)
         since = min((one.started_at for one in told if one.started_at), default=room.clock())
         unattributed = rows.unattributed(connection, since)
@@ -73,19 +74,21 @@ def _made(room: Newsroom, told: Sequence[Edition], looked_at: Sequence[Edition])
     reasons = why(counted, {one: sums[one] for one in shown}, [one for one in back if one.edition_id in shown])
     recent = ids[-max(warn.JUMP_OVER) :]
     lately = why(counted, {one: sums[one] for one in recent}, [one for one in back if one.edition_id in recent])
-    named, others = _providers(sums, ids, shown, lately)
+    all_warned = warn.of_all([total(sums[one].values()) for one in ids], lately)
+    named, others = _providers(sums, ids, shown, lately, everywhere=all_warned is not None)
     lines = [_line(room, one, sums[one.id], left, reads=reads) for one in told]
     return Trends(
         at=room.clock(),
         editions=lines,
         providers=named,
         others=Provider(OTHERS, tuple(total(_of(sums[one], others)) for one in shown)),
-        other_count=len(others - {OTHERS}),
+        other_count=_other_count(counted, shown, others),
         reasons=reasons,
         growth=days,
         active=active,
         read=reads,
         unattributed=unattributed,
+        all_warned=all_warned,
     )
 
 
@@ -122,7 +125,8 @@ def with_returned(counted: Mapping[int, Totals], back: Iterable[Back]) -> Sums:
         for provider, states in of.items():
             sum_of = here.setdefault(provider, Counter())
             for state, times in states.items():
-                sum_of[PUT_OFF if state == PUT_OFF else FIELDS[State(state)]] += times
+                if state != FOLDED:
+                    sum_of[PUT_OFF if state == PUT_OFF else FIELDS[State(state)]] += times
     for one in back:
         if not one.at_once:
             here = found.setdefault(one.edition_id, {})
@@ -142,15 +146,15 @@ def why(counted: Mapping[int, Totals], sums: Sums, back: Iterable[Back]) -> list
     """Why it failed, by provider: the most frequent first. What the ledger has refused and nobody has judged is told
     as such."""
     found: dict[tuple[str, object], Counter[str]] = {}
-    judged: Counter[str] = Counter()
+    known: Counter[str] = Counter()
     for one in back:
         if one.kind is ReturnKind.BOUNCE:
             name, field = _name(one, counted), "refused" if one.at_once else "hard" if one.hard else "soft"
             found.setdefault((name, one.reason), Counter())[field] += one.times
-            judged[name] += one.times if one.at_once else 0
+            known[name] += one.times if one.at_once else 0
     for name, of in _pooled(sums).items():
-        if of.refused > judged[name]:
-            found.setdefault((name, None), Counter())["refused"] += of.refused - judged[name]
+        if of.refused > known[name]:
+            found.setdefault((name, None), Counter())["refused"] += of.refused - known[name]
     reasons = [Why(name, reason, **of) for (name, reason), of in found.items()]  # type: ignore[arg-type]
     return sorted(reasons, key=lambda one: (-one.failed, one.provider, one.reason or ""))
 
@@ -164,9 +168,10 @@ def _pooled(sums: Sums) -> dict[str, Sum]:
 
 
 def _providers(
-    sums: Sums, looked_at: Sequence[int], shown: Sequence[int], reasons: Sequence[Why]
+    sums: Sums, looked_at: Sequence[int], shown: Sequence[int], reasons: Sequence[Why], *, everywhere: bool = False
 ) -> tuple[list[Provider], set[str]]:
-    """The largest providers and those that are warned of; and the names of the others."""
+    """The largest providers and those that are warned of; and the names of the others. Where mails are turned away
+    `everywhere`, that alone makes no small one worth telling."""
     pooled = _pooled({one: sums[one] for one in shown})
     found = []
     for name in sorted(pooled, key=lambda name: (-pooled[name].total, name)):
@@ -174,8 +179,20 @@ def _providers(
             series = [sums[one].get(name, Sum()) for one in looked_at]
             warned = warn.about(name, series, [one for one in reasons if one.provider == name])
             found.append(Provider(name, tuple(sums[one].get(name, Sum()) for one in shown), tuple(warned)))
-    told = [one for place, one in enumerate(found) if place < TOP or one.warned]
+    told = [one for place, one in enumerate(found) if place < TOP or _is_told(one, everywhere=everywhere)]
     return told, pooled.keys() - {one.name for one in told}
+
+
+def _is_told(one: Provider, *, everywhere: bool) -> bool:
+    return any(not everywhere or of.what != "failed" or of.usual is not None for of in one.warned)
+
+
+def _other_count(counted: Mapping[int, Totals], shown: Iterable[int], others: set[str]) -> int:
+    """How many providers the others are. Of each edition only so many have a name, of the rest there is the number: of
+    several editions it is that of the one which has most of them."""
+    unnamed = {one: counted[one].get(OTHERS, {}).get(FOLDED, 0) for one in shown}
+    here = [len(others & counted[one].keys() - {OTHERS}) + folded for one, folded in unnamed.items()]
+    return max([len(others - {OTHERS}), *here])
 
 
 def _of(sums: Mapping[str, Sum], names: Iterable[str]) -> list[Sum]:

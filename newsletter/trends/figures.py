@@ -75,7 +75,7 @@ class Line:
 class Warned:
     """A provider that does worse than it may, or than it used to."""
 
-    provider: str
+    provider: str  # OTHERS: all of them together
     what: str  # complaints, failed, put_off
     grave: bool  # something has to be done now
     times: int
@@ -141,12 +141,13 @@ class Trends:
     editions: list[Line]
     providers: list[Provider]  # the largest, and whoever is warned of
     others: Provider
-    other_count: int
+    other_count: int  # at the least: of an edition, small ones are counted, not named
     reasons: list[Why]
     growth: list[Day]
     active: int
     read: bool  # what comes back is read at all
     unattributed: int  # came back in that time, and nothing proves whose it was: counted for no one
+    all_warned: Warned | None = None  # of all mails together
 
     @property
     def sum(self) -> Sum:
@@ -156,6 +157,7 @@ class Trends:
     def warned(self) -> list[Warned]:
         """The grave ones first."""
         found = [one for provider in self.providers for one in provider.warned]
+        found = [self.all_warned, *found] if self.all_warned else found
         return sorted(found, key=lambda one: not one.grave)
 
     @property

@@ -12,7 +12,9 @@ from newsletter.trends.figures import Line, Provider, Sum, Trends, share
 from newsletter.words import Words
 
 LEAST_SHARE = 0.02  # what plots of failures show at the least: a tenth of a percent must not look like a mountain
+LEAST_COMPLAINTS = 0.005
 LEAST_READERS = 5.0
+WARNINGS = 6  # told at the top; the others are marked below
 ENOUGH = 20  # answers that make a share
 
 
@@ -22,13 +24,14 @@ def values(words: Words, trends: Trends) -> dict[str, Any]:
     joined = [[float(one.joined)] for one in trends.growth]
     gone = [[float(one.left), float(one.unreachable), float(one.complained)] for one in trends.growth]
     people = max(plots.bars(joined, LEAST_READERS).top, plots.bars(gone, LEAST_READERS).top)  # one measure, both ways
-    first = sorted(trends.providers, key=lambda one: not one.warned)
+    first = sorted(trends.providers, key=lambda one: ("grave", "warned", "").index(_state(one)))
     return {
         "trends": trends,
         "verdict": said.verdict(words, trends),
-        "warnings": [(one.grave, said.warning(words, one)) for one in trends.warned],
+        "warnings": [(one.grave, said.warning(words, one)) for one in trends.warned[:WARNINGS]],
+        "more_warnings": max(len(trends.warned) - WARNINGS, 0),
         "last": trends.editions[-1] if trends.editions else None,
-        "providers": [_provider(one, measure) for one in first],
+        "providers": [_provider(words, one, measure) for one in first],
         "measure": measure,
         "reasons": [(said.reason(words, one.reason), one) for one in tables.by_reason(trends.reasons)],
         "failing": plots.bars([_shares(one.sum) for one in trends.editions], LEAST_SHARE),
@@ -59,13 +62,23 @@ def _measure(trends: Trends) -> float:
     return max(plots.round_up(max(shares, default=0.0)), LEAST_SHARE)
 
 
-def _provider(one: Provider, measure: float) -> dict[str, Any]:
+def _provider(words: Words, one: Provider, measure: float) -> dict[str, Any]:
+    """Complaints have a plot where they are warned of: few as they are, none would be seen on the other."""
+    warned = [of.what for of in one.warned]
+    complaints = [[share(of.complaints, of.accepted)] for of in one.sums]
     return {
         "name": one.name,
         "sum": one.sum,
         "plot": plots.bars([_shares(of) for of in one.sums], top=measure),
-        "state": "" if not one.warned else "grave" if any(of.grave for of in one.warned) else "warned",
+        "complaints": plots.bars(complaints, LEAST_COMPLAINTS) if "complaints" in warned else None,
+        "state": _state(one),
+        "warned": warned,
+        "what": [said.what(words, what) for what in warned],
     }
+
+
+def _state(one: Provider) -> str:
+    return "" if not one.warned else "grave" if any(of.grave for of in one.warned) else "warned"
 
 
 def html(room: Newsroom, trends: Trends) -> str:

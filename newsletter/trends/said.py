@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from newsletter.model import Reason
-from newsletter.trends.figures import Trends, Warned
+from newsletter.trends.figures import OTHERS, Trends, Warned
 from newsletter.words import NBSP, Words
 
 
@@ -26,14 +28,27 @@ def warning(words: Words, one: Warned) -> str:
         told = words.say("{provider}: {times} complaints for {of} mails accepted {when} ({share}).", **values)
         return f"{told} {_line(words, one)}"
     values["usual"] = percent(words, one.usual or 0.0)
-    if one.what == "put_off":
-        return words.say(
-            "{provider} put {share} of the mails off {when} ({times} of {of}); before, it was {usual}.", **values
-        )
-    told = words.say(
+    if one.what == "failed":
+        told = _turned_away(words, one, values)
+        return f"{told} {words.say('Mostly: {reason}.', reason=reason(words, one.reason))}" if one.reason else told
+    return words.say(
+        "{provider} put {share} of the mails off {when} ({times} of {of}); before, it was {usual}.", **values
+    )
+
+
+def what(words: Words, of: str) -> str:
+    """What is warned of, in a word."""
+    return {"complaints": words.say("complaints"), "failed": words.say("refusals"), "put_off": words.say("delays")}[of]
+
+
+def _turned_away(words: Words, one: Warned, values: Mapping[str, object]) -> str:
+    if one.provider == OTHERS:
+        return words.say("Of all mails, {share} were turned away {when} ({times} of {of}).", **values)
+    if one.usual is None:
+        return words.say("{provider} turned {share} of the mails away {when} ({times} of {of}).", **values)
+    return words.say(
         "{provider} turned {share} of the mails away {when} ({times} of {of}); before, it was {usual}.", **values
     )
-    return f"{told} {words.say('Mostly: {reason}.', reason=reason(words, one.reason))}" if one.reason else told
 
 
 def _when(words: Words, editions: int) -> str:
@@ -50,7 +65,9 @@ def _line(words: Words, one: Warned) -> str:
 
 def verdict(words: Words, trends: Trends) -> str:
     """How it stands on the whole, in a sentence."""
-    n = len({one.provider for one in trends.warned})
+    n = len({one.provider for one in trends.warned} - {OTHERS})
+    if trends.all_warned and not n:
+        return words.say("Many mails do not get through.")
     if n:
         return words.count("{n} mailbox provider needs a look.", "{n} mailbox providers need a look.", n)
     if not trends.editions:

@@ -86,7 +86,7 @@ def _day(one: Day) -> Row:
 
 def _warned(one: Warned) -> Row:
     return {
-        "provider": one.provider,
+        "provider": one.provider or None,
         "what": one.what,
         "grave": one.grave,
         "times": one.times,

@@ -11,7 +11,7 @@ from newsletter.model import Edition, EditionStatus
 from newsletter.newsroom import Newsroom
 from newsletter.store import results, totals
 from newsletter.store.database import read, write
-from newsletter.store.totals import PUT_OFF, Counted, Totals
+from newsletter.store.totals import FOLDED, PUT_OFF, Counted, Totals
 from newsletter.trends.figures import OTHERS
 
 NAMED = 40  # providers told apart in each edition; a large list has thousands of domains, nearly all of them small
@@ -68,6 +68,8 @@ def by_provider(counts: Iterable[Counted]) -> Totals:
     known = (name for name in groups if name != OTHERS)
     largest = sorted(known, key=lambda name: (-_size(groups[name]), name))
     named = {OTHERS, *largest[:NAMED]}
+    if len(largest) > NAMED:
+        groups.setdefault(OTHERS, Counter())[FOLDED] = len(largest) - NAMED
     found: dict[str, Counter[str]] = {}
     for name, group in groups.items():
         found.setdefault(name if name in named else OTHERS, Counter()).update(group)

@@ -1,12 +1,14 @@
 """When a mailbox provider is warned of. Pure.
 
 Complaints are held against the lines that Gmail and Yahoo draw for senders: below 0.1 % of what was accepted, and never
-0.3 %. The rest is held against what is usual at that provider: a list of old addresses fails more often than another,
-and what counts is a jump.
+0.3 %. So is what is turned away: one in five is too much, whatever was usual before; who is refused from the first day
+on, or for a long time, knows no other. Below that line it is held against what is usual at that provider: a list of old
+addresses fails more often than another, and what counts is a jump.
 
 A quiet list must not cry wolf. So each warning needs five events at least, and a tail of chance:
 
 - complaints: more than chance makes of half the line (1 %), in the last edition or the last seven together;
+- too much turned away: the same, in the last edition, or in the last three, each of them and together;
 - a jump: two and a half times the usual share at least, and no trifle, in the last edition or the last three together;
   and were the failures of all editions dealt out blindly, the last ones would get as many once in a million times
   (Fisher's exact test, one-sided: what is usual may be known from a few deliveries alone, and it minds that by itself).
@@ -22,7 +24,7 @@ from math import exp, lgamma, log, log1p
 from operator import itemgetter
 
 from newsletter.model import Reason
-from newsletter.trends.figures import Sum, Warned, Why, share, total
+from newsletter.trends.figures import OTHERS, Sum, Warned, Why, share, total
 
 LEAST = 5  # events
 COMPLAINTS, GRAVE_COMPLAINTS = 0.001, 0.003  # of what was accepted
@@ -30,8 +32,9 @@ COMPLAINTS_OVER = (1, 7)  # editions looked at together
 BY_CHANCE = 0.01
 JUMP, JUMP_OVER, JUMP_BY_CHANCE = 2.5, (1, 3), 1e-6
 BEFORE = 3  # editions that tell what is usual, at the least
+TOO_MUCH = 0.2  # of what was answered: one in five is turned away
 TRIFLE = {"failed": 0.01, "put_off": 0.05}  # shares below are none to speak of
-GRAVE = {"failed": 0.2, "put_off": 2.0}  # one in five is turned away; what is put off mostly comes through
+GRAVE = {"failed": TOO_MUCH, "put_off": 2.0}  # what is put off mostly comes through
 
 Measure = Callable[[Sum], tuple[int, int]]  # of a sum: how often it happened, and of how many
 
@@ -39,9 +42,14 @@ Measure = Callable[[Sum], tuple[int, int]]  # of a sum: how often it happened, a
 def about(provider: str, sums: Sequence[Sum], reasons: Iterable[Why] = ()) -> list[Warned]:
     """What is to be said of a provider, by its editions, the oldest first."""
     sums = [one for one in sums if one.offered]
-    found = [_complaints(provider, sums), _jump(provider, "failed", sums, _failed, _main(reasons))]
+    found = [_complaints(provider, sums), _turned_away(provider, sums, _main(reasons))]
     found.append(_jump(provider, "put_off", sums, _put_off, None))
     return [one for one in found if one]
+
+
+def of_all(sums: Sequence[Sum], reasons: Iterable[Why] = ()) -> Warned | None:
+    """What is to be said of all mails together: where many domains turn a few away each, none of them is warned of."""
+    return _too_much(OTHERS, [one for one in sums if one.offered], _main(reasons))
 
 
 def _failed(one: Sum) -> tuple[int, int]:
@@ -75,6 +83,22 @@ def _complaints(provider: str, sums: Sequence[Sum]) -> Warned | None:
 def _over(times: int, of: int, line: float) -> bool:
     """Whether a share is over a line, and no chance of a few."""
     return times >= LEAST and share(times, of) >= line and of > 0 and at_least(times, of, line / 2) <= BY_CHANCE
+
+
+def _turned_away(provider: str, sums: Sequence[Sum], reason: Reason | None) -> Warned | None:
+    """A jump, which says since when; unless it is no problem yet, and too much at any rate."""
+    jump, much = _jump(provider, "failed", sums, _failed, reason), _too_much(provider, sums, reason)
+    return jump if jump and (jump.grave or not much) else much
+
+
+def _too_much(provider: str, sums: Sequence[Sum], reason: Reason | None) -> Warned | None:
+    found = []
+    for editions in JUMP_OVER:
+        times, of = _failed(total(sums[-editions:]))
+        throughout = all(share(*_failed(one)) >= TOO_MUCH for one in sums[-editions:])
+        if throughout and _over(times, of, TOO_MUCH):
+            found.append(Warned(provider, "failed", True, times, of, min(editions, len(sums)), reason=reason))
+    return found[-1] if found else None
 
 
 def _jump(provider: str, what: str, sums: Sequence[Sum], measure: Measure, reason: Reason | None) -> Warned | None:
