@@ -456,7 +456,10 @@ ONE_AND_THE_OTHER: tuple[tuple[str, bool, str | None], ...] = (
     ("551 come back with a better name", False, "other"),
     ("550 Invalid domain, see our rules", False, None),
     ("550 Requested action not taken: mail Q7.12 is rejected", False, None),
+    ("550 Mailbox unavailable or access denied [Q7]", False, "not_allowed"),
+    ("550 Compte invalide, authentification requise", False, "blocked"),
     # gone
+    ("550 Ungültiger Empfänger", True, "unknown_user"),
     ("550 5.5.0 Boite du destinataire archivee. LPN000_000", True, "inactive"),
     ("550 Cette boîte n'est plus utilisée", True, "inactive"),
     ("550 Client résilié depuis mars", True, "inactive"),
