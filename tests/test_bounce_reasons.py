@@ -418,6 +418,75 @@ def test_the_code_goes_before_the_action_and_the_words(status: str, words: str, 
     assert verdict(words, status=status, action=action).permanent is permanent
 
 
+# What must not be taken for a dead address though it says that something is not there, and what must be: a reply of
+# our wording, whether the address is dead, why.
+ONE_AND_THE_OTHER: tuple[tuple[str, bool, str | None], ...] = (
+    # about who sends
+    ("550 5.7.1 The sending domain lettre.example was not found", False, "blocked"),
+    ("550 5.1.8 Envelope sender: no such user", False, "blocked"),
+    ("550 Your reply address is unknown here", False, "blocked"),
+    ("550 the account this was sent from has been disabled", False, "blocked"),
+    ("550 Sending from this account has been suspended", False, "blocked"),
+    ("550 5.7.13 user account disabled", False, "blocked"),
+    ("535 5.7.8 login refused: no such user", False, "blocked"),
+    ("535 no such user", False, "blocked"),
+    ("550 SPF record does not exist", False, "blocked"),
+    ("554 5.7.1 Client address rejected: PTR not found", False, "blocked"),
+    ("550 too many unknown recipients from your host", False, "blocked"),
+    ("554 Excessive invalid recipients, come back tomorrow", False, "blocked"),
+    ("550 L'adresse de l'expéditeur est inconnue", False, "blocked"),
+    ("550 Le domaine de l'émetteur n'existe pas", False, "blocked"),
+    ("550 Votre domaine est introuvable", False, "blocked"),
+    ("550 5.7.1 Votre compte a été désactivé", False, "blocked"),
+    ("421 Trop d'utilisateurs inconnus, service refuse SFR_IN_104", False, "blocked"),
+    ("550 Le nom d'hôte de votre serveur est inconnu", False, "blocked"),
+    ("550 Vérification du domaine impossible : adresse IP inconnue", False, "blocked"),
+    # about the mail, a relay, a policy, a quota
+    ("550 5.6.0 there is an invalid address in the To: header", False, "content"),
+    ("550 Entête invalide, adresse invalide", False, "content"),
+    ("550 A link in your text, links point to an unknown domain", False, "content"),
+    ("550 5.7.1 Relaying denied: unknown user", False, "not_allowed"),
+    ("550 Relaying to an unknown domain", False, "not_allowed"),
+    ("550 5.7.1 Adresse bloquée par le destinataire", False, None),
+    ("521 5.2.1 we will not accept delivery of this", False, "not_allowed"),
+    ("550 5.2.1 the mailbox is over its limit", False, "mailbox_full"),
+    ("550 this mailbox is disabled, try again", False, "system"),
+    ("554 this service has been suspended", False, None),
+    ("553 https://aide.example/liste", False, "other"),
+    ("551 come back with a better name", False, "other"),
+    ("550 Invalid domain, see our rules", False, None),
+    ("550 Requested action not taken: mail Q7.12 is rejected", False, None),
+    ("550 Mailbox unavailable or access denied [Q7]", False, "not_allowed"),
+    ("550 Compte invalide, authentification requise", False, "blocked"),
+    # gone
+    ("550 Ungültiger Empfänger", True, "unknown_user"),
+    ("550 5.5.0 Boite du destinataire archivee. LPN000_000", True, "inactive"),
+    ("550 Cette boîte n'est plus utilisée", True, "inactive"),
+    ("550 Client résilié depuis mars", True, "inactive"),
+    ("550 Pas de boite à ce nom", True, "unknown_user"),
+    ("550 Il n'y a personne de ce nom chez nous", True, "unknown_user"),
+    ("550 Aucune boîte ne porte ce nom", True, "unknown_user"),
+    ("550 Le domaine lecteurs.example n'existe pas", True, "host_unknown"),
+    ("550 x@y.example: mail receiving disabled", True, "inactive"),
+    ("554 delivery error: x@y.example is no longer valid.", True, "unknown_user"),
+    ("550 was not found in LDAP", True, "unknown_user"),
+    ("550 no mail hosts for y.example", True, "host_unknown"),
+    ("550 Destinatario errato", True, "unknown_user"),
+    ("550 Indirizzo inesistente", True, "unknown_user"),
+    ("550 Usuario en estado inactivo", True, "inactive"),
+    ("550 Verification failed for <x@y.example>, 550 Recipient verify failed: unknown user", True, "unknown_user"),
+)
+
+
+@pytest.mark.parametrize(("words", "dead", "reason"), ONE_AND_THE_OTHER)
+def test_who_is_not_there_may_be_somebody_else(words: str, dead: bool, reason: str | None) -> None:
+    # B04
+    code, said = int(words[:3]), words[4:]
+    for judged in (judge(code, said), judge(None, words)):
+        assert judged.suppress is dead, judged
+        assert reason in (None, judged.reason), judged
+
+
 def test_a_domain_that_is_not_there_is_dead_though_the_report_knows_no_code() -> None:
     # B04: so Gmail reports it, and it gave up at once.
     words = "DNS Error: DNS type 'mx' lookup of y.example responded with code {}"

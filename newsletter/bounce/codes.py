@@ -47,5 +47,9 @@ BY_VAGUE_CODE = {
 }
 # SMTP replies (RFC 5321, 4.2.3), where nothing says more.
 BY_REPLY = {421: Reason.SYSTEM, 422: Reason.MAILBOX_FULL, 431: Reason.SYSTEM, 450: Reason.SYSTEM, 451: Reason.SYSTEM}
-BY_REPLY |= {452: Reason.MAILBOX_FULL, 550: Reason.OTHER, 551: Reason.UNKNOWN_USER, 552: Reason.MAILBOX_FULL}
-BY_REPLY |= {553: Reason.UNKNOWN_USER, 554: Reason.BLOCKED, 556: Reason.HOST_UNKNOWN}
+BY_REPLY |= {452: Reason.MAILBOX_FULL, 550: Reason.OTHER, 551: Reason.OTHER, 552: Reason.MAILBOX_FULL}
+# 553 is for a mailbox's name, and many say it of a sender whom they refuse.
+BY_REPLY |= {553: Reason.OTHER, 554: Reason.BLOCKED, 556: Reason.HOST_UNKNOWN}
+# They are about who sends: that an account is not there, or is switched off, says nothing of the recipient then.
+OF_THE_SENDER = {"7.8", "7.9", "7.12", "7.13", "7.14", *(f"7.{last}" for last in range(20, 31))}
+OF_THE_SENDER |= {"530", "534", "535", "538"}

@@ -21,6 +21,8 @@ IN_ORDER = (
     (Reason.THROTTLED, "greylisted"),
     (Reason.MAILBOX_FULL, "full"),
     (Reason.TOO_BIG, "too-big"),
+    (Reason.CONTENT, "of-the-mail"),
+    (Reason.NOT_ALLOWED, "relaying"),
     (Reason.INACTIVE, "inactive"),
     (Reason.NETWORK, "for-now"),
     (Reason.HOST_UNKNOWN, "host-unknown"),
@@ -87,7 +89,7 @@ def verdict(
         permanent, reason = False, Reason.DELAYED
     elif permanent is None:
         permanent = not _only_for_now(words, reason)
-    if reason in GONE and _named_nobody(stage):
+    if reason in GONE and (_named_nobody(stage) or (code[2:] if "." in code else code) in codes.OF_THE_SENDER):
         reason, certain = Reason.BLOCKED, False
     # 4.0.0 is what some say who gave up at once, since there is no such domain.
     no_domain = reason is Reason.HOST_UNKNOWN and certain and code == "4.0.0" and action == "failed"
