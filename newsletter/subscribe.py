@@ -14,12 +14,13 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from newsletter import forgetting
 from newsletter.errors import BadData
 from newsletter.links import Purpose
 from newsletter.mail.addresses import normalise
 from newsletter.model import DAILY, Act, Consent, LetterKind, Origin, Subscriber, SubscriberStatus, Who
 from newsletter.newsroom import Newsroom
-from newsletter.store import audit, bounces, consents, deliveries, editions, letters, notes, subscribers
+from newsletter.store import audit, consents, deliveries, editions, letters, notes, subscribers
 from newsletter.store.database import read, wipe, write
 from newsletter.store.subscribers import NewSubscriber
 
@@ -289,7 +290,7 @@ def empty(
     """Delete what is personal of a row, which is known by `key` from here on. Letters of the last day stay counted:
     else who deletes their data could have us write to strangers without end."""
     letters.blank(connection, known.id, COUNTED, now - ONE_LETTER, lambda mailbox: forgotten_key(secret, mailbox))
-    bounces.blank(connection, known.id, normalise(known.address).key)
+    forgetting.drop_what_came_back(connection, known)
     subscribers.forget(connection, known.id, key, status, now)
     consents.record(connection, [known.id], Act.FORGOTTEN, Origin(origin.how), now)
 

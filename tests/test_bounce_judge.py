@@ -64,6 +64,13 @@ def test_a_probe_that_comes_back_is_the_end() -> None:
     assert verdict("xxxxxxxx", Probe(sent, failed=True), since=NOW - timedelta(days=1)) is Verdict.STAYS  # revived
 
 
+def test_a_probe_that_came_back_counts_no_more_when_an_edition_has_arrived_since() -> None:
+    failed = Probe(NOW - timedelta(days=20), failed=True)
+    assert verdict("x" + "." * 25, failed) is Verdict.STAYS
+    assert verdict("x+" + "x" * 25, failed) is Verdict.STAYS
+    assert verdict("x" * 25, failed) is Verdict.GONE
+
+
 def test_a_probe_that_arrived_begins_anew() -> None:
     survived = Probe(NOW - PROBED_FOR - timedelta(days=2))
     assert verdict("xxxxxxxxxxxxxxxx", survived) is Verdict.PROBE

@@ -24,6 +24,7 @@ OPERATIONS = {
     "making",
     "dispatch",
     "subscribe",
+    "forgetting",
     "preferences",
     "imports",
     "post",

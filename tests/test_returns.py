@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import email
 from collections.abc import Callable
+from datetime import timedelta
 from email import policy
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,14 @@ from newsletter.bounce import judge
 from newsletter.bounce import read as bounces_read
 from newsletter.deliver import Stop
 from newsletter.dispatch import Watch
+from newsletter.errors import Unavailable
 from newsletter.links import Purpose
 from newsletter.model import (
     Act,
+    Bounce,
     Clues,
     Delivery,
+    DeliveryState,
     Failure,
     LetterKind,
     Origin,
@@ -36,10 +40,11 @@ from newsletter.returns.whose import numbers
 from newsletter.store import bounces, letters
 from newsletter.store.database import read, write
 from newsletter.store.schema import deliveries
+from newsletter.store.schema import editions as rows_of_editions
 from newsletter.store.schema import letters as rows_of_letters
 from newsletter.store.schema import subscribers as people
 from tests.at_desk import AtDesk
-from tests.conftest import Clock
+from tests.conftest import MORNING, Clock
 from tests.desk import text_of
 from tests.fakes import FakeMailer
 
@@ -572,18 +577,22 @@ def test_a_guessed_number_of_the_relay_proves_nothing(paper: Newsroom, add_artic
 def test_a_provider_that_denies_everybody_takes_few_at_once(
     paper: Newsroom, add_article: Callable[..., Path], clock: Clock
 ) -> None:
-    crowd = [f"r{i}@grande.example" for i in range(300)]
-    subscribe.add(paper, crowd, "test")
+    subscribe.add(paper, [f"r{i}@grande{i % 3}.example" for i in range(60)], "test")
     for turn in (1, 2):
         clock.move(days=1)
-        send(paper, add_article, {f"r{i}": ["never"] for i in range(300)})
+        send(paper, add_article, {f"r{i}": ["never"] for i in range(60)})
         returns.take_refusals(paper)
         with read(paper.engine) as connection:
-            gone = connection.scalar(
-                select(func.count()).where(people.c.status == Status.UNREACHABLE, people.c.address.like("%@grande%"))
-            )
-        assert gone < 130 * turn
-    assert gone > leaving.AT_ONCE
+            gone = connection.scalar(select(func.count()).where(people.c.status == Status.UNREACHABLE))
+        assert gone == leaving.AT_ONCE * turn
+
+
+def test_of_a_large_list_a_share_may_leave(paper: Newsroom, add_article: Callable[..., Path]) -> None:
+    send(paper, add_article)
+    with write(paper.engine) as connection:
+        connection.execute(update(rows_of_editions).values(audience=5000))
+        brake = leaving.Brake(connection, last(paper, "ama").edition_id)
+        assert [brake.lets_go() for _ in range(103)] == [True] * 101 + [False] * 2  # none is written down here
 
 
 def test_a_provider_that_is_down_for_ten_days_loses_no_reader(
@@ -598,6 +607,78 @@ def test_a_provider_that_is_down_for_ten_days_loses_no_reader(
             assert take(paper, bounce(paper, name, expired), f"{paper.today()} {name}") is Done.KEPT
         clock.move(days=1)
     assert {status(paper, name) for name in names} == {Status.ACTIVE}
+
+
+def test_an_old_failure_does_not_shorten_the_wait(
+    paper: Newsroom, add_article: Callable[..., Path], clock: Clock
+) -> None:
+    names = [f"r{i}" for i in range(5)]
+    subscribe.add(paper, [f"{name}@lecteurs.example" for name in names], "test")
+    expired = Failure("", False, Reason.EXPIRED, False, "4.4.7", "could not be delivered for a day")
+    send(paper, add_article)
+    for name in names:
+        take(paper, bounce(paper, name, FULL), f"old {name}")
+    for _ in range(2):
+        clock.move(days=16)
+        send(paper, add_article)
+    for _ in range(11):
+        clock.move(days=1)
+        send(paper, add_article)
+        for name in names:
+            assert take(paper, bounce(paper, name, expired), f"{paper.today()} {name}") is Done.KEPT
+
+
+def test_after_a_month_a_dead_domain_is_given_up(
+    paper: Newsroom, add_article: Callable[..., Path], clock: Clock
+) -> None:
+    names = [f"r{i}" for i in range(4)]
+    subscribe.add(paper, [f"{name}@lecteurs.example" for name in names], "test")
+    expired = Failure("", False, Reason.EXPIRED, False, "4.4.7", "could not be delivered for a day")
+    probed = 0
+    for _ in range(33):
+        send(paper, add_article)
+        for name in names:
+            probed += take(paper, bounce(paper, name, expired), f"{paper.today()} {name}") is Done.PROBED
+        clock.move(days=1)
+    assert probed == 4
+
+
+def test_a_queues_number_of_last_month_proves_nothing(
+    paper: Newsroom, add_article: Callable[..., Path], clock: Clock
+) -> None:
+    send(paper, add_article)
+    with write(paper.engine) as connection:
+        connection.execute(update(deliveries).values(reply="250 2.0.0 Ok: queued as 4FdXyZ99Q2z"))
+    clock.move(days=15)
+    named = Failure("ama@lecteurs.example", True, Reason.UNKNOWN_USER, True)
+    assert take(paper, Returned(Kind.BOUNCE, (named,), Clues(words=frozenset(["4FdXyZ99Q2z"])))) is Done.KEPT
+
+
+def test_an_old_stop_does_not_reach_who_came_back(
+    paper: Newsroom, add_article: Callable[..., Path], clock: Clock
+) -> None:
+    send(paper, add_article)
+    token = paper.signer.token(Purpose.DELIVERY, last(paper, "ama").id)
+    old = letter(Kind.UNSUBSCRIBE, Clues(return_paths=(f"b+{token}@bounces.example",)))
+    assert take(paper, old, "now", raw=LETTER) is Done.LEFT
+    clock.move(days=1)
+    subscribe.come_back(paper, subscribe.find(paper, "ama@lecteurs.example"), Origin("link"))
+    assert take(paper, old, "replayed", raw=LETTER) is Done.PASSED_ON
+    assert status(paper, "ama") is Status.ACTIVE
+
+
+def test_what_came_of_each_edition(clock: Clock) -> None:
+    """A report that it arrived counts, and so does silence; what is our fault says nothing."""
+
+    def mail(number: int, state: DeliveryState = DeliveryState.ACCEPTED) -> Delivery:
+        return Delivery(number, number, 1, "ama@lecteurs.example", state, first_attempt=clock())
+
+    def back(number: int, kind: ReturnKind = Kind.BOUNCE, reason: Reason = Reason.MAILBOX_FULL) -> Bounce:
+        return Bounce(number, clock(), kind, "stdin", Proof.RETURN_PATH, delivery_id=number, reason=reason)
+
+    mails = [mail(n) for n in range(1, 5)] + [mail(5, DeliveryState.REJECTED), mail(6, DeliveryState.DEFERRED)]
+    found = leaving.history(mails, [back(1), back(2, Kind.DELIVERED), back(3, reason=Reason.BLOCKED)])
+    assert [(one.failed, one.arrived) for one in found] == [(True, False), (False, True), (False, False)]
 
 
 def test_one_mailbox_of_a_living_domain_is_given_up(
@@ -638,16 +719,58 @@ def test_a_letter_that_is_refused_goes_once_more_without_what_is_heavy(paper: Ne
     assert post.send_waiting(paper) == 0
 
 
-def test_a_letter_that_is_refused_again_stays(paper: Newsroom, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_letter_that_is_refused_again_stays(
+    paper: Newsroom, caplog: pytest.LogCaptureFixture, clock: Clock, tmp_path: Path
+) -> None:
     paper.__dict__["mailer"] = FakeMailer(default="policy")
     take(paper, letter(), "l", raw=LETTER)
     for _ in range(4):
         post.send_waiting(paper)
         returns.take_refusals(paper)
     with read(paper.engine) as connection:
-        [kept] = letters.not_passed_on(connection)
-    assert b"Merci pour l" in (kept.content or b"")
+        assert len(letters.not_passed_on(connection)) == 1
     assert caplog.text.count("cannot be passed on") == 1
+    clock.move(days=400)
+    tidy.tidy(paper)
+    [file] = returns.save_letters(paper, tmp_path / "courrier")
+    assert b"Merci pour l" in file.read_bytes()
+    assert file.stat().st_mode & 0o077 == 0
+    assert returns.save_letters(paper, tmp_path / "courrier") == []
+
+
+def test_a_relay_that_is_down_for_a_week_takes_nothing_off_a_letter(paper: Newsroom, clock: Clock) -> None:
+    paper.__dict__["mailer"] = FakeMailer(default="lost")
+    take(paper, letter(), "l", raw=LETTER)
+    for _ in range(8):
+        with pytest.raises(Unavailable):
+            post.send_waiting(paper)
+        clock.move(days=1)
+        if clock().day % 4 == 0:
+            paper.__dict__["mailer"] = FakeMailer(default="lost")
+        returns.take_refusals(paper)
+        if clock() > MORNING + timedelta(days=3):
+            break
+    clock.move(days=1)
+    paper.__dict__["mailer"] = FakeMailer()
+    post.send_waiting(paper)  # too old by now: it ends
+    returns.take_refusals(paper)
+    post.send_waiting(paper)
+    [raw] = paper.mailer.received["redaction@journal.example"]  # type: ignore[attr-defined]
+    assert len(list(email.message_from_bytes(raw, policy=policy.default).iter_parts())) == 2  # type: ignore[attr-defined]
+
+
+def test_forgetting_takes_their_letters_as_well(paper: Newsroom) -> None:
+    take(paper, letter(), "l", raw=LETTER)
+    subscribe.forget(paper, subscribe.find(paper, "ama@lecteurs.example"), Origin("command"))
+    post.send_waiting(paper)
+    assert not paper.mailer.received["redaction@journal.example"]  # type: ignore[attr-defined]
+    with read(paper.engine) as connection:
+        assert letters.held(connection) == []
+
+
+def test_whoever_cannot_be_mailed_gets_no_letters(make_room: Callable[..., Newsroom]) -> None:
+    room = make_room(NEWSLETTER_BOUNCES_LETTERS_TO="redaction@[192.0.2.1],a..b@journal.example,efua@journal.example")
+    assert passing_on.to_whom(room) == ["efua@journal.example"]
 
 
 def test_what_no_database_holds_is_taken_all_the_same(paper: Newsroom, add_article: Callable[..., Path]) -> None:

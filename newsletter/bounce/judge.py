@@ -62,28 +62,35 @@ def judge(
     """What is to be done about somebody whose mail came back, and not for certain.
 
     `sent` are their editions, the newest first; `since` is when they came to be on the list, or were brought back.
-    What was before that, or before a probe that did not come back, counts no more.
+    What was before that, or before a probe that did not come back, counts no more; nor does a probe that came back, as
+    soon as an edition has arrived after it.
     """
-    if probe and probe.at >= since:
+    if probe and probe.at >= since and not _arrived(sent, probe.at, now):
         if probe.failed:
             return Verdict.GONE
         if now - probe.at <= PROBED_FOR:
             return Verdict.STAYS
         since = probe.at
-    failures = _in_a_row(sent, since, now)
+    failures = in_a_row(sent, since, now)
     if len(failures) < editions or failures[0] - failures[-1] < timedelta(days=days):
         return Verdict.STAYS
     return Verdict.PROBE
 
 
-def _in_a_row(sent: Sequence[Sent], since: datetime, now: datetime) -> list[datetime]:
+def in_a_row(sent: Sequence[Sent], since: datetime, now: datetime) -> list[datetime]:
     """When the failures since the last success were, the newest first. What was sent lately may come back yet."""
     found = []
     for one in sent:
-        if one.at <= since or one.arrived:
+        if one.at <= since or _has_arrived(one, now):
             break
         if one.failed:
             found.append(one.at)
-        elif now - one.at > SETTLED:
-            break
     return found
+
+
+def _arrived(sent: Sequence[Sent], since: datetime, now: datetime) -> bool:
+    return any(one.at > since and _has_arrived(one, now) for one in sent)
+
+
+def _has_arrived(one: Sent, now: datetime) -> bool:
+    return one.arrived or (not one.failed and now - one.at > SETTLED)

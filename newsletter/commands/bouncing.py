@@ -1,4 +1,4 @@
-"""bounces, bounces list, bounces classify."""
+"""bounces, bounces list, bounces letters, bounces classify."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def _tell(sums: Sums) -> None:
     for done, n in sums.done.most_common():
         say(f"{done.value.replace('_', ' ')}: {n}")
     if sums.failed:
-        complain(f"{counted(sums.failed, 'mail')} could not be taken in, and stayed: a fault of the program")
+        complain(f"{counted(sums.failed, 'mail')} could not be taken in, and stayed where they are")
     if sums.refusals:
         say(f"unreachable by what the relay said when we sent: {sums.refusals}")
 
@@ -148,6 +148,31 @@ def _row(one: Bounce, reader: str) -> dict[str, object]:
         "code": one.code or None,
         "said": one.text or None,
     }
+
+
+@bounces.command("letters")
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), metavar="FOLDER", help="Save them there.")
+@json_option
+@with_newsroom
+def letters_(room: Newsroom, out: Path | None, as_json: bool) -> None:
+    """List readers' letters that could not be passed on to the newsroom; with --out, save and keep them there alone.
+
+    \b
+    Example:
+      newsletter bounces letters --out courrier
+    """
+    from newsletter import returns
+
+    if out:
+        for path in returns.save_letters(room, out):
+            say(str(path))
+        return
+    rows = [
+        {"number": one.id, "at": iso(one.created_at), "to": one.address, "from": one.details.get("reply_to") or None}
+        | {"subject": one.details.get("subject"), "said": one.reply}
+        for one in returns.not_passed_on(room)
+    ]
+    print_json(rows) if as_json else print_table(tuple(rows[0]) if rows else (), [tuple(row.values()) for row in rows])
 
 
 @bounces.command()

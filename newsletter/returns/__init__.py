@@ -9,8 +9,8 @@ Each is known by a digest and taken in once, in one transaction: reading the sam
 of it, gives the same database.
 """
 
-from newsletter.returns.looking import listed
+from newsletter.returns.looking import listed, not_passed_on, save_letters
 from newsletter.returns.refusals import take_refusals
 from newsletter.returns.take import Done, Taken, digest_of, take
 
-__all__ = ["Done", "Taken", "digest_of", "listed", "take", "take_refusals"]
+__all__ = ["Done", "Taken", "digest_of", "listed", "not_passed_on", "save_letters", "take", "take_refusals"]

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from newsletter import bounce
 from newsletter.bounce.inbox import Mailbox, Patience, open_inbox
-from newsletter.errors import ConfigError, NewsletterError
+from newsletter.errors import ConfigError, DatabaseError, NewsletterError, Unavailable
 from newsletter.model import ReturnKind
 from newsletter.newsroom import Newsroom
 from newsletter.returns.refusals import take_refusals
@@ -32,7 +32,7 @@ class Sums:
     mails: int = 0
     done: Counter[Done] = field(default_factory=Counter)
     kinds: Counter[ReturnKind] = field(default_factory=Counter)
-    failed: int = 0  # mails that could not be taken in, by a fault of the program: the log tells
+    failed: int = 0  # mails that could not be taken in, and stay: the log tells why
     refusals: int = 0  # readers who are unreachable by what the relay said when we sent
 
     def add(self, taken: Taken) -> None:
@@ -82,10 +82,15 @@ def _take_all(room: Newsroom, mailbox: Mailbox, via: str, sums: Sums, stopped: C
             continue
         try:
             taken = take_mail(room, arrived.raw, via=via)
-        except NewsletterError:
+        except (DatabaseError, Unavailable):
             raise
-        except Exception:  # this mail's alone, whatever it holds: those behind it are read
-            log.exception("the mail %s cannot be taken in: it is left where it is", arrived.name)
+        except NewsletterError as error:  # this mail's alone: those behind it are read
+            log.error("the mail %s cannot be taken in, and is left where it is: %s", arrived.name, error)
+            sums.failed += 1
+            mailbox.leave(arrived)
+            continue
+        except Exception:
+            log.exception("the mail %s cannot be taken in, and is left where it is", arrived.name)
             sums.failed += 1
             mailbox.leave(arrived)
             continue

@@ -22,15 +22,16 @@ from newsletter.model import (
 )
 from newsletter.newsroom import Newsroom
 from newsletter.returns.whose import Whose, same
-from newsletter.store import bounces, consents, letters, notes, subscribers
+from newsletter.store import bounces, consents, editions, letters, subscribers
 
 Status = SubscriberStatus
 MAILED = (Status.ACTIVE, Status.PENDING)  # whom we write to, and who may so become unreachable
 LOOKED_AT = 60  # editions of one reader
-# Providers have told us of all their readers, for an hour, that there are no such mailboxes. So at most so many of a
-# domain leave by one edition, or this share of its readers; who is left bounces again with the next.
-AT_ONCE, SHARE = 50, 0.2
-A_DAY, A_WEEK, A_MONTH = timedelta(days=1), timedelta(days=7), timedelta(days=30)
+# Providers have said of all their readers, for an hour, that there are no such mailboxes; a name server may say it of
+# all domains. So at most so many leave as dead by one edition, or this share of its readers, whichever is more: who is
+# left bounces again with the next.
+AT_ONCE, SHARE = 20, 0.02
+A_WEEK, A_MONTH = timedelta(days=7), timedelta(days=30)
 OTHERS = 3  # readers of one domain who are out of reach too: it is its server, and not the mailbox
 
 
@@ -50,14 +51,41 @@ def leave(connection: Connection, known: Subscriber, now: datetime) -> bool:
     return True
 
 
+class Brake:
+    """How many of an edition's readers may still leave as dead. Counted once, for one transaction."""
+
+    def __init__(self, connection: Connection, edition_id: int | None) -> None:
+        self._connection = connection
+        self._edition_id = edition_id
+        self._left: int | None = None
+
+    def lets_go(self) -> bool:
+        """Whether one more may leave; it counts as gone."""
+        if self._edition_id is None:
+            return True
+        if self._left is None:
+            edition = editions.by_id(self._connection, self._edition_id)
+            gone = bounces.dead(self._connection, self._edition_id) - 1  # the one that is asked for is among them
+            self._left = max(AT_ONCE, int(SHARE * edition.audience)) - gone
+        self._left -= 1
+        return self._left >= 0
+
+
 def judge_bounce(
-    room: Newsroom, connection: Connection, known: Subscriber, found: Whose, one: Bounce, now: datetime
+    room: Newsroom,
+    connection: Connection,
+    known: Subscriber,
+    found: Whose,
+    one: Bounce,
+    now: datetime,
+    brake: Brake | None = None,
 ) -> Verdict:
-    """What a bounce does to its reader: nothing, a probe, or the end."""
+    """What a bounce, which is in the database already, does to its reader: nothing, a probe, or the end."""
     if known.status not in MAILED or not judge.counts(one) or not found.is_about(known):
         return Verdict.STAYS
     if judge.is_certain(one):
-        verdict = Verdict.STAYS if _too_many_at_once(connection, known, one, now) else Verdict.GONE
+        brake = brake or Brake(connection, one.edition_id)
+        verdict = Verdict.GONE if brake.lets_go() else Verdict.STAYS
     else:
         verdict = _of_history(room, connection, known, one, now)
     if verdict is Verdict.GONE:
@@ -66,27 +94,6 @@ def judge_bounce(
         values: dict[str, Any] = {"language": room.config.newsletter.language, "now": now, "subscriber_id": known.id}
         letters.add(connection, LetterKind.PROBE, known.address, **values)
     return verdict
-
-
-def _too_many_at_once(connection: Connection, known: Subscriber, one: Bounce, now: datetime) -> bool:
-    if one.edition_id is None:
-        return False
-    domain = known.address.rpartition("@")[2].lower()
-    dead = bounces.dead_of_domain(connection, one.edition_id, domain, limit=AT_ONCE + 1)
-    if dead <= AT_ONCE:
-        return False
-    dead = bounces.dead_of_domain(connection, one.edition_id, domain)
-    return dead > SHARE * _readers_of(connection, domain, now)
-
-
-def _readers_of(connection: Connection, domain: str, now: datetime) -> int:
-    """How many readers a domain has, counted once a day."""
-    name = f"readers of {domain}"[:80]
-    count, _, at = (notes.get(connection, name) or "").partition(" ")
-    if not at or now - datetime.fromisoformat(at) > A_DAY:
-        count = str(subscribers.of_domain(connection, domain))
-        notes.put(connection, name, f"{count} {now.isoformat()}")
-    return int(count)
 
 
 def _of_history(room: Newsroom, connection: Connection, known: Subscriber, one: Bounce, now: datetime) -> Verdict:
@@ -103,22 +110,17 @@ def _of_history(room: Newsroom, connection: Connection, known: Subscriber, one: 
     sent = history(mails, back)
     since = known.since.replace(microsecond=0) - timedelta(seconds=1)
     verdict = judge.judge(sent, probe, since, now, editions=rules.soft_editions, days=rules.soft_days)
-    if verdict is not Verdict.STAYS and one.reason in judge.OUT_OF_REACH and _others_too(connection, known, sent, now):
-        return Verdict.STAYS
+    if verdict is not Verdict.STAYS and one.reason in judge.OUT_OF_REACH:
+        row = judge.in_a_row(sent, since, now)
+        if row and now - row[-1] <= A_MONTH and _others_too(connection, known, now):
+            return Verdict.STAYS
     return verdict
 
 
-def _others_too(connection: Connection, known: Subscriber, sent: list[Sent], now: datetime) -> bool:
-    """Whether the domain's other readers are out of reach as well: its server is down, and comes back; for a month at
-    most."""
-    first = min((mail.at for mail in sent if mail.failed), default=now)
-    if now - first > A_MONTH:
-        return False
-    domain = known.address.rpartition("@")[2].lower()
-    others = bounces.out_of_reach(
-        connection, domain, [one.value for one in judge.OUT_OF_REACH], now - A_WEEK, but=known.id, limit=OTHERS
-    )
-    return others >= OTHERS
+def _others_too(connection: Connection, known: Subscriber, now: datetime) -> bool:
+    """Whether the domain's other readers are out of reach as well: its server is down, and comes back."""
+    domain, reasons = known.address.rpartition("@")[2].lower(), [one.value for one in judge.OUT_OF_REACH]
+    return bounces.out_of_reach(connection, domain, reasons, now - A_WEEK, but=known.id, limit=OTHERS) >= OTHERS
 
 
 def history(mails: list[Delivery], back: list[Bounce]) -> list[Sent]:

@@ -13,6 +13,8 @@ from sqlalchemy import Connection
 
 from newsletter import letters as wording
 from newsletter.bounce import head_of, text_of
+from newsletter.errors import BadData
+from newsletter.mail.addresses import wire
 from newsletter.mail.headers import one_line
 from newsletter.model import LetterKind, Returned, ReturnKind
 from newsletter.newsroom import Newsroom
@@ -23,13 +25,21 @@ log = logging.getLogger(__name__)
 
 PLAIN_ADDRESS = re.compile(r"[!-~]+@[!-~]+")  # as a header can hold it
 AN_HOUR = 60  # letters passed on to each: a flood waits in the mailbox
-LONGEST = 20_000  # characters of the letter that stand in the mail itself; the whole is attached
 
 
 def to_whom(room: Newsroom) -> list[str]:
-    """The addresses that get what readers write."""
+    """The addresses that get what readers write: of those that are named, the ones that can be mailed."""
     named = room.config.bounces.letters_to or room.config.newsletter.editors
-    return [parseaddr(one)[1] for one in named]
+    return [address for address in (parseaddr(one)[1] for one in named) if _is_mailable(address)]
+
+
+def _is_mailable(address: str) -> bool:
+    try:
+        wire(address)
+    except BadData as error:
+        log.warning("readers' letters cannot go to %s: %s", address, error)
+        return False
+    return True
 
 
 def is_our_own(room: Newsroom, raw: bytes) -> bool:
@@ -65,35 +75,35 @@ def pass_on(room: Newsroom, connection: Connection, returned: Returned, raw: byt
         before.append(
             say("They want to leave. Nothing in their mail proves who they are, so nothing was done: please see to it.")
         )
-    before.append(say("Here is what they say; the mail itself is attached. Your answer goes to them."))
+    before.append(say("Here is what they say. Your answer goes to them."))
     details = {
         "subject": one_line(returned.subject) or say("(no subject)"),
-        "text": "\n\n".join(["\n".join(before), "— — —", text_of(raw)[:LONGEST]]),
+        "text": "\n\n".join(["\n".join(before), "— — —", text_of(raw)]),
         "reply_to": returned.sender if PLAIN_ADDRESS.fullmatch(returned.sender) else "",
     }
     for address in to_whom(room):
         _post(room, connection, address, details, raw, now)
 
 
-def try_without_attachment(room: Newsroom) -> None:
-    """What was refused, for its size most likely, goes once more with its words alone; and what could not leave in
-    time, once more. What is refused even so stays in the database, and is told in the log."""
+def try_again(room: Newsroom) -> None:
+    """What could not leave in time is offered once more, as it is; what was refused, for its size most likely, with its
+    words alone. What is refused even so is kept, and told in the log: `newsletter bounces letters`."""
     with read(room.engine) as connection:
         refused = letters.not_passed_on(connection)
     for one in refused:
-        bare, details = "bare" in one.details, dict(one.details)
-        if bare and one.attempts:
-            if "told" not in details:
-                log.error("a reader's letter (number %s) cannot be passed on: %s", one.id, one.reply)
-                with write(room.engine) as connection:
-                    letters.set_details(connection, one.id, details | {"told": "1"})
-            continue
-        if not bare:
+        if one.code is None:
+            with write(room.engine) as connection:
+                letters.offer_again(connection, one.id, room.clock())
+        elif "bare" not in one.details:
             said = room.words.say("(The mail itself could not be attached: {reply})", reply=one.reply or "")
-            details |= {"bare": "1", "text": f"{one.details.get('text', '')}\n\n{said}"}
-        with write(room.engine) as connection:
-            if letters.let_go(connection, one.id):  # one of two who tidy at once
-                _post(room, connection, one.address, details, None, room.clock())
+            details = dict(one.details) | {"bare": "1", "text": f"{one.details.get('text', '')}\n\n{said}"}
+            with write(room.engine) as connection:
+                if letters.let_go(connection, one.id):  # one of two who tidy at once
+                    _post(room, connection, one.address, details, None, room.clock())
+        elif "told" not in one.details:
+            log.error("a reader's letter (number %s) cannot be passed on: %s", one.id, one.reply)
+            with write(room.engine) as connection:
+                letters.set_details(connection, one.id, dict(one.details) | {"told": "1"})
         room.stirred.set()
 
 

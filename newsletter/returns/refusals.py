@@ -10,7 +10,7 @@ from newsletter.bounce import judge, reasons
 from newsletter.model import Bounce, Proof, ReturnKind
 from newsletter.newsroom import Newsroom
 from newsletter.returns import passing_on
-from newsletter.returns.leaving import judge_bounce
+from newsletter.returns.leaving import Brake, judge_bounce
 from newsletter.returns.take import said
 from newsletter.returns.whose import Whose
 from newsletter.store import bounces, subscribers
@@ -29,7 +29,7 @@ def take_refusals(room: Newsroom) -> int:
     with read(room.engine) as connection:
         unfinished = bounces.untaken_editions(connection, room.clock() - WITHIN)
     gone = sum(_of_edition(room, edition_id) for edition_id in unfinished)
-    passing_on.try_without_attachment(room)
+    passing_on.try_again(room)
     return gone + _of_letters(room)
 
 
@@ -38,8 +38,9 @@ def _of_edition(room: Newsroom, edition_id: int) -> int:
     while True:
         with write(room.engine) as connection:
             some = bounces.refused_deliveries(connection, edition_id, after=after, limit=BATCH)
+            brake = Brake(connection, edition_id)
             for one in some:
-                gone += _take(room, connection, one, edition_id)
+                gone += _take(room, connection, one, edition_id, brake)
         if len(some) < BATCH:
             return gone
         after = some[-1].id
@@ -56,7 +57,9 @@ def _of_letters(room: Newsroom) -> int:
             return gone
 
 
-def _take(room: Newsroom, connection: Connection, one: Refused, edition_id: int | None) -> bool:
+def _take(
+    room: Newsroom, connection: Connection, one: Refused, edition_id: int | None, brake: Brake | None = None
+) -> bool:
     now, failure = room.clock(), reasons.judge(one.code, one.reply)
     ours = Whose(
         Proof.LEDGER,
@@ -87,4 +90,4 @@ def _take(room: Newsroom, connection: Connection, one: Refused, edition_id: int 
     if bounces.add(connection, f"smtp {what} {one.id}", row) is None:
         return False
     known = subscribers.by_id(connection, one.subscriber_id, locked=True)
-    return known is not None and judge_bounce(room, connection, known, ours, row, now) is judge.Verdict.GONE
+    return known is not None and judge_bounce(room, connection, known, ours, row, now, brake) is judge.Verdict.GONE

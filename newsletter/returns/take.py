@@ -125,10 +125,10 @@ def _as_asked(returned: Returned, mark: Mark | None) -> Returned:
 def _may_leave(returned: Returned, found: Whose, known: Subscriber) -> bool:
     """Whether it was the reader who asks. Who answers a mail of ours may be a friend to whom it was passed on, and
     whom we shall not take for its reader; our mark in the address that it was sent to is the reader's own."""
-    if found.proof is Proof.PROVIDER:
+    if not found.is_about(known):
+        return False
+    if found.proof in (Proof.PROVIDER, Proof.RETURN_PATH):
         return True
-    if found.proof is Proof.RETURN_PATH:
-        return not found.sent_to or same(found.sent_to, known.address)
     return found.proof in (Proof.MESSAGE_ID, Proof.LINK) and same(returned.sender, known.address)
 
 

@@ -130,14 +130,13 @@ def refused_letters(connection: Connection, since: datetime, limit: int) -> list
     return [Refused(row.id, row.subscriber_id, row.address, row.created_at, row.code, row.reply or "") for row in rows]
 
 
-# --- Whole domains ----------------------------------------------------------------------------------
+# --- Whole editions, whole domains ----------------------------------------------------------------------------------
 
 
-def dead_of_domain(connection: Connection, edition_id: int, domain: str, *, limit: int | None = None) -> int:
-    """How many readers of a domain came back as dead from one edition; counted up to `limit`."""
-    here = bounces.c.edition_id == edition_id, bounces.c.suppress, at_domain(domain)
-    some = select(bounces.c.subscriber_id).join(subscribers, subscribers.c.id == bounces.c.subscriber_id).where(*here)
-    return connection.scalar(select(func.count()).select_from(some.distinct().limit(limit).subquery())) or 0
+def dead(connection: Connection, edition_id: int) -> int:
+    """How many readers came back as dead from one edition."""
+    here = bounces.c.edition_id == edition_id, bounces.c.suppress
+    return connection.scalar(select(func.count(bounces.c.subscriber_id.distinct())).where(*here)) or 0
 
 
 def out_of_reach(

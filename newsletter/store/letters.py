@@ -7,7 +7,22 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, case, delete, func, insert, literal, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    and_,
+    case,
+    delete,
+    func,
+    insert,
+    literal,
+    null,
+    or_,
+    select,
+    update,
+)
 
 from newsletter.model import ENDED, DeliveryState, Letter, LetterKind
 from newsletter.store.schema import letters
@@ -181,7 +196,8 @@ def purge(
 ) -> int:
     """Delete letters that ended before that moment, and the blank ones that no cap counts any more; returns how many,
     at most `limit`."""
-    ended = and_(letters.c.state.in_(ENDED), letters.c.at < before, letters.c.kind != LetterKind.PROBE)
+    here = letters.c.kind != LetterKind.PROBE, or_(letters.c.kind != LetterKind.PASSED_ON, letters.c.content.is_(None))
+    ended = and_(letters.c.state.in_(ENDED), letters.c.at < before, *here)
     probed = and_(letters.c.kind == LetterKind.PROBE, letters.c.at < probed_before)
     uncounted = and_(letters.c.address == "", letters.c.created_at < blank_before)
     old = select(letters.c.id).where(or_(ended, uncounted, probed)).limit(limit)
@@ -194,10 +210,41 @@ def by_id(connection: Connection, letter_id: int) -> Letter | None:
     return found[0] if found else None
 
 
+HELD = and_(letters.c.kind == LetterKind.PASSED_ON, letters.c.content.is_not(None))
+ALL_BUT_CONTENT = [column for column in letters.c if column.name != "content"]
+
+
 def not_passed_on(connection: Connection) -> list[Letter]:
-    """Letters to the newsroom that were refused, and whose content is kept."""
-    refused = letters.c.kind == LetterKind.PASSED_ON, letters.c.state == State.REJECTED, letters.c.content.is_not(None)
-    return _all(connection, and_(*refused))
+    """Letters to the newsroom that were refused, or could not leave in time; without their content, which is kept."""
+    return _without_content(connection, and_(HELD, letters.c.state == State.REJECTED))
+
+
+def held(connection: Connection) -> list[Letter]:
+    """Letters to the newsroom that are on their way or were refused; without their content."""
+    return _without_content(connection, HELD)
+
+
+def _without_content(connection: Connection, which: ColumnElement[bool]) -> list[Letter]:
+    query: Select[Any] = select(*ALL_BUT_CONTENT, null().label("content")).where(which).order_by(letters.c.id)
+    return [letter(row) for row in connection.execute(query)]
+
+
+def drop_held(connection: Connection, ids: Sequence[int]) -> None:
+    """Their writer is being forgotten: nothing of them is left, and none of them leaves any more."""
+    here = and_(letters.c.id.in_(ids), HELD)
+    _set(connection, here, state=State.SKIPPED, address="", content=None, details="{}", reply=None)
+
+
+def take_out(connection: Connection, letter_id: int) -> bytes | None:
+    """The content of one that was refused; it is kept no longer."""
+    content = connection.scalar(select(letters.c.content).where(letters.c.id == letter_id, HELD))
+    return content if content is not None and let_go(connection, letter_id) else None
+
+
+def offer_again(connection: Connection, letter_id: int, now: datetime) -> None:
+    """To be sent as if it had been put into the post now: the same bytes."""
+    here = and_(letters.c.id == letter_id, HELD, letters.c.state == State.REJECTED)
+    _set(connection, here, state=State.PENDING, created_at=now, at=now, attempts=0, next_attempt=None)
 
 
 def set_details(connection: Connection, letter_id: int, details: Mapping[str, str]) -> None:

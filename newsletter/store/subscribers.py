@@ -121,12 +121,6 @@ def at_domain(domain: str) -> ColumnElement[bool]:
     return func.lower(subscribers.c.address).endswith(f"@{domain}", autoescape=True)
 
 
-def of_domain(connection: Connection, domain: str) -> int:
-    """How many active readers a domain has."""
-    here = on_the_list(), at_domain(domain)
-    return connection.execute(select(func.count()).select_from(subscribers).where(*here)).scalar_one()
-
-
 def readers(connection: Connection, now: datetime) -> int:
     """How many would get an edition now."""
     return connection.execute(select(func.count()).select_from(subscribers).where(receiving(now))).scalar_one()
