@@ -577,10 +577,11 @@ def test_a_guessed_number_of_the_relay_proves_nothing(paper: Newsroom, add_artic
 def test_a_provider_that_denies_everybody_takes_few_at_once(
     paper: Newsroom, add_article: Callable[..., Path], clock: Clock
 ) -> None:
-    subscribe.add(paper, [f"r{i}@grande{i % 3}.example" for i in range(60)], "test")
+    crowd = range(2 * leaving.AT_ONCE + 20)
+    subscribe.add(paper, [f"r{i}@grande{i % 3}.example" for i in crowd], "test")
     for turn in (1, 2):
         clock.move(days=1)
-        send(paper, add_article, {f"r{i}": ["never"] for i in range(60)})
+        send(paper, add_article, {f"r{i}": ["never"] for i in crowd})
         returns.take_refusals(paper)
         with read(paper.engine) as connection:
             gone = connection.scalar(select(func.count()).where(people.c.status == Status.UNREACHABLE))
@@ -590,9 +591,9 @@ def test_a_provider_that_denies_everybody_takes_few_at_once(
 def test_of_a_large_list_a_share_may_leave(paper: Newsroom, add_article: Callable[..., Path]) -> None:
     send(paper, add_article)
     with write(paper.engine) as connection:
-        connection.execute(update(rows_of_editions).values(audience=5000))
+        connection.execute(update(rows_of_editions).values(audience=10_000))
         brake = leaving.Brake(connection, last(paper, "ama").edition_id)
-        assert [brake.lets_go() for _ in range(103)] == [True] * 101 + [False] * 2  # none is written down here
+        assert [brake.lets_go() for _ in range(203)] == [True] * 201 + [False] * 2  # none is written down here
 
 
 def test_a_provider_that_is_down_for_ten_days_loses_no_reader(

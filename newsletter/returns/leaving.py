@@ -30,7 +30,7 @@ LOOKED_AT = 60  # editions of one reader
 # Providers have said of all their readers, for an hour, that there are no such mailboxes; a name server may say it of
 # all domains. So at most so many leave as dead by one edition, or this share of its readers, whichever is more: who is
 # left bounces again with the next.
-AT_ONCE, SHARE = 20, 0.02
+AT_ONCE, SHARE = 100, 0.02
 A_WEEK, A_MONTH = timedelta(days=7), timedelta(days=30)
 OTHERS = 3  # readers of one domain who are out of reach too: it is its server, and not the mailbox
 
