@@ -11,12 +11,6 @@ from newsletter.bounce.phrasebook import pattern
 from newsletter.bounce.prose import Prose
 
 _ANSWERS = re.compile(r"\s*(?:re|aw|sv|res|antw|odp|vs|ynt)\s*(?:\[\d+\])?\s*:", re.I)
-PROGRAM = re.compile(
-    r"thunderbird|outlook(?! express server)|apple mail|iphone|ipad|mutt|roundcube|k-?9|"
-    r"evolution|kmail|squirrel|horde|airmail|courrielleur|webmail|zimbra|gmail|claws|sylpheed|the bat|eudora|"
-    r"lotus notes release",
-    re.I,
-)
 _MAILER_DAEMON = re.compile(
     r"(?:^|[\s<\"])(?:mailer[-_.]?daemon|mail[-_.]daemon|mail\.delivery\.system)\b(?:@|[>\s\"]|$)", re.I
 )
@@ -31,17 +25,6 @@ _TO_BOUNCES = re.compile(
 )  # where lists want bounces
 # What may follow it where no header says that a machine wrote: nothing, or the subject of what it answers.
 _WHOLE_OR_PREFIX = re.compile(r"\]|[\])!.\s\u00a0]*(?:$|[:：–—-]|\([^)]*\)\s*$)")
-AWAY_PREFIX = re.compile(
-    r"[\s\[(]*(?:automatic (?:reply|response)|auto(?:matic|mated)?[- ]?(?:reply|response|answer|responder)|auto(?=: )|"
-    r"out[- ]of[- ](?:the[- ])?office|réponse automatique|reponse automatique|réponse d'absence|"
-    r"message d'absence|absence du bureau|"
-    r"automatische antwort|abwesenheits\w+|abwesend(?=: )|automatische abwesenheits\w+|respuesta automática|"
-    r"fuera de (?:la )?oficina|ausente de la oficina|risposta automatica|fuori sede|resposta automática|"
-    r"ausência temporária|automatisch antwoord|afwezig(?=: )|"
-    r"autoodpowied\w+|odpowied\w+ automatyczna|автоответ\w*|автоматический ответ|自動応答|自动回复|자동 회신|"
-    r"vacation (?:reply|response|auto)|autosvar|automaattinen|automatyczna odpowied\w*)(?:\b|\s|:|$)",
-    re.I,
-)
 _MARKS = (
     "x-autoreply",
     "x-autorespond",

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from html.parser import HTMLParser
-from urllib.parse import urlsplit
 
 from newsletter import preview
+from newsletter.collect.recheck import SILENCE
 from newsletter.doctor.finding import Finding, failure, ok, warning
 from newsletter.errors import BadData, DatabaseError, NewsletterError, TemplateError, Unavailable
+from newsletter.inspection import asked, page
+from newsletter.inspection.mail import Link
 from newsletter.newsroom import Newsroom
 from newsletter.proof import CLIPPING
 
 MOST = 40  # addresses that are asked
-AT_ONCE = 8
-SECONDS = 5.0  # for one of them
+SECONDS = 30.0  # for all of them
+TOLD = 10  # of those that do not answer
 
 
 def look(room: Newsroom) -> Iterator[Finding]:
@@ -45,53 +45,28 @@ def judge_size(name: str, size: int) -> Finding:
     return ok("edition", said)
 
 
-class _Addresses(HTMLParser):
-    def __init__(self) -> None:
-        super().__init__()
-        self.found: dict[str, None] = {}
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        wanted = {"a": "href", "img": "src"}.get(tag)
-        for name, value in attrs:
-            if name == wanted and value and value.startswith(("http://", "https://")):
-                self.found[value] = None
-
-
 def addresses(html: str, ours: str) -> list[str]:
     """All links and pictures of a mail but those to pass an article on, which are the same every day; our own pages are
     looked at elsewhere. Pure."""
     from newsletter.render import shares
 
-    parser = _Addresses()
-    parser.feed(html)
-    passing_on = {urlsplit(one.url).hostname for one in shares("", "")}
-    found = [one for one in parser.found if not one.startswith(f"{ours}/")]
-    return [one for one in found if _host(one) not in passing_on]
-
-
-def _host(url: str) -> str | None:
-    try:
-        return urlsplit(url).hostname
-    except ValueError:
-        return None
+    passing_on = {Link(one.url).host for one in shares("", "")}
+    found = [Link(one.get("href") or one.get("src")) for one in page.read(html).all("a", "img")]
+    usual = (one for one in found if one.scheme in ("http", "https") and one.host not in passing_on)
+    return list(dict.fromkeys(one.url for one in usual if not one.url.startswith(f"{ours}/")))
 
 
 def judge_addresses(room: Newsroom, found: Sequence[str]) -> Iterator[Finding]:
-    asked = list(found)[:MOST]
-    private = any(source.allow_private_network for source in room.config.sources)
-
-    def ask(url: str) -> int | None:
-        return room.fetcher.status(url, allow_private=private, timeout=SECONDS)
-
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        answers = dict(zip(asked, pool.map(ask, asked), strict=True))
-    bad = {url: status for url, status in answers.items() if status is None or status >= 400}
-    for url, status in list(bad.items())[:10]:
-        said = f"{url} answers {status}" if status else f"{url} does not answer"
+    private = {Link(one.url).host for one in room.config.sources if one.url and one.allow_private_network}
+    answers = asked.ask(room.fetcher, found[:MOST], (), private, within=SECONDS)
+    for url, status in list(answers.dead.items())[:TOLD]:
+        said = f"{url} does not answer" if status == SILENCE else f"{url} answers {status}"
         yield warning("edition links", said, "readers would meet the same: mend it at the site, or drop the article")
-    if len(bad) > 10:
-        yield warning("edition links", f"{len(bad) - 10} more do not answer as they should", "see the site first")
-    if asked and not bad:
-        yield ok("edition links", f"{len(asked)} links and pictures answer")
-    if len(found) > MOST:
-        yield ok("edition links", f"{len(found) - MOST} more were not asked")
+    if len(answers.dead) > 10:
+        yield warning(
+            "edition links", f"{len(answers.dead) - 10} more do not answer as they should", "see the site first"
+        )
+    if answers.links and not answers.dead:
+        yield ok("edition links", f"{len(answers.links)} links and pictures answer")
+    if left := len(found) - len(answers.links):
+        yield ok("edition links", f"{left} more were not asked")

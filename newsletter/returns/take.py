@@ -67,14 +67,13 @@ def take(
     """
     now, mark = room.clock(), mark_of(room, returned.clues)
     returned = _as_asked(returned, mark)
+    by_us = raw is not None and returned.kind in PASSED_ON and passing_on.is_our_own(room, raw)
     with write(room.engine) as connection:
         found = whose(connection, returned, mark, now, vouched=vouched)
         # Known by its row, which is locked before another that takes in the same reader's mail can look.
         known = subscribers.by_id(connection, found.subscriber_id, locked=True) if found.subscriber_id else None
         leaves = returned.kind is Kind.UNSUBSCRIBE and known is not None and _may_leave(returned, found, known)
-        letter = raw if returned.kind in PASSED_ON and not leaves else None
-        if letter is not None and passing_on.is_our_own(room, letter):
-            letter = None
+        letter = raw if returned.kind in PASSED_ON and not leaves and not by_us else None
         if letter is not None and not bounces.known(connection, digest) and not passing_on.can(room, connection):
             return Taken(Done.LEFT_THERE, returned.kind, found.proof)
         one = _row(room, returned, found, via)
