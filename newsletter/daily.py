@@ -33,7 +33,6 @@ from newsletter import (
     shaping,
     tidy,
 )
-from newsletter.dispatch import Watch
 from newsletter.errors import (
     AlreadyRunning,
     ConfigError,
@@ -46,6 +45,7 @@ from newsletter.gather import Gathered
 from newsletter.model import DAILY, Choice, Edition, EditionStatus
 from newsletter.newsroom import Newsroom
 from newsletter.report import Report
+from newsletter.sending import Watch
 from newsletter.store import editions, subscribers
 from newsletter.store.database import read, sending_lock, write
 from newsletter.store.holder import sending_holder

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from newsletter import collect as collecting
-from newsletter import pauses, report
-from newsletter.deliver import Ending, Ledger, Run, Stop, deliver, recover
+from newsletter import pauses, report, slices
+from newsletter.deliver import Ending, deliver, recover
 from newsletter.deliver.judge import End, is_about_address
 from newsletter.errors import AlreadyRunning, NewsletterError, NotSent, Outdated, Paused, Unavailable, Unfinished, Unfit
 from newsletter.mail.message import WireTemplate, freeze
 from newsletter.model import (
     Choice,
-    Delivery,
-    DeliveryState,
     Edition,
     EditionStatus,
     Rendered,
@@ -24,24 +22,15 @@ from newsletter.model import (
 )
 from newsletter.newsroom import Newsroom
 from newsletter.report import Report
+from newsletter.sending import Watch as Watch
+from newsletter.sending import run_over
 from newsletter.store import articles, audience, deliveries, editions, subscribers
+from newsletter.store import slices as slices_in_store
 from newsletter.store.database import newcomers_lock, read, write
 
 Status = EditionStatus
 CHUNK = 5_000  # subscribers planned in one transaction: 25 ms on SQLite, 42 at the worst (measured 2026-11)
 BREATH = 0.005  # seconds between two of them, in which another writer gets in
-
-
-@dataclass(frozen=True, slots=True)
-class Watch:
-    """Who looks on while an edition is sent, and can end it."""
-
-    stop: Stop
-    still_ours: Callable[[], None] = lambda: None  # see store.database.sending_lock
-    called: Callable[[], bool] = lambda: False  # an editor sends another edition: one that only waits makes way for it
-    begun: Callable[[Report], None] = field(default=lambda report: None)
-    ended: Callable[[Delivery, DeliveryState], None] = field(default=lambda delivery, state: None)
-    force: bool = False  # also where the doctor finds that mail would be lost, see doctor.gate
 
 
 def send_edition(
@@ -84,12 +73,7 @@ def _settle_corrected(room: Newsroom, edition: Edition) -> tuple[str, ...]:
     corrected = corrected_by(room, edition)
     if corrected is None or corrected.status is not Status.SENDING:
         return ()
-    repeats = room.config.delivery.on_uncertain == "resend"
-    ledger = Ledger(room.engine, corrected.id, room.clock, room.journals, repeats=repeats)
-    try:
-        return tuple(ledger.recover(room.mailer.repeats_safely))
-    finally:
-        ledger.close(done=False)
+    return slices.put_in_order(room, corrected)
 
 
 def _nothing_said(edition: Edition) -> str:
@@ -190,6 +174,8 @@ def _freeze(room: Newsroom, edition: Edition, rendered: Rendered) -> None:
             raise NotSent(f"the edition of {edition.name} was held or cancelled a moment ago")
         editions.keep_wires(connection, edition.id, wires)
         audience.plan(connection, edition, now, after=after)
+        if connection.dialect.name == "postgresql":
+            slices_in_store.cut(connection, edition.id)
         editions.change(connection, edition.id, audience=deliveries.audience(connection, edition.id))
         too_heavy = room.words.say("left out: the mail would have become too heavy")
         editions.leave_out(connection, edition.id, dict.fromkeys(rendered.left_out, too_heavy))
@@ -225,9 +211,13 @@ def deliver_edition(room: Newsroom, edition: Edition, watch: Watch, *, patient: 
         watch.begun(report.of_edition(connection, edition))
         since = (edition.started_at or room.clock()) + pauses.length(connection, edition)
     with pauses.heeded(room, edition, watch.stop) as stop:
-        run = _run(room, edition, replace(watch, stop=stop), since=since, patient=patient)
-        found = recover(run)
-        ending = deliver(run)
+        watch = replace(watch, stop=stop)
+        if room.engine.dialect.name == "postgresql":
+            found, ending = slices.deliver_by_slices(room, edition, watch, patient=patient)
+        else:
+            run = run_over(room, edition, watch, since=since, patient=patient)
+            found = recover(run)
+            ending = deliver(run)
     return replace(_conclude(room, edition, ending, found.too_late), remarks=found.remarks)
 
 
@@ -242,7 +232,7 @@ def deliver_to_newcomers(room: Newsroom, watch: Watch) -> None:
     try:
         with newcomers_lock(room.engine) as still_ours:
             for edition in _with_newcomers(room):  # under the lock: none that is sent once more, see `resolve`
-                run = _run(room, edition, Watch(watch.stop, still_ours), since=room.clock(), patient=False)
+                run = run_over(room, edition, Watch(watch.stop, still_ours), since=room.clock(), patient=False)
                 recover(run)
                 deliver(run)
     except AlreadyRunning:
@@ -253,27 +243,6 @@ def _with_newcomers(room: Newsroom) -> list[Edition]:
     repeats = room.config.delivery.on_uncertain == "resend"
     with read(room.engine) as connection:
         return editions.with_newcomers(connection, room.clock(), repeats=repeats)
-
-
-def _run(room: Newsroom, edition: Edition, watch: Watch, *, since: datetime, patient: bool) -> Run:
-    with read(room.engine) as connection:
-        frozen = editions.wires_of(connection, edition.id)
-    table = room.config.delivery
-    return Run(
-        mailer=room.mailer,
-        wires={variant: WireTemplate.loads(wire) for variant, wire in frozen.items()},
-        signer=room.signer,
-        sealer=room.sealer,
-        rules=table,
-        until=since + timedelta(hours=table.retry_for_hours),
-        clock=room.clock,
-        stop=watch.stop,
-        still_ours=watch.still_ours,
-        patient=patient,
-        make_way=watch.called,
-        ended=watch.ended,
-        ledger=Ledger(room.engine, edition.id, room.clock, room.journals, repeats=table.on_uncertain == "resend"),
-    )
 
 
 def _conclude(room: Newsroom, edition: Edition, ending: Ending, too_late: int) -> Report:

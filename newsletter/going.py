@@ -11,11 +11,11 @@ from datetime import timedelta
 
 from newsletter import clearance, dispatch, edit, instance, letters, report
 from newsletter.deliver import Stop
-from newsletter.dispatch import Watch
 from newsletter.errors import NotSent, Outdated, Paused, Unfinished
 from newsletter.model import DAILY, Edition, EditionStatus
 from newsletter.newsroom import Newsroom
 from newsletter.report import Report
+from newsletter.sending import Watch
 from newsletter.store import editions
 from newsletter.store.database import read, write
 

@@ -23,7 +23,7 @@ from typing import Any
 from newsletter.errors import NotSent, Unavailable
 from newsletter.model import Edition, EditionStatus
 from newsletter.newsroom import Newsroom
-from newsletter.store import deliveries, editions, notes
+from newsletter.store import deliveries, editions, notes, slices
 from newsletter.store.database import read, sending_lock, write
 
 STATE_FILE = ".newsletter-instance"
@@ -83,6 +83,7 @@ def adopt(room: Newsroom, *, go_on: bool, dry_run: bool = False) -> list[Edition
 def _take_over(room: Newsroom, go_on: bool, dry_run: bool) -> list[Edition]:
     now = room.clock()
     with write(room.engine, rehearsal=dry_run) as connection:
+        slices.check_idle(connection)
         unfinished = editions.sending(connection)
         called = editions.not_taken_up(connection)
         if not go_on:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from newsletter import __version__
 from newsletter.config import Config
@@ -85,6 +85,11 @@ class Newsroom:
         engine = database.open_engine(self.config.database_url)
         database.upgrade(engine)
         return engine
+
+    @cached_property
+    def queue(self) -> Any:
+        """The workers' queue; None where there is none."""
+        return None
 
     @property
     def journals(self) -> Path:

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from newsletter.errors import BadData, NotSent
 from newsletter.model import DAILY, Delivery, Edition, EditionStatus
 from newsletter.newsroom import Newsroom
-from newsletter.store import deliveries, editions
+from newsletter.store import deliveries, editions, slices
 from newsletter.store.database import newcomers_lock, read, sending_lock, write
 from newsletter.subscribe import person
 
@@ -74,6 +74,7 @@ def resolve(
             _check_time(room, edition)
         ids = [one.id for one in chosen]
         with write(room.engine, rehearsal=dry_run) as connection:
+            slices.check_idle(connection)
             if decision == "accepted":
                 deliveries.take_for_accepted(connection, ids, room.clock())
             elif ids:

@@ -13,12 +13,12 @@ from datetime import date, timedelta
 
 from newsletter import daily, dispatch, draft, gather, going, hour, instance, monitor, post, returns, tidy
 from newsletter.deliver import Stop
-from newsletter.dispatch import Watch
 from newsletter.errors import NewsletterError, Unavailable, Unfinished
 from newsletter.model import DAILY, EditionStatus
 from newsletter.newsroom import Newsroom
 from newsletter.report import ALIVE, Report
 from newsletter.returns.inbox import read_inbox
+from newsletter.sending import Watch
 from newsletter.store import editions, notes
 from newsletter.store.database import read, write
 from newsletter.store.holder import sending_holder

@@ -12,7 +12,7 @@ from newsletter import monitor
 from newsletter.model import Origin, SubscriberStatus
 from newsletter.newsroom import Newsroom
 from newsletter.preferences import NEW_ADDRESS_WITHIN
-from newsletter.store import audit, bounces, deliveries, editors, letters, notes, subscribers
+from newsletter.store import audit, bounces, deliveries, editors, letters, notes, slices, subscribers
 from newsletter.store.database import wipe, write
 from newsletter.subscribe import CONFIRM_WITHIN, ONE_LETTER, forget_one
 from newsletter.trends import totals
@@ -56,6 +56,7 @@ def tidy(room: Newsroom, *, dry_run: bool = False) -> Tidied:
         audit=_all(room, lambda c: _purge_audit(room, c, keep.audit), dry_run) if keep.audit else 0,
         bounces=_all(room, lambda c: _purge_bounces(room, c, keep.bounces), dry_run) if keep.bounces else 0,
     )
+    _all(room, lambda c: slices.forget_leases(c, room.clock() - slices.LEASES_KEPT, BATCH), dry_run)
     _all(room, lambda c: subscribers.blank_ledger(c, room.clock() - PLANNED_BESIDE, BATCH), dry_run)
     if not dry_run:
         wipe(room.engine)

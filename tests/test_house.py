@@ -23,6 +23,8 @@ OPERATIONS = {
     "daily",
     "making",
     "dispatch",
+    "sending",
+    "slices",
     "subscribe",
     "forgetting",
     "preferences",

@@ -372,7 +372,7 @@ def test_a_delivery_s_life(engine: Engine) -> None:
         record(connection, run, [Entry(first.id, State.ACCEPTED, NOW, 250, "2.0.0 Ok: A1"), put_off])
         assert deliveries.next_attempt(connection, edition_id) == later
         assert deliveries.claim_deferred(connection, edition_id, run, NOW, 10) == []
-        assert runs.left_claims(connection, edition_id) == [(run, "here")]
+        assert runs.left_claims(connection, edition_id) == [(run, "here", NOW)]
         assert [one.id for one in deliveries.claimed_by(connection, edition_id, run)] == [third.id]
         deliveries.give_back(connection, run, [third.id], NOW)
         assert runs.left_claims(connection, edition_id) == []

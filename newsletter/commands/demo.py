@@ -27,8 +27,8 @@ def demo(folder: Path, dry_run: bool) -> None:
     from newsletter import daily, edit, preview
     from newsletter import demo as sample
     from newsletter.deliver import Stop
-    from newsletter.dispatch import Watch
     from newsletter.newsroom import utc_now
+    from newsletter.sending import Watch
 
     folder = folder.absolute()
     if dry_run:

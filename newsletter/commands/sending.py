@@ -29,11 +29,11 @@ from newsletter.commands import (
 from newsletter.commands.watching import STATES
 
 if TYPE_CHECKING:
-    from newsletter.dispatch import Watch
     from newsletter.model import Bounce
     from newsletter.newsroom import Newsroom
     from newsletter.progress import Progress
     from newsletter.report import Report
+    from newsletter.sending import Watch
 
 
 class Span(click.ParamType[timedelta]):
@@ -147,7 +147,7 @@ def _signals_to(stop: Any) -> Iterator[None]:
 @contextmanager
 def _watching(room: Newsroom, stop: Any, *, as_json: bool, dry_run: bool) -> Iterator[Watch]:
     """The finishing time, before the first message; then a bar on a terminal, and nothing in cron."""
-    from newsletter.dispatch import Watch
+    from newsletter.sending import Watch
 
     if as_json or dry_run:
         yield Watch(stop)

@@ -12,7 +12,7 @@ So a run may die anywhere:
     answered              never offered again, or again only when its time has come
 """
 
-from newsletter.deliver.ledger import Ledger, take_turn
+from newsletter.deliver.ledger import Ledger, settle, take_turn
 from newsletter.deliver.run import Ending, Recovered, Run, Stop, deliver, recover
 from newsletter.deliver.supply import REPORTED
 
@@ -25,5 +25,6 @@ __all__ = [
     "Stop",
     "deliver",
     "recover",
+    "settle",
     "take_turn",
 ]

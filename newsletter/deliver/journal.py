@@ -15,9 +15,10 @@ counts only on the machine, and in the boot, that wrote it, and elsewhere every 
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
@@ -49,6 +50,14 @@ def here() -> str | None:
         return None
 
 
+def is_lost(place: str | None) -> bool:
+    """Whether what was written there counts no more anywhere: it was this machine, in an earlier boot."""
+    now = here()
+    if place is None or now is None or place == now:
+        return False
+    return place.partition("/")[0] == now.partition("/")[0]
+
+
 def path_of(folder: Path, run_id: int) -> Path:
     return folder / f"run-{run_id}.journal"
 
@@ -71,6 +80,7 @@ class Journal:
 
     def _begin(self, path: Path) -> int:
         file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_TRUNC, 0o600)
+        fcntl.flock(file, fcntl.LOCK_EX)  # as long as we live: see `dead`
         lines = self._head + b"".join(b"> %d\n" % delivery_id for delivery_id in self._sending)
         self._size = len(lines)
         _write(file, lines)
@@ -160,6 +170,41 @@ def _told(lines: Iterable[bytes]) -> Told:
             ended[entry.delivery_id] = entry
             sending.discard(entry.delivery_id)
     return Told(list(ended.values()), sending)
+
+
+def left(folder: Path) -> list[int]:
+    """The runs that have a journal there, the oldest first: living ones too."""
+    numbers = [path.stem.removeprefix("run-") for path in folder.glob("run-*.journal")]
+    return sorted(int(number) for number in numbers if number.isdigit())
+
+
+@contextmanager
+def dead(folder: Path, run_id: int) -> Iterator[Told | None]:
+    """What the journal of a run tells that is certainly dead: its process has let go of the file. None where it lives,
+    or the journal does not count here and now. Nobody else puts it in order while the block lasts."""
+    path = path_of(folder, run_id)
+    try:
+        file = os.open(path, os.O_RDONLY)
+    except OSError:
+        yield None
+        return
+    try:
+        with suppress(BlockingIOError):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if _is_the_same(file, path):
+                yield read(folder, run_id, here())
+                return
+        yield None
+    finally:
+        os.close(file)
+
+
+def _is_the_same(file: int, path: Path) -> bool:
+    """It was not begun anew, or put in order, between our opening and our holding it."""
+    try:
+        return os.path.samestat(os.fstat(file), path.stat())
+    except OSError:
+        return False
 
 
 def forget(folder: Path, run_id: int) -> None:

@@ -1,4 +1,5 @@
-"""The ledger of one edition, as a run sees it: the rows in the database, and the journal before them.
+"""The ledger of one edition, or of a slice of it, as a run sees it: the rows in the database, and the journal before
+them.
 
 What became of a message stands in the journal at once, and is folded into the database at most a tenth of a second
 later, many at a time, in short transactions.
@@ -8,8 +9,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import NamedTuple
 
 from sqlalchemy import Connection, Engine
 
@@ -18,7 +20,8 @@ from newsletter.deliver.journal import Journal
 from newsletter.model import Delivery, DeliveryState, Entry
 from newsletter.settings import Rate
 from newsletter.store import deliveries, notes, runs
-from newsletter.store.database import Held, read
+from newsletter.store.database import Held, read, write
+from newsletter.store.deliveries import ALL, Span
 from newsletter.store.departures import Departures
 from newsletter.store.recording import record
 
@@ -27,17 +30,29 @@ State = DeliveryState
 NEXT_TURN = "next_turn"  # the note that keeps `rate` across restarts
 TURNS = "turns"  # the note that says who had the last turn, and until when letters and editions wait for one
 FOLD = 0.1  # seconds after which what the journal holds stands in the database at the latest
+# How long what a run on another machine had claimed is left to that machine, whose journal alone knows what of it has
+# left: a process that is started anew there settles it (see `settle`). A minute is long enough for that.
+GRACE = timedelta(seconds=60)
 
 
 class Ledger:
-    """One edition's rows, in the hands of one run; for one thread. `clock` gives aware UTC times, `folder` holds the
-    journals. Close it: without an exception, when nothing is on its way."""
+    """An edition's rows, or those of a slice of it, in the hands of one run; for one thread. `clock` gives aware UTC
+    times, `folder` holds the journals. Close it: without an exception, when nothing is on its way."""
 
     def __init__(
-        self, engine: Engine, edition_id: int, clock: Callable[[], datetime], folder: Path, *, repeats: bool = True
+        self,
+        engine: Engine,
+        edition_id: int,
+        clock: Callable[[], datetime],
+        folder: Path,
+        *,
+        repeats: bool = True,
+        span: Span = ALL,
     ) -> None:
         self._engine = engine
         self._edition = edition_id
+        self._span = span
+        self._grace = GRACE if engine.dialect.name == "postgresql" else timedelta(0)
         self._clock = clock
         self._folder = folder
         self._repeats = repeats  # what falls into doubt is repeated by itself
@@ -75,40 +90,31 @@ class Ledger:
         """Put in order what dead runs left. What had ended is recorded; what they were sending is in doubt, unless
         sending it again cannot repeat it; the rest is to be sent. Returns what there is to tell about it.
 
-        Where a run's journal does not count (another machine, another boot), all it had claimed is in doubt.
+        Where a run's journal does not count (another machine, another boot), all it had claimed is in doubt, once it
+        has had its time to come back.
         """
         with self._held.write() as connection:
-            claims = runs.left_claims(connection, self._edition)
-            told = [self._recover(connection, one, repeats_safely) for one in claims]
+            claims = [one for one in runs.left_claims(connection, self._edition, self._span) if self._is_over(one)]
+            told = [
+                _recover(connection, self._edition, self._span, one, self._order(one, repeats_safely)) for one in claims
+            ]
         for one in claims:
             if one.run_id is not None:
                 journal.forget(self._folder, one.run_id)
         return [text for text in told if text]
 
-    def _recover(self, connection: Connection, claims: runs.Claims, repeats_safely: bool) -> str:
-        run_id, place = claims
-        told = journal.read(self._folder, run_id, place) if run_id is not None else journal.Told([], set())
-        if told is not None:
-            record(connection, run_id, told.ended)
-        left = deliveries.claimed_by(connection, self._edition, run_id)
-        doubts = left if told is None else [one for one in left if one.id in told.sending]
-        self._doubt(connection, run_id, [one.id for one in doubts], repeats_safely)
-        doubtful = {one.id for one in doubts}
-        unbegun = [one.id for one in left if one.id not in doubtful]
-        deliveries.give_back(connection, run_id, unbegun, self._clock(), repeats=self._repeats)
-        if repeats_safely or not doubts:
-            return ""
-        may = f"{len(doubts)} reader{'' if len(doubts) == 1 else 's'} may or may not have the edition:"
-        if told is None:
-            return f"{may} an earlier run died with its machine, or on another; in doubt is all that it had claimed"
-        return f"{may} an earlier run died, and was sending to them"
+    def _is_over(self, claims: runs.Claims) -> bool:
+        """Not while its own machine may settle it."""
+        known = self._told(claims) is not None or journal.is_lost(claims.place)
+        return known or self._clock() - claims.at >= self._grace
 
-    def _doubt(self, connection: Connection, run_id: int | None, ids: list[int], repeats_safely: bool) -> None:
-        if repeats_safely:
-            deliveries.give_back(connection, run_id, ids, self._clock(), repeats=self._repeats)
-        else:
-            said = "the run ended before the relay's reply was recorded"
-            deliveries.doubt(connection, run_id, ids, said, self._clock())
+    def _told(self, claims: runs.Claims) -> journal.Told | None:
+        if claims.run_id is None:
+            return journal.Told([], set())
+        return journal.read(self._folder, claims.run_id, claims.place)
+
+    def _order(self, claims: runs.Claims, repeats_safely: bool) -> Order:
+        return Order(self._told(claims), repeats_safely, self._repeats, self._clock())
 
     # --- Taking hold
 
@@ -118,15 +124,15 @@ class Ledger:
         self.fold()  # before, and marked as such: what is claimed anew must not be mistaken for what had ended
         now = self._clock()
         with self._held.write() as connection:
-            where = connection, self._edition, self._run, now, limit
+            where, span = (connection, self._edition, self._run, now, limit), self._span
             if doubtful:
-                found = deliveries.claim_doubtful(*where)
+                found = deliveries.claim_doubtful(*where, span=span)
             else:
-                found = deliveries.claim(*where, after=self._after)
+                found = deliveries.claim(*where, after=self._after, span=span)
                 if not found and self._after:  # what was given back meanwhile
-                    found = deliveries.claim(*where)
+                    found = deliveries.claim(*where, span=span)
                 self._after = found[-1].id if found else 0
-                found = found or deliveries.claim_deferred(*where)
+                found = found or deliveries.claim_deferred(*where, span=span)
         self._departures.claimed()
         return found
 
@@ -180,36 +186,109 @@ class Ledger:
             journal.folded()
             journal.flush()
 
-    # --- The whole edition, with all that is recorded
+    # --- The whole of it, with all that is recorded
 
     def counts(self) -> dict[DeliveryState, int]:
         self.fold()
         with read(self._engine) as connection:
-            return deliveries.counts(connection, self._edition)
+            return deliveries.counts(connection, self._edition, span=self._span)
+
+    def reached(self) -> bool:
+        """Whether anybody has the edition, be it out of another slice."""
+        self.fold()
+        with read(self._engine) as connection:
+            return deliveries.reached(connection, self._edition)
 
     def all_ended(self, doubts_are_repeated: bool) -> bool:
         """Whether there is nothing left to send; a doubt is left while it may be repeated."""
         self.fold()
         with read(self._engine) as connection:
-            counts = deliveries.counts(connection, self._edition)
-            doubts = deliveries.doubtful(connection, self._edition) if doubts_are_repeated else 0
+            counts = deliveries.counts(connection, self._edition, span=self._span)
+            doubts = deliveries.doubtful(connection, self._edition, self._span) if doubts_are_repeated else 0
         return not doubts and all(state.ended for state, n in counts.items() if n)
 
-    def next_attempt(self) -> datetime | None:
+    def due(self) -> datetime | None:
+        """When there is something to do again, where there is nothing now: what was put off falls due, or a dead run's
+        time to come back is over."""
         self.fold()
         with read(self._engine) as connection:
-            return deliveries.next_attempt(connection, self._edition)
+            again = deliveries.next_attempt(connection, self._edition, self._span)
+            claimed = deliveries.oldest_claim(connection, self._edition, self._span)
+        return min((one for one in (again, claimed and claimed + self._grace) if one), default=None)
 
     def expire(self, reason: str, *, untried: bool) -> int:
         self.fold()
         with self._held.write() as connection:
-            return deliveries.expire(connection, self._edition, reason, self._clock(), untried=untried)
+            now = self._clock()
+            return deliveries.expire(connection, self._edition, reason, now, untried=untried, span=self._span)
 
     # --- The rate, which all editions and letters share
 
     def take_turn(self, rate: Rate) -> float:
         with self._held.write() as connection:
             return take_turn(connection, rate, self._clock())
+
+
+# --- What dead runs left ---------------------------------------------------------------------------
+
+
+class Order(NamedTuple):
+    """By what a dead run's claims are put in order."""
+
+    told: journal.Told | None  # by its journal; none where that does not count
+    repeats_safely: bool  # sending again cannot repeat anything
+    repeats: bool  # what falls into doubt is repeated by itself
+    now: datetime
+
+
+def _recover(connection: Connection, edition_id: int, span: Span, claims: runs.Claims, by: Order) -> str:
+    """Returns what there is to tell about it."""
+    run_id = claims.run_id
+    if by.told is not None:
+        record(connection, run_id, by.told.ended)
+    left = deliveries.claimed_by(connection, edition_id, run_id, span)
+    doubts = left if by.told is None else [one for one in left if one.id in by.told.sending]
+    doubtful = {one.id for one in doubts}
+    unbegun = [one.id for one in left if one.id not in doubtful]
+    if by.repeats_safely:
+        unbegun, doubtful = [one.id for one in left], set()
+    else:
+        said = "the run ended before the relay's reply was recorded"
+        deliveries.doubt(connection, run_id, [one.id for one in doubts], said, by.now)
+    deliveries.give_back(connection, run_id, unbegun, by.now, repeats=by.repeats)
+    if not doubtful:
+        return ""
+    may = f"{len(doubts)} reader{'' if len(doubts) == 1 else 's'} may or may not have the edition:"
+    if by.told is None:
+        return f"{may} an earlier run died with its machine, or on another; in doubt is all that it had claimed"
+    return f"{may} an earlier run died, and was sending to them"
+
+
+def settle(
+    engine: Engine, folder: Path, clock: Callable[[], datetime], *, repeats_safely: bool, repeats: bool
+) -> list[str]:
+    """Put in order what runs of this machine left that are dead for certain, whoever has their slices now: nobody holds
+    their journals. Returns what there is to tell about it.
+
+    So a process that is started anew, or has lost the database for a while, leaves no doubt but about what was at its
+    dot.
+    """
+    told = []
+    for run_id in journal.left(folder):
+        with journal.dead(folder, run_id) as found:
+            if found is None:
+                continue
+            with write(engine) as connection:
+                edition_id = runs.editions_of(connection, [run_id]).get(run_id)
+                if edition_id is not None:
+                    claims = runs.Claims(run_id, journal.here(), clock())
+                    order = Order(found, repeats_safely, repeats, clock())
+                    told.append(_recover(connection, edition_id, ALL, claims, order))
+            journal.forget(folder, run_id)
+    return [text for text in told if text]
+
+
+# --- The rate --------------------------------------------------------------------------------------
 
 
 def take_turn(connection: Connection, rate: Rate, now: datetime, *, letter: bool = False) -> float:

@@ -235,18 +235,21 @@ class Supply:
     def _over(self) -> None:
         """Nothing to hand out, and nothing on its way: wait for what falls due, or see that all has ended."""
         counts = self._ledger.counts()
-        if counts[State.CLAIMED]:  # by one that took them when the lock was lost to us: it sends nothing more
+        if counts[State.CLAIMED]:  # by a dead run, or by one that took them when the lock was lost to us
             self._ledger.recover(self._run.mailer.repeats_safely)
-        elif not counts[State.PENDING] and not counts[State.DEFERRED]:
+            counts = self._ledger.counts()
+            if counts[State.PENDING] or not counts[State.CLAIMED]:
+                return
+        if not counts[State.PENDING] and not counts[State.DEFERRED] and not counts[State.CLAIMED]:
             self.ending = End.DONE
-        elif self._expired():
+        elif self._expired() and not counts[State.CLAIMED]:
             expire(self._run)
         elif not self._run.patient or self._run.make_way():
             self.ending = End.WAITING
         else:
             now = self._run.clock()
-            due = min(self._ledger.next_attempt() or now + timedelta(seconds=1), self._run.until)
-            self._rest = (due - now).total_seconds()
+            due = self._ledger.due() or now + timedelta(seconds=1)
+            self._rest = ((due if self._expired() else min(due, self._run.until)) - now).total_seconds()
 
     def _has_turn(self) -> bool:
         """Hold the rate."""
@@ -304,8 +307,6 @@ class Supply:
 def expire(run: Run) -> int:
     """What the relay has put off for too long is given up. What was never tried is not: where some readers have the
     edition, the others get it too, up to three days late. Where nobody has it, nobody gets it any more."""
-    counts = run.ledger.counts()
-    reached = counts[State.ACCEPTED] or counts[State.UNCERTAIN]
-    untried = not reached or run.clock() >= run.until + LATEST
+    untried = not run.ledger.reached() or run.clock() >= run.until + LATEST
     reason = f"expired: not accepted within {run.rules.retry_for_hours:g} hours"
     return run.ledger.expire(reason, untried=untried)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     ColumnElement,
@@ -32,6 +32,16 @@ State = DeliveryState
 Claimed = list[Delivery]
 MOST_IDS = 10_000
 TAKEN = [getattr(deliveries.c, name) for name in Delivery._fields[:10]]  # what a run needs to know
+
+
+class Span(NamedTuple):
+    """The deliveries of an edition with these ids, both ends included: a slice, or all of them."""
+
+    first: int = 0
+    last: int = (1 << 63) - 1
+
+
+ALL = Span()
 
 
 def plan(
@@ -97,21 +107,33 @@ def audience(connection: Connection, edition_id: int) -> int:
 
 
 def claim(
-    connection: Connection, edition_id: int, run_id: int, now: datetime, limit: int, *, after: int = 0
+    connection: Connection,
+    edition_id: int,
+    run_id: int,
+    now: datetime,
+    limit: int,
+    *,
+    after: int = 0,
+    span: Span = ALL,
 ) -> Claimed:
     """Take up to `limit` deliveries that are to be sent, those behind the one with the id `after`, in their order."""
-    return _claim(connection, and_(_of(edition_id, State.PENDING), deliveries.c.id > after), run_id, now, limit)
+    behind = Span(max(span.first, after + 1), span.last)
+    return _claim(connection, of_state(edition_id, State.PENDING, behind), run_id, now, limit)
 
 
-def claim_deferred(connection: Connection, edition_id: int, run_id: int, now: datetime, limit: int) -> Claimed:
+def claim_deferred(
+    connection: Connection, edition_id: int, run_id: int, now: datetime, limit: int, *, span: Span = ALL
+) -> Claimed:
     """Take up to `limit` of those put off that are due."""
-    due = and_(_of(edition_id, State.DEFERRED), deliveries.c.next_attempt <= now)
+    due = and_(of_state(edition_id, State.DEFERRED, span), deliveries.c.next_attempt <= now)
     return _claim(connection, due, run_id, now, limit)
 
 
-def claim_doubtful(connection: Connection, edition_id: int, run_id: int, now: datetime, limit: int) -> Claimed:
+def claim_doubtful(
+    connection: Connection, edition_id: int, run_id: int, now: datetime, limit: int, *, span: Span = ALL
+) -> Claimed:
     """Take uncertain deliveries to send them once more: each at most once in its life, flagged from here on."""
-    once = and_(_of(edition_id, State.UNCERTAIN), ~deliveries.c.repeated)
+    once = and_(of_state(edition_id, State.UNCERTAIN, span), ~deliveries.c.repeated)
     return _claim(connection, once, run_id, now, limit, repeated=True)
 
 
@@ -128,9 +150,10 @@ def _claim(
     return sorted(taken)
 
 
-def claimed_by(connection: Connection, edition_id: int, run_id: int | None) -> Claimed:
-    """What a dead run has left claimed. Only for who holds the sending lock."""
-    return _all(connection, and_(_of(edition_id, State.CLAIMED), deliveries.c.run_id.is_not_distinct_from(run_id)))
+def claimed_by(connection: Connection, edition_id: int, run_id: int | None, span: Span = ALL) -> Claimed:
+    """What a dead run has left claimed. Only for who holds the sending lock, or the slice."""
+    theirs = deliveries.c.run_id.is_not_distinct_from(run_id)
+    return _all(connection, and_(of_state(edition_id, State.CLAIMED, span), theirs))
 
 
 def departed(connection: Connection, edition_id: int, run_id: int, now: datetime) -> set[int]:
@@ -141,7 +164,7 @@ def departed(connection: Connection, edition_id: int, run_id: int, now: datetime
     query = (
         select(deliveries.c.subscriber_id)
         .join(subscribers, subscribers.c.id == deliveries.c.subscriber_id)
-        .where(_of(edition_id, State.CLAIMED), deliveries.c.run_id == run_id, not_(stays))
+        .where(of_state(edition_id, State.CLAIMED), deliveries.c.run_id == run_id, not_(stays))
     )
     return set(connection.scalars(query))
 
@@ -180,30 +203,53 @@ def doubt(connection: Connection, run_id: int | None, ids: Sequence[int], reply:
 # --- The whole edition ----------------------------------------------------------------------------
 
 
-def counts(connection: Connection, edition_id: int, *, late: bool | None = None) -> dict[DeliveryState, int]:
+def counts(
+    connection: Connection, edition_id: int, *, late: bool | None = None, span: Span = ALL
+) -> dict[DeliveryState, int]:
     """How many there are in each state, those with none included; of the frozen audience or of newcomers alone, where
     `late` says so."""
-    query = select(deliveries.c.state, func.count()).where(deliveries.c.edition_id == edition_id)
+    query = select(deliveries.c.state, func.count()).where(deliveries.c.edition_id == edition_id, *_within(span))
     if late is not None:
         query = query.where(deliveries.c.late == late)
     found: dict[str, int] = {row[0]: row[1] for row in connection.execute(query.group_by(deliveries.c.state))}
     return {state: found.get(state, 0) for state in State}
 
 
-def doubtful(connection: Connection, edition_id: int) -> int:
+def reached(connection: Connection, edition_id: int) -> bool:
+    """Whether anybody has the edition, for all that is known."""
+    states = deliveries.c.state.in_([State.ACCEPTED, State.UNCERTAIN])
+    return connection.execute(select(exists().where(deliveries.c.edition_id == edition_id, states))).scalar_one()
+
+
+def doubtful(connection: Connection, edition_id: int, span: Span = ALL) -> int:
     """How many uncertain deliveries have not been repeated yet."""
-    here = _of(edition_id, State.UNCERTAIN), ~deliveries.c.repeated
+    here = of_state(edition_id, State.UNCERTAIN, span), ~deliveries.c.repeated
     return connection.execute(select(func.count()).where(*here)).scalar_one()
 
 
-def next_attempt(connection: Connection, edition_id: int) -> datetime | None:
+def repeated(connection: Connection, edition_id: int) -> int:
+    """How many were sent once more after a doubt: as many at the most have it twice."""
+    here = deliveries.c.edition_id == edition_id, deliveries.c.repeated, deliveries.c.attempts > 1
+    return connection.execute(select(func.count()).where(*here)).scalar_one()
+
+
+def next_attempt(connection: Connection, edition_id: int, span: Span = ALL) -> datetime | None:
     """When the next of those put off is due."""
     return connection.execute(
-        select(func.min(deliveries.c.next_attempt)).where(_of(edition_id, State.DEFERRED))
+        select(func.min(deliveries.c.next_attempt)).where(of_state(edition_id, State.DEFERRED, span))
     ).scalar()
 
 
-def expire(connection: Connection, edition_id: int, reason: str, now: datetime, *, untried: bool) -> int:
+def oldest_claim(connection: Connection, edition_id: int, span: Span = ALL) -> datetime | None:
+    """When the first of those in a run's hands was taken."""
+    return connection.execute(
+        select(func.min(deliveries.c.at)).where(of_state(edition_id, State.CLAIMED, span))
+    ).scalar()
+
+
+def expire(
+    connection: Connection, edition_id: int, reason: str, now: datetime, *, untried: bool, span: Span = ALL
+) -> int:
     """The time has run out: what the relay has put off is rejected; with `untried`, so is what was never tried. What
     was to be repeated stays in doubt."""
     unfinished: ColumnElement[bool] = deliveries.c.state.in_([State.PENDING, State.DEFERRED])
@@ -212,7 +258,7 @@ def expire(connection: Connection, edition_id: int, reason: str, now: datetime, 
     reply = func.coalesce(
         literal(f"{reason}; the last reply was: ") + func.nullif(deliveries.c.reply, ""), literal(reason)
     )
-    here = and_(deliveries.c.edition_id == edition_id, unfinished)
+    here = and_(deliveries.c.edition_id == edition_id, unfinished, *_within(span))
     state = case((deliveries.c.repeated, State.UNCERTAIN.value), else_=State.REJECTED.value)
     return _set(connection, here, state=state, reply=reply, at=now)
 
@@ -238,7 +284,7 @@ def refusals(connection: Connection, edition_id: int) -> Iterator[tuple[str, int
 
 def uncertain(connection: Connection, edition_id: int) -> Claimed:
     """Who may or may not have it."""
-    return _all(connection, _of(edition_id, State.UNCERTAIN))
+    return _all(connection, of_state(edition_id, State.UNCERTAIN))
 
 
 def latest_doubtful(connection: Connection) -> int | None:
@@ -264,7 +310,7 @@ def send_again(connection: Connection, ids: Sequence[int], now: datetime) -> Non
 
 def reasons(connection: Connection, edition_id: int) -> list[tuple[int | None, str]]:
     """Every different code and reply among its rejections."""
-    query = select(deliveries.c.code, deliveries.c.reply).where(_of(edition_id, State.REJECTED)).distinct()
+    query = select(deliveries.c.code, deliveries.c.reply).where(of_state(edition_id, State.REJECTED)).distinct()
     return [(row.code, row.reply or "") for row in connection.execute(query)]
 
 
@@ -310,8 +356,14 @@ def _in_pieces(ids: Sequence[int]) -> Iterator[Sequence[int]]:
     return (ids[i : i + MOST_IDS] for i in range(0, len(ids), MOST_IDS))
 
 
-def _of(edition_id: int, state: DeliveryState) -> ColumnElement[bool]:
-    return and_(deliveries.c.edition_id == edition_id, deliveries.c.state == state)
+def of_state(edition_id: int, state: DeliveryState, span: Span = ALL) -> ColumnElement[bool]:
+    """Those of an edition, or of a slice of it, that are in that state."""
+    return and_(deliveries.c.edition_id == edition_id, deliveries.c.state == state, *_within(span))
+
+
+def _within(span: Span) -> list[ColumnElement[bool]]:
+    first = [deliveries.c.id >= span.first] if span.first > ALL.first else []
+    return first + ([deliveries.c.id <= span.last] if span.last < ALL.last else [])
 
 
 def _set(connection: Connection, which: ColumnElement[bool], **values: Any) -> int:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import NamedTuple
 
 from sqlalchemy import Connection, func, insert, select
 
 from newsletter.model import DeliveryState
+from newsletter.store.deliveries import ALL, Span, of_state
 from newsletter.store.schema import deliveries, runs
 
 
@@ -16,6 +18,7 @@ class Claims(NamedTuple):
 
     run_id: int | None  # none: of a time before there were runs
     place: str | None
+    at: datetime  # when it took the last of it
 
 
 def begin(connection: Connection, edition_id: int, place: str, now: datetime) -> int:
@@ -30,12 +33,20 @@ def latest(connection: Connection) -> datetime | None:
     return found
 
 
-def left_claims(connection: Connection, edition_id: int) -> list[Claims]:
-    """The runs whose claims are still there. Only for who holds the sending lock: then all of them are dead."""
+def left_claims(connection: Connection, edition_id: int, span: Span = ALL) -> list[Claims]:
+    """The runs whose claims are still there, the oldest first. Only for who holds the sending lock, or the slice: then
+    all of them are dead."""
     query = (
-        select(deliveries.c.run_id, runs.c.place)
+        select(deliveries.c.run_id, runs.c.place, func.max(deliveries.c.at).label("at"))
         .outerjoin(runs, runs.c.id == deliveries.c.run_id)
-        .where(deliveries.c.edition_id == edition_id, deliveries.c.state == DeliveryState.CLAIMED)
-        .distinct()
+        .where(of_state(edition_id, DeliveryState.CLAIMED, span))
+        .group_by(deliveries.c.run_id, runs.c.place)
+        .order_by(deliveries.c.run_id)
     )
-    return [Claims(row.run_id, row.place) for row in connection.execute(query)]
+    return [Claims(*row) for row in connection.execute(query)]
+
+
+def editions_of(connection: Connection, ids: Collection[int]) -> dict[int, int]:
+    """The edition of each of these runs, by the run's number; those that are not known are not there."""
+    query = select(runs.c.id, runs.c.edition_id).where(runs.c.id.in_(ids))
+    return {row.id: row.edition_id for row in connection.execute(query)}

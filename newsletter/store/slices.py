@@ -1,0 +1,125 @@
+"""An edition's deliveries cut into slices, on PostgreSQL: what may be in one process's hands at a time."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from sqlalchemy import Connection, and_, exists, func, insert, literal_column, or_, select, update
+
+from newsletter.errors import AlreadyRunning
+from newsletter.model import ENDED, DeliveryState
+from newsletter.store.deliveries import ALL, Span, of_state
+from newsletter.store.schema import deliveries, leases, slices
+
+SHARES = 200  # slices of an edition, that many workers have something to do until its end
+LEASES_KEPT = timedelta(days=7)  # after a slice's end
+LEAST, MOST = 2_500, 20_000  # deliveries in one: a lease each is not to be noticed, and a dead worker's is soon done
+
+
+class Slice(NamedTuple):
+    """A part of an edition's deliveries."""
+
+    edition_id: int
+    number: int
+    first: int
+    last: int
+    due_at: datetime | None = None  # not to be taken before
+    tries: int = 0  # that ended in trouble, in a row
+    trouble: str | None = None  # what the last of them met
+
+    @property
+    def span(self) -> Span:
+        return Span(self.first, self.last)
+
+    @property
+    def lease(self) -> str:
+        """What its lease is called."""
+        return f"slice {self.edition_id}/{self.number}"
+
+
+FIELDS = [getattr(slices.c, name) for name in Slice._fields]
+
+
+def cut(connection: Connection, edition_id: int, *, least: int = LEAST) -> int:
+    """Cut an edition's deliveries, unless it was done before; returns how many slices there are. For who holds the
+    sending lock.
+
+    The first one reaches down to the lowest number that can be and the last up to the highest: whoever is added later
+    is in a slice too.
+    """
+    known = _number(connection, edition_id)
+    if known:
+        return known
+    first, last = _ends(connection, edition_id)
+    size = max(least, min((last - first + 1) // SHARES, MOST))
+    starts = list(range(first, last + 1, size)) or [0]
+    rows = [
+        {"edition_id": edition_id, "number": number, "first": start, "last": start + size - 1}
+        for number, start in enumerate(starts)
+    ]
+    rows[0]["first"], rows[-1]["last"] = ALL
+    connection.execute(insert(slices), rows)
+    return len(rows)
+
+
+def _number(connection: Connection, edition_id: int) -> int:
+    return connection.execute(select(func.count()).where(slices.c.edition_id == edition_id)).scalar_one()
+
+
+def _ends(connection: Connection, edition_id: int) -> tuple[int, int]:
+    """The lowest and the highest number of its deliveries; state by state, since so the index tells it at once."""
+    ends: list[int] = []
+    for state in DeliveryState:
+        query = select(func.min(deliveries.c.id), func.max(deliveries.c.id)).where(of_state(edition_id, state))
+        ends += [end for end in connection.execute(query).one() if end is not None]
+    return (min(ends), max(ends)) if ends else (1, 0)
+
+
+def get(connection: Connection, edition_id: int, number: int) -> Slice | None:
+    here = slices.c.edition_id == edition_id, slices.c.number == number
+    row = connection.execute(select(*FIELDS).where(*here)).first()
+    return Slice(*row) if row else None
+
+
+def left(connection: Connection, edition_id: int, *, repeats: bool) -> list[Slice]:
+    """The slices with deliveries that have not ended; with `repeats`, or are to be sent once more after a doubt."""
+    inside = and_(
+        deliveries.c.edition_id == slices.c.edition_id, deliveries.c.id.between(slices.c.first, slices.c.last)
+    )
+    unended = [state for state in DeliveryState if state not in ENDED]
+    open_ = [exists().where(inside, deliveries.c.state == state) for state in unended]
+    if repeats:
+        open_.append(exists().where(inside, deliveries.c.state == DeliveryState.UNCERTAIN, ~deliveries.c.repeated))
+    query = select(*FIELDS).where(slices.c.edition_id == edition_id, or_(*open_)).order_by(slices.c.number)
+    return [Slice(*row) for row in connection.execute(query)]
+
+
+def put_off(connection: Connection, one: Slice, due_at: datetime | None, trouble: str | None = None) -> None:
+    """Not to be taken before that moment; with what was met, where that was trouble."""
+    tries = slices.c.tries + 1 if trouble else 0
+    here = slices.c.edition_id == one.edition_id, slices.c.number == one.number
+    connection.execute(update(slices).where(*here).values(due_at=due_at, tries=tries, trouble=trouble))
+
+
+def held(connection: Connection) -> dict[str, str]:
+    """The slices in somebody's hands: the names of their leases, each with who holds it."""
+    lasts = leases.c.until > literal_column("clock_timestamp()")
+    query = select(leases.c.name, leases.c.holder).where(leases.c.name.like("slice %"), lasts)
+    return {row.name: row.holder for row in connection.execute(query)}
+
+
+def check_idle(connection: Connection) -> None:
+    """Raises AlreadyRunning while somebody has a slice in hand: workers go on where who sent the edition has ended."""
+    if connection.dialect.name == "postgresql":
+        for holder in held(connection).values():
+            raise AlreadyRunning(f"a worker is sending ({holder})")
+
+
+def forget_leases(connection: Connection, before: datetime, limit: int) -> int:
+    """Delete the leases of slices that ended before that moment; returns how many, at most `limit`.
+
+    Not sooner: while a lease stands, its fence tells who has slept that another came after.
+    """
+    old = select(leases.c.name).where(leases.c.name.like("slice %"), leases.c.until < before).limit(limit)
+    return connection.execute(leases.delete().where(leases.c.name.in_(old))).rowcount

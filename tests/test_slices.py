@@ -1,0 +1,291 @@
+"""An edition in slices, on PostgreSQL: in one process's hands each, whoever comes and goes."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, delete, make_url, select, text, update
+
+from newsletter import daily, instance, resolve, slices
+from newsletter.deliver import Stop
+from newsletter.deliver.judge import End
+from newsletter.errors import AlreadyRunning, DatabaseError
+from newsletter.model import DeliveryState, Edition, EditionStatus
+from newsletter.newsroom import Newsroom
+from newsletter.report import Report
+from newsletter.sending import Watch
+from newsletter.store import editions, runs, schema, subscribers
+from newsletter.store import slices as cut
+from newsletter.store.database import read, sending_lock, write
+from newsletter.store.lease import lease
+from newsletter.store.subscribers import NewSubscriber
+from tests.conftest import Clock
+
+State = DeliveryState
+READERS = 30
+NUMBERS = itertools.count()
+
+
+@pytest.fixture
+def database(postgres_url: str) -> str:
+    """A schema of its own, as newsletter.toml names it."""
+    url, name = make_url(postgres_url), f"slices{next(NUMBERS)}"
+    admin = create_engine(url.set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.execute(text(f"CREATE SCHEMA {name}"))
+    admin.dispose()
+    named = url.set(drivername="postgresql").update_query_dict({"options": f"-csearch_path={name}"})
+    return named.render_as_string(hide_password=False)
+
+
+@pytest.fixture
+def room(database: str, make_room: Callable[..., Newsroom], add_article: Callable[..., Path]) -> Newsroom:
+    """A newsroom on PostgreSQL with an article, and thirty readers."""
+    add_article("Le port s'agrandit")
+    made = make_room(NEWSLETTER_DATABASE=database)
+    with write(made.engine) as connection:
+        addresses = [f"r{i:02}@lecteurs.example" for i in range(READERS)]
+        subscribers.add(connection, [NewSubscriber(one, one) for one in addresses], now=made.clock())
+    return made
+
+
+def watch(room: Newsroom, **more: object) -> Watch:
+    """Who looks on; three slices of ten are made where one would be enough."""
+
+    def begun(found: Report) -> None:
+        with write(room.engine) as connection:
+            edition = editions.named(connection, str(found.edition))
+            assert edition is not None
+            connection.execute(delete(schema.slices))
+            cut.cut(connection, edition.id, least=READERS // 3)
+
+    return replace(Watch(Stop(room.clock), begun=begun), **more)  # type: ignore[arg-type]
+
+
+def frozen(room: Newsroom) -> Edition:
+    """The edition, frozen and in slices, with nothing sent: its `send` was stopped at its beginning."""
+    stop = Stop(room.clock)
+    begun = watch(room).begun
+
+    def and_stop(found: Report) -> None:
+        begun(found)
+        stop.ask()
+
+    found = daily.send(room, room.today(), watch=Watch(stop, begun=and_stop))
+    assert (found.status, found.pending) == ("sending", READERS)
+    with read(room.engine) as connection:
+        edition = editions.named(connection, room.today().isoformat())
+    assert edition is not None
+    return edition
+
+
+def outbox(room: Newsroom) -> list[str]:
+    """To whom a mail lies there."""
+    mails = [path.read_text(encoding="utf-8") for path in (room.config.folder / "outbox" / "new").iterdir()]
+    return sorted(re.findall(r"^To: (.+)$", mail, re.MULTILINE)[0] for mail in mails)
+
+
+def states(room: Newsroom) -> dict[str, int]:
+    with read(room.engine) as connection:
+        rows = connection.execute(text("SELECT state, count(*) FROM deliveries GROUP BY state"))
+        return {row[0]: row[1] for row in rows}
+
+
+# --- How it is cut ---------------------------------------------------------------------------------
+
+
+def test_every_delivery_is_in_one_slice_whoever_comes_later(room: Newsroom) -> None:
+    edition = frozen(room)
+    with read(room.engine) as connection:
+        found = cut.left(connection, edition.id, repeats=True)
+    assert [one.number for one in found] == [0, 1, 2]
+    assert found[0].first == 0
+    assert found[-1].last == (1 << 63) - 1
+    assert all(before.last + 1 == after.first for before, after in itertools.pairwise(found))
+
+
+def test_a_slice_is_not_smaller_than_a_lease_is_worth_nor_so_large_that_workers_wait(room: Newsroom) -> None:
+    for readers, slices_, size in (
+        (1, 1, 2_500),
+        (5_000, 2, 2_500),
+        (1_000_000, 200, 5_000),
+        (20_000_000, 1000, 20_000),
+    ):
+        assert max(cut.LEAST, min(readers // cut.SHARES, cut.MOST)) == size
+        assert -(-readers // size) == slices_
+
+
+# --- Without any worker ----------------------------------------------------------------------------
+
+
+def test_who_sends_delivers_by_itself_where_no_worker_lives(room: Newsroom) -> None:
+    found = daily.send(room, room.today(), watch=watch(room))
+    assert (found.status, found.accepted, found.problem) == ("sent", READERS, None)
+    assert len(set(outbox(room))) == len(outbox(room)) == READERS
+    with read(room.engine) as connection:
+        assert connection.execute(select(schema.runs.c.id)).all()
+
+
+def test_what_was_stopped_is_gone_on_with(room: Newsroom) -> None:
+    frozen(room)
+    assert daily.send(room, room.today(), watch=watch(room)).accepted == READERS
+    assert len(outbox(room)) == READERS
+
+
+def test_an_edition_frozen_before_there_were_slices_is_cut_now(room: Newsroom) -> None:
+    frozen(room)
+    with write(room.engine) as connection:
+        connection.execute(delete(schema.slices))
+    assert daily.send(room, room.today(), watch=Watch(Stop(room.clock))).accepted == READERS
+
+
+# --- One slice -------------------------------------------------------------------------------------
+
+
+def test_a_slice_is_delivered_alone(room: Newsroom) -> None:
+    edition = frozen(room)
+    assert slices.deliver_slice(room, edition.id, 1, watch(room)).due is None
+    assert states(room) == {"accepted": 10, "pending": 20}
+    assert outbox(room) == [f"r{i:02}@lecteurs.example" for i in range(10, 20)]
+    assert slices.deliver_slice(room, edition.id, 1, watch(room)) == slices.Left(None)
+    assert states(room) == {"accepted": 10, "pending": 20}
+
+
+def test_a_slice_in_another_s_hands_is_left_to_them(room: Newsroom, make_room: Callable[..., Newsroom]) -> None:
+    edition = frozen(room)
+    with lease(room.engine, f"slice {edition.id}/1"), pytest.raises(AlreadyRunning):
+        slices.deliver_slice(room, edition.id, 1, watch(room))
+    assert states(room) == {"pending": 30}
+
+
+def test_who_lost_a_slice_while_it_slept_sends_nothing_more_of_it(room: Newsroom) -> None:
+    """Another has taken it over meanwhile; what it had claimed is sent by that one."""
+    edition = frozen(room)
+
+    def overtaken(_delivery: object, _state: object) -> None:
+        with write(room.engine) as connection:
+            connection.execute(update(schema.leases).values(fence=schema.leases.c.fence + 1))
+
+    with pytest.raises(DatabaseError, match="taken over"):
+        slices.deliver_slice(room, edition.id, 0, watch(room, ended=overtaken))
+    assert len(outbox(room)) < 10
+    assert slices.deliver_slice(room, edition.id, 0, watch(room)).due is None
+    assert outbox(room) == [f"r{i:02}@lecteurs.example" for i in range(10)]
+
+
+def test_what_is_not_to_go_is_left_alone(room: Newsroom, clock: Clock) -> None:
+    edition = frozen(room)
+    with write(room.engine) as connection:
+        editions.change(connection, edition.id, paused_at=clock())
+    assert slices.deliver_slice(room, edition.id, 0, watch(room)) is slices.ALONE
+    with write(room.engine) as connection:
+        editions.change(connection, edition.id, paused_at=None)
+        editions.move(connection, edition.id, [EditionStatus.SENDING], EditionStatus.STOPPED)
+    assert slices.deliver_slice(room, edition.id, 0, watch(room)) is slices.ALONE
+    assert slices.deliver_slice(room, edition.id, 99, watch(room)) is slices.ALONE
+    assert not (room.config.folder / "outbox").exists() or outbox(room) == []
+
+
+def test_what_another_machine_had_claimed_waits_a_minute_for_it(room: Newsroom, clock: Clock) -> None:
+    edition = frozen(room)
+    with write(room.engine) as connection:
+        dead = runs.begin(connection, edition.id, "another machine/its boot", clock())
+        values = {"state": "claimed", "run_id": dead, "at": clock()}
+        first = select(schema.deliveries.c.id).order_by(schema.deliveries.c.id).limit(4).scalar_subquery()
+        connection.execute(update(schema.deliveries).where(schema.deliveries.c.id.in_(first)).values(**values))
+    left = slices.deliver_slice(room, edition.id, 0, watch(room))
+    assert (left.due, left.end) == (clock() + timedelta(minutes=1), End.WAITING)
+    assert states(room) == {"accepted": 6, "claimed": 4, "pending": 20}
+    clock.move(seconds=30)
+    assert slices.deliver_slice(room, edition.id, 0, watch(room)) == slices.Left(left.due)
+    clock.move(seconds=30)
+    assert slices.deliver_slice(room, edition.id, 0, watch(room)).due is None
+    assert states(room) == {"accepted": 10, "pending": 20}
+
+
+# --- Beside workers --------------------------------------------------------------------------------
+
+
+class Workers:
+    """Workers of a test: they deliver what is asked for, when they are asked how many there are."""
+
+    def __init__(self, room: Newsroom, number: int = 1) -> None:
+        self.room, self.number = room, number
+        self.asked: list[tuple[int, int]] = []
+
+    def alive(self) -> int:
+        return self.number
+
+    def waiting(self) -> set[tuple[int, int]]:
+        waiting, self.asked = set(self.asked), []
+        for edition_id, number in waiting if self.number else ():
+            slices.deliver_slice(self.room, edition_id, number, Watch(Stop(self.room.clock)))
+        return waiting
+
+    def ask_for(self, which: list[tuple[int, int]]) -> None:
+        self.asked += which
+
+
+def test_workers_deliver_and_who_sends_brings_it_to_its_end(
+    room: Newsroom, database: str, make_room: Callable[..., Newsroom]
+) -> None:
+    workers = Workers(make_room(NEWSLETTER_DATABASE=database))
+    room.queue = workers
+    found = daily.send(room, room.today(), watch=watch(room))
+    assert (found.status, found.accepted, found.problem) == ("sent", READERS, None)
+    assert len(outbox(room)) == READERS
+    with read(room.engine) as connection:
+        assert connection.execute(select(schema.slices.c.number)).all()
+
+
+def test_where_the_last_worker_is_gone_who_sends_goes_on_alone(room: Newsroom) -> None:
+    workers = Workers(room)
+    room.queue = workers
+
+    def last(which: list[tuple[int, int]]) -> None:
+        workers.number = 0
+
+    workers.ask_for = last  # type: ignore[method-assign]
+    assert daily.send(room, room.today(), watch=watch(room)).accepted == READERS
+
+
+def test_put_in_order_leaves_alone_what_somebody_has_in_hand(room: Newsroom, clock: Clock) -> None:
+    edition = frozen(room)
+    with write(room.engine) as connection:
+        dead = runs.begin(connection, edition.id, "another machine/its boot", clock())
+        connection.execute(update(schema.deliveries).values(state="claimed", run_id=dead, at=clock()))
+    clock.move(hours=1)
+    with lease(room.engine, f"slice {edition.id}/0"), sending_lock(room.engine):
+        told = slices.put_in_order(room, edition)
+    assert told == ()  # an outbox repeats nothing: so there is no doubt
+    assert states(room) == {"claimed": 10, "pending": 20}
+
+
+def test_nobody_decides_on_doubts_while_a_worker_is_sending(room: Newsroom) -> None:
+    """`resolve` and `adopt` want to be alone: who sent the edition may have ended, and workers go on."""
+    edition = frozen(room)
+    with lease(room.engine, f"slice {edition.id}/2"):
+        with pytest.raises(AlreadyRunning, match="a worker is sending"):
+            resolve.resolve(room, None, "accepted")
+        with pytest.raises(AlreadyRunning, match="a worker is sending"):
+            instance.adopt(room, go_on=False)
+    assert resolve.resolve(room, None, "accepted").uncertain == []
+
+
+def test_where_who_sent_it_has_died_a_worker_brings_it_to_its_end(room: Newsroom) -> None:
+    edition = frozen(room)
+    assert slices.unwatched(room, edition.id) is None
+    for number in range(3):
+        slices.deliver_slice(room, edition.id, number, watch(room))
+    with sending_lock(room.engine):
+        assert slices.unwatched(room, edition.id) is None
+    found = slices.unwatched(room, edition.id)
+    assert found is not None
+    assert daily.send_named(room, found.name, watch=watch(room), patient=False).status == "sent"
+    assert slices.unwatched(room, edition.id) is None
