@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -23,7 +24,7 @@ from newsletter.sending import Watch
 from newsletter.store import editions, runs, schema, subscribers
 from newsletter.store import slices as cut
 from newsletter.store.database import read, sending_lock, write
-from newsletter.store.lease import lease
+from newsletter.store.lease import FRESH, lease
 from newsletter.store.subscribers import NewSubscriber
 from tests.conftest import Clock
 
@@ -171,6 +172,7 @@ def test_who_lost_a_slice_while_it_slept_sends_nothing_more_of_it(room: Newsroom
     def overtaken(_delivery: object, _state: object) -> None:
         with write(room.engine) as connection:
             connection.execute(update(schema.leases).values(fence=schema.leases.c.fence + 1))
+        time.sleep(2 * FRESH)
 
     with pytest.raises(DatabaseError, match="taken over"):
         slices.deliver_slice(room, edition.id, 0, watch(room, ended=overtaken))
