@@ -75,9 +75,9 @@ def resolve(
         ids = [one.id for one in chosen]
         with write(room.engine, rehearsal=dry_run) as connection:
             if decision == "accepted":
-                deliveries.take_for_accepted(connection, ids, room.clock())
+                deliveries.take_for_accepted(connection, edition.id, ids, room.clock())
             elif ids:
-                deliveries.send_again(connection, ids, room.clock())
+                deliveries.send_again(connection, edition.id, ids, room.clock())
                 editions.move(connection, edition.id, [Status.SENT, Status.STOPPED], Status.SENDING, ended_at=None)
             edition = editions.by_id(connection, edition.id)
     return Doubts(edition, chosen)

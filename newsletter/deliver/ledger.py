@@ -89,13 +89,13 @@ class Ledger:
         run_id, place = claims
         told = journal.read(self._folder, run_id, place) if run_id is not None else journal.Told([], set())
         if told is not None:
-            record(connection, run_id, told.ended)
+            record(connection, self._edition, run_id, told.ended)
         left = deliveries.claimed_by(connection, self._edition, run_id)
         doubts = left if told is None else [one for one in left if one.id in told.sending]
         self._doubt(connection, run_id, [one.id for one in doubts], repeats_safely)
         doubtful = {one.id for one in doubts}
         unbegun = [one.id for one in left if one.id not in doubtful]
-        deliveries.give_back(connection, run_id, unbegun, self._clock(), repeats=self._repeats)
+        deliveries.give_back(connection, self._edition, run_id, unbegun, self._clock(), repeats=self._repeats)
         if repeats_safely or not doubts:
             return ""
         may = f"{len(doubts)} reader{'' if len(doubts) == 1 else 's'} may or may not have the edition:"
@@ -105,10 +105,10 @@ class Ledger:
 
     def _doubt(self, connection: Connection, run_id: int | None, ids: list[int], repeats_safely: bool) -> None:
         if repeats_safely:
-            deliveries.give_back(connection, run_id, ids, self._clock(), repeats=self._repeats)
+            deliveries.give_back(connection, self._edition, run_id, ids, self._clock(), repeats=self._repeats)
         else:
             said = "the run ended before the relay's reply was recorded"
-            deliveries.doubt(connection, run_id, ids, said, self._clock())
+            deliveries.doubt(connection, self._edition, run_id, ids, said, self._clock())
 
     # --- Taking hold
 
@@ -139,7 +139,7 @@ class Ledger:
             self.fold()
             journal.flush()
             with self._held.write() as connection:
-                deliveries.give_back(connection, self._run, ids, self._clock(), repeats=self._repeats)
+                deliveries.give_back(connection, self._edition, self._run, ids, self._clock(), repeats=self._repeats)
             self._after = 0
 
     # --- One message
@@ -176,7 +176,7 @@ class Ledger:
             journal.flush()
             entries, self._entries, self._fold_at = self._entries, [], float("inf")
             with self._held.write() as connection:
-                record(connection, self._run, entries)
+                record(connection, self._edition, self._run, entries)
             journal.folded()
             journal.flush()
 

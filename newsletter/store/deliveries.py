@@ -84,7 +84,8 @@ def pending(edition_id: int, now: datetime, *, late: bool) -> Select[Any]:
 def drop_plan(connection: Connection, edition_id: int, limit: int) -> int:
     """Forget what was planned for an edition that was not frozen after all; returns how many, at most `limit`."""
     some = select(deliveries.c.id).where(deliveries.c.edition_id == edition_id).limit(limit).scalar_subquery()
-    return connection.execute(delete(deliveries).where(deliveries.c.id.in_(some))).rowcount
+    query = delete(deliveries).where(deliveries.c.edition_id == edition_id, deliveries.c.id.in_(some))
+    return connection.execute(query).rowcount
 
 
 def audience(connection: Connection, edition_id: int) -> int:
@@ -100,28 +101,36 @@ def claim(
     connection: Connection, edition_id: int, run_id: int, now: datetime, limit: int, *, after: int = 0
 ) -> Claimed:
     """Take up to `limit` deliveries that are to be sent, those behind the one with the id `after`, in their order."""
-    return _claim(connection, and_(_of(edition_id, State.PENDING), deliveries.c.id > after), run_id, now, limit)
+    return _claim(
+        connection, edition_id, and_(_of(edition_id, State.PENDING), deliveries.c.id > after), run_id, now, limit
+    )
 
 
 def claim_deferred(connection: Connection, edition_id: int, run_id: int, now: datetime, limit: int) -> Claimed:
     """Take up to `limit` of those put off that are due."""
     due = and_(_of(edition_id, State.DEFERRED), deliveries.c.next_attempt <= now)
-    return _claim(connection, due, run_id, now, limit)
+    return _claim(connection, edition_id, due, run_id, now, limit)
 
 
 def claim_doubtful(connection: Connection, edition_id: int, run_id: int, now: datetime, limit: int) -> Claimed:
     """Take uncertain deliveries to send them once more: each at most once in its life, flagged from here on."""
     once = and_(_of(edition_id, State.UNCERTAIN), ~deliveries.c.repeated)
-    return _claim(connection, once, run_id, now, limit, repeated=True)
+    return _claim(connection, edition_id, once, run_id, now, limit, repeated=True)
 
 
 def _claim(
-    connection: Connection, which: ColumnElement[bool], run_id: int, now: datetime, limit: int, **values: Any
+    connection: Connection,
+    edition_id: int,
+    which: ColumnElement[bool],
+    run_id: int,
+    now: datetime,
+    limit: int,
+    **values: Any,
 ) -> Claimed:
     ids = select(deliveries.c.id).where(which).order_by(deliveries.c.id).limit(limit).scalar_subquery()
     # The Date of its message is fixed before anything of it can leave: so a repeat is the same, whatever we forget.
     begun = func.coalesce(deliveries.c.first_attempt, literal(now.replace(microsecond=0), deliveries.c.at.type))
-    query = update(deliveries).where(deliveries.c.id.in_(ids))
+    query = update(deliveries).where(deliveries.c.edition_id == edition_id, deliveries.c.id.in_(ids))
     query = query.values(state=State.CLAIMED, run_id=run_id, at=now, first_attempt=begun, **values)
     rows = connection.execute(query.returning(*TAKEN)).fetchall()
     taken = [Delivery(*row[:4], STATES[row[4]], VARIANTS[row[5]], *row[6:], None, None, now) for row in rows]  # type: ignore[call-arg]
@@ -150,7 +159,13 @@ def departed(connection: Connection, edition_id: int, run_id: int, now: datetime
 
 
 def give_back(
-    connection: Connection, run_id: int | None, ids: Sequence[int], now: datetime, *, repeats: bool = True
+    connection: Connection,
+    edition_id: int,
+    run_id: int | None,
+    ids: Sequence[int],
+    now: datetime,
+    *,
+    repeats: bool = True,
 ) -> None:
     """To be sent as before: nothing was offered to the relay, or the line died before the dot, or the relay refused
     everybody alike. No attempt is counted, or not one more. What was to be repeated after a doubt is in doubt again
@@ -160,21 +175,32 @@ def give_back(
     """
     first = case((deliveries.c.attempts > 0, deliveries.c.first_attempt))
     for some in _in_pieces(ids):
-        here = and_(deliveries.c.id.in_(some), deliveries.c.run_id.is_not_distinct_from(run_id))
+        here = _in_hands(edition_id, run_id, some)
         fresh = and_(here, ~deliveries.c.repeated) if repeats else here
         _set(connection, fresh, state=State.PENDING, at=now, first_attempt=first)
         if repeats:
             _set(connection, and_(here, deliveries.c.repeated), state=State.UNCERTAIN, repeated=False, at=now)
 
 
-def doubt(connection: Connection, run_id: int | None, ids: Sequence[int], reply: str, now: datetime) -> None:
+def doubt(
+    connection: Connection, edition_id: int, run_id: int | None, ids: Sequence[int], reply: str, now: datetime
+) -> None:
     """The run ended, and nobody knows whether they have arrived. What was being repeated may be once more: else two
     crashes would leave somebody with nothing; and a crash never makes more than one copy for each line."""
     values: dict[str, Any] = {"state": State.UNCERTAIN, "code": None, "reply": reply, "at": now, "next_attempt": None}
     values["repeated"] = False
     for some in _in_pieces(ids):
-        here = and_(deliveries.c.id.in_(some), deliveries.c.run_id.is_not_distinct_from(run_id))
+        here = _in_hands(edition_id, run_id, some)
         _set(connection, here, **values, attempts=deliveries.c.attempts + 1)
+
+
+def _in_hands(edition_id: int, run_id: int | None, ids: Sequence[int]) -> ColumnElement[bool]:
+    return and_(_among(edition_id, ids), deliveries.c.run_id.is_not_distinct_from(run_id))
+
+
+def _among(edition_id: int, ids: Sequence[int]) -> ColumnElement[bool]:
+    """Deliveries of an edition, by their ids. PostgreSQL looks in the edition's partition alone."""
+    return and_(deliveries.c.edition_id == edition_id, deliveries.c.id.in_(ids))
 
 
 # --- The whole edition ----------------------------------------------------------------------------
@@ -247,18 +273,18 @@ def latest_doubtful(connection: Connection) -> int | None:
     return connection.execute(query).scalar()
 
 
-def take_for_accepted(connection: Connection, ids: Sequence[int], now: datetime) -> None:
+def take_for_accepted(connection: Connection, edition_id: int, ids: Sequence[int], now: datetime) -> None:
     """Somebody has looked: they have it."""
     reply = literal("taken for accepted, by hand; before: ") + func.coalesce(deliveries.c.reply, "")
     for some in _in_pieces(ids):
-        here = and_(deliveries.c.id.in_(some), deliveries.c.state == State.UNCERTAIN)
+        here = and_(_among(edition_id, some), deliveries.c.state == State.UNCERTAIN)
         _set(connection, here, state=State.ACCEPTED, reply=reply, at=now)
 
 
-def send_again(connection: Connection, ids: Sequence[int], now: datetime) -> None:
+def send_again(connection: Connection, edition_id: int, ids: Sequence[int], now: datetime) -> None:
     """Somebody wants it: once more, the same bytes. Another doubt ends as one."""
     for some in _in_pieces(ids):
-        here = and_(deliveries.c.id.in_(some), deliveries.c.state == State.UNCERTAIN)
+        here = and_(_among(edition_id, some), deliveries.c.state == State.UNCERTAIN)
         _set(connection, here, state=State.PENDING, repeated=True, at=now)
 
 
