@@ -11,7 +11,8 @@ from sqlalchemy import Connection
 from newsletter.errors import BadData, NotSent
 from newsletter.model import DAILY, Delivery, Edition, EditionStatus
 from newsletter.newsroom import Newsroom
-from newsletter.store import deliveries, editions, slices
+from newsletter.store import doubts as in_doubt
+from newsletter.store import editions, slices
 from newsletter.store.database import newcomers_lock, read, sending_lock, write
 from newsletter.subscribe import person
 
@@ -37,7 +38,7 @@ def doubts(room: Newsroom, day: date | None, addresses: Collection[str] = (), *,
         if edition is None:
             said = f" {name}" if name else f" of {day} yet" if day else " yet"
             raise BadData(f"there is no edition{said}")
-        found = deliveries.uncertain(connection, edition.id)
+        found = in_doubt.of_edition(connection, edition.id)
     wanted = {person(address).key: address for address in addresses}
     chosen = [one for one in found if not wanted or person(one.address).key in wanted]
     for key in wanted.keys() - {person(one.address).key for one in chosen}:
@@ -50,7 +51,7 @@ def _edition(connection: Connection, room: Newsroom, day: date | None, name: str
         return editions.named(connection, name)
     if day:
         return editions.get(connection, day, DAILY)
-    edition_id = deliveries.latest_doubtful(connection)
+    edition_id = in_doubt.latest(connection)
     return editions.by_id(connection, edition_id) if edition_id else editions.latest(connection, DAILY, room.today())
 
 
@@ -76,9 +77,9 @@ def resolve(
         with write(room.engine, rehearsal=dry_run) as connection:
             slices.check_idle(connection)
             if decision == "accepted":
-                deliveries.take_for_accepted(connection, ids, room.clock())
+                in_doubt.take_for_accepted(connection, edition.id, ids, room.clock())
             elif ids:
-                deliveries.send_again(connection, ids, room.clock())
+                in_doubt.send_again(connection, edition.id, ids, room.clock())
                 editions.move(connection, edition.id, [Status.SENT, Status.STOPPED], Status.SENDING, ended_at=None)
             edition = editions.by_id(connection, edition.id)
     return Doubts(edition, chosen)

@@ -38,7 +38,7 @@ from newsletter.model import (
     Verdict,
 )
 from newsletter.settings import Rate
-from newsletter.store import deliveries, departures, editions, schema, subscribers
+from newsletter.store import deliveries, departures, doubts, editions, schema, subscribers
 from newsletter.store.database import read, write
 from newsletter.store.subscribers import NewSubscriber
 from newsletter.tables import NewsletterTable
@@ -634,7 +634,7 @@ def test_what_an_editor_wants_sent_again_is_sent_whatever_comes_between(engine: 
     post = Post(engine, "ama")
     post.run(FakeMailer({"ama": ["doubt"]}), on_uncertain="hold")
     with write(engine) as connection:
-        deliveries.send_again(connection, [1], MORNING)
+        doubts.send_again(connection, post.id, [1], MORNING)
         editions.move(connection, post.id, [EditionStatus.SENT], EditionStatus.SENDING)
     mailer = FakeMailer({"ama": ["lost", "ok"]})
     assert post.run(mailer, on_uncertain="hold").end is End.DONE

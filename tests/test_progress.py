@@ -116,7 +116,7 @@ def under_way(make_room: MakeRoom, add_article: Add, clock: Clock) -> Newsroom:
             again = clock() + timedelta(minutes=10)
             put_off = Entry(first.id, State.DEFERRED, clock(), 450, "450 4.2.0 plus tard", again)
             accepted = [Entry(one.id, State.ACCEPTED, clock(), 250, "250 Ok") for one in others]
-            record(connection, run_id, [put_off, *accepted])
+            record(connection, edition.id, run_id, [put_off, *accepted])
     return room
 
 
@@ -224,7 +224,7 @@ def test_an_earlier_edition_says_it_where_no_rate_does(room: Newsroom, add_artic
         run_id = runs.begin(connection, edition.id, "here", clock())
         for i, one in enumerate(deliveries.claim(connection, edition.id, run_id, clock(), 150), 1):
             at = clock() + (timedelta(hours=1) if i == 140 else timedelta(seconds=i / 10))
-            record(connection, run_id, [Entry(one.id, State.ACCEPTED, at, 250, "250 Ok")])
+            record(connection, edition.id, run_id, [Entry(one.id, State.ACCEPTED, at, 250, "250 Ok")])
     assert progress.forecast(room, next_one) is None  # it has not ended
     with write(room.engine) as connection:
         ended = {"ended_at": clock() + timedelta(hours=1), "audience": 150}

@@ -369,12 +369,12 @@ def test_a_delivery_s_life(engine: Engine) -> None:
         first, second, third = deliveries.claim(connection, edition_id, run, NOW, 10)
         assert deliveries.claim(connection, edition_id, run, NOW, 10) == []
         put_off = Entry(second.id, State.DEFERRED, NOW, 450, "450 plus tard", later)
-        record(connection, run, [Entry(first.id, State.ACCEPTED, NOW, 250, "2.0.0 Ok: A1"), put_off])
+        record(connection, edition_id, run, [Entry(first.id, State.ACCEPTED, NOW, 250, "2.0.0 Ok: A1"), put_off])
         assert deliveries.next_attempt(connection, edition_id) == later
         assert deliveries.claim_deferred(connection, edition_id, run, NOW, 10) == []
         assert runs.left_claims(connection, edition_id) == [(run, "here", NOW)]
         assert [one.id for one in deliveries.claimed_by(connection, edition_id, run)] == [third.id]
-        deliveries.give_back(connection, run, [third.id], NOW)
+        deliveries.give_back(connection, edition_id, run, [third.id], NOW)
         assert runs.left_claims(connection, edition_id) == []
         another = runs.begin(connection, edition_id, "here", later)
         [again] = deliveries.claim(connection, edition_id, another, later, 10)
@@ -389,9 +389,9 @@ def test_what_another_run_has_claimed_is_not_recorded(engine: Engine) -> None:
     with write(engine) as connection:
         old, new = (runs.begin(connection, edition_id, "here", NOW) for _ in range(2))
         [one] = deliveries.claim(connection, edition_id, old, NOW, 10)
-        deliveries.give_back(connection, old, [one.id], NOW)
+        deliveries.give_back(connection, edition_id, old, [one.id], NOW)
         deliveries.claim(connection, edition_id, new, NOW, 10)
-        record(connection, old, [Entry(one.id, State.REJECTED, NOW)])
+        record(connection, edition_id, old, [Entry(one.id, State.REJECTED, NOW)])
         assert [one.state for one in deliveries.claimed_by(connection, edition_id, new)] == [State.CLAIMED]
 
 
@@ -401,7 +401,7 @@ def test_claims_go_on_behind_what_was_claimed(engine: Engine) -> None:
     with write(engine) as connection:
         run = runs.begin(connection, edition_id, "here", NOW)
         first = deliveries.claim(connection, edition_id, run, NOW, 4)
-        deliveries.give_back(connection, run, [first[0].id], NOW)
+        deliveries.give_back(connection, edition_id, run, [first[0].id], NOW)
         rest = deliveries.claim(connection, edition_id, run, NOW, 4, after=first[-1].id)
         assert [one.id for one in rest] == [5, 6]
         assert [one.id for one in deliveries.claim(connection, edition_id, run, NOW, 4)] == [first[0].id]
@@ -435,13 +435,13 @@ def test_a_doubt_is_repeated_once_and_after_a_crash_once_more(engine: Engine) ->
     with write(engine) as connection:
         run = runs.begin(connection, edition_id, "here", NOW)
         [one] = deliveries.claim(connection, edition_id, run, NOW, 10)
-        record(connection, run, [Entry(one.id, State.UNCERTAIN, NOW)])
+        record(connection, edition_id, run, [Entry(one.id, State.UNCERTAIN, NOW)])
         assert deliveries.doubtful(connection, edition_id) == 1
         [again] = deliveries.claim_doubtful(connection, edition_id, run, NOW, 10)
         assert again.repeated
-        deliveries.doubt(connection, run, [one.id], "", NOW)  # the run that repeated it was killed
+        deliveries.doubt(connection, edition_id, run, [one.id], "", NOW)  # the run that repeated it was killed
         [again] = deliveries.claim_doubtful(connection, edition_id, run, NOW, 10)
-        record(connection, run, [Entry(one.id, State.UNCERTAIN, NOW)])  # the relay said nothing again
+        record(connection, edition_id, run, [Entry(one.id, State.UNCERTAIN, NOW)])  # the relay said nothing again
         assert deliveries.claim_doubtful(connection, edition_id, run, NOW, 10) == []
         assert deliveries.doubtful(connection, edition_id) == 0
 
@@ -452,8 +452,10 @@ def test_what_has_run_out_of_time_is_rejected_with_the_last_reply(engine: Engine
     with write(engine) as connection:
         run = runs.begin(connection, edition_id, "here", NOW)
         first, second = deliveries.claim(connection, edition_id, run, NOW, 10)
-        record(connection, run, [Entry(first.id, State.DEFERRED, NOW, reply="450 plus tard", next_attempt=NOW)])
-        deliveries.give_back(connection, run, [second.id], NOW)
+        record(
+            connection, edition_id, run, [Entry(first.id, State.DEFERRED, NOW, reply="450 plus tard", next_attempt=NOW)]
+        )
+        deliveries.give_back(connection, edition_id, run, [second.id], NOW)
         assert deliveries.expire(connection, edition_id, "expired", NOW, untried=False) == 1
         assert deliveries.expire(connection, edition_id, "expired", NOW, untried=True) == 1
         assert dict(deliveries.refusals(connection, edition_id)) == {

@@ -145,7 +145,7 @@ class Ledger:
             self.fold()
             journal.flush()
             with self._held.write() as connection:
-                deliveries.give_back(connection, self._run, ids, self._clock(), repeats=self._repeats)
+                deliveries.give_back(connection, self._edition, self._run, ids, self._clock(), repeats=self._repeats)
             self._after = 0
 
     # --- One message
@@ -182,7 +182,7 @@ class Ledger:
             journal.flush()
             entries, self._entries, self._fold_at = self._entries, [], float("inf")
             with self._held.write() as connection:
-                record(connection, self._run, entries)
+                record(connection, self._edition, self._run, entries)
             journal.folded()
             journal.flush()
 
@@ -245,7 +245,7 @@ def _recover(connection: Connection, edition_id: int, span: Span, claims: runs.C
     """Returns what there is to tell about it."""
     run_id = claims.run_id
     if by.told is not None:
-        record(connection, run_id, by.told.ended)
+        record(connection, edition_id, run_id, by.told.ended)
     left = deliveries.claimed_by(connection, edition_id, run_id, span)
     doubts = left if by.told is None else [one for one in left if one.id in by.told.sending]
     doubtful = {one.id for one in doubts}
@@ -254,8 +254,8 @@ def _recover(connection: Connection, edition_id: int, span: Span, claims: runs.C
         unbegun, doubtful = [one.id for one in left], set()
     else:
         said = "the run ended before the relay's reply was recorded"
-        deliveries.doubt(connection, run_id, [one.id for one in doubts], said, by.now)
-    deliveries.give_back(connection, run_id, unbegun, by.now, repeats=by.repeats)
+        deliveries.doubt(connection, edition_id, run_id, [one.id for one in doubts], said, by.now)
+    deliveries.give_back(connection, edition_id, run_id, unbegun, by.now, repeats=by.repeats)
     if not doubtful:
         return ""
     may = f"{len(doubts)} reader{'' if len(doubts) == 1 else 's'} may or may not have the edition:"

@@ -94,7 +94,8 @@ def pending(edition_id: int, now: datetime, *, late: bool) -> Select[Any]:
 def drop_plan(connection: Connection, edition_id: int, limit: int) -> int:
     """Forget what was planned for an edition that was not frozen after all; returns how many, at most `limit`."""
     some = select(deliveries.c.id).where(deliveries.c.edition_id == edition_id).limit(limit).scalar_subquery()
-    return connection.execute(delete(deliveries).where(deliveries.c.id.in_(some))).rowcount
+    query = delete(deliveries).where(deliveries.c.edition_id == edition_id, deliveries.c.id.in_(some))
+    return connection.execute(query).rowcount
 
 
 def audience(connection: Connection, edition_id: int) -> int:
@@ -118,7 +119,7 @@ def claim(
 ) -> Claimed:
     """Take up to `limit` deliveries that are to be sent, those behind the one with the id `after`, in their order."""
     behind = Span(max(span.first, after + 1), span.last)
-    return _claim(connection, of_state(edition_id, State.PENDING, behind), run_id, now, limit)
+    return _claim(connection, edition_id, of_state(edition_id, State.PENDING, behind), run_id, now, limit)
 
 
 def claim_deferred(
@@ -126,7 +127,7 @@ def claim_deferred(
 ) -> Claimed:
     """Take up to `limit` of those put off that are due."""
     due = and_(of_state(edition_id, State.DEFERRED, span), deliveries.c.next_attempt <= now)
-    return _claim(connection, due, run_id, now, limit)
+    return _claim(connection, edition_id, due, run_id, now, limit)
 
 
 def claim_doubtful(
@@ -134,16 +135,22 @@ def claim_doubtful(
 ) -> Claimed:
     """Take uncertain deliveries to send them once more: each at most once in its life, flagged from here on."""
     once = and_(of_state(edition_id, State.UNCERTAIN, span), ~deliveries.c.repeated)
-    return _claim(connection, once, run_id, now, limit, repeated=True)
+    return _claim(connection, edition_id, once, run_id, now, limit, repeated=True)
 
 
 def _claim(
-    connection: Connection, which: ColumnElement[bool], run_id: int, now: datetime, limit: int, **values: Any
+    connection: Connection,
+    edition_id: int,
+    which: ColumnElement[bool],
+    run_id: int,
+    now: datetime,
+    limit: int,
+    **values: Any,
 ) -> Claimed:
     ids = select(deliveries.c.id).where(which).order_by(deliveries.c.id).limit(limit).scalar_subquery()
     # The Date of its message is fixed before anything of it can leave: so a repeat is the same, whatever we forget.
     begun = func.coalesce(deliveries.c.first_attempt, literal(now.replace(microsecond=0), deliveries.c.at.type))
-    query = update(deliveries).where(deliveries.c.id.in_(ids))
+    query = update(deliveries).where(deliveries.c.edition_id == edition_id, deliveries.c.id.in_(ids))
     query = query.values(state=State.CLAIMED, run_id=run_id, at=now, first_attempt=begun, **values)
     rows = connection.execute(query.returning(*TAKEN)).fetchall()
     taken = [Delivery(*row[:4], STATES[row[4]], VARIANTS[row[5]], *row[6:], None, None, now) for row in rows]  # type: ignore[call-arg]
@@ -153,7 +160,7 @@ def _claim(
 def claimed_by(connection: Connection, edition_id: int, run_id: int | None, span: Span = ALL) -> Claimed:
     """What a dead run has left claimed. Only for who holds the sending lock, or the slice."""
     theirs = deliveries.c.run_id.is_not_distinct_from(run_id)
-    return _all(connection, and_(of_state(edition_id, State.CLAIMED, span), theirs))
+    return all_of(connection, and_(of_state(edition_id, State.CLAIMED, span), theirs))
 
 
 def departed(connection: Connection, edition_id: int, run_id: int, now: datetime) -> set[int]:
@@ -173,7 +180,13 @@ def departed(connection: Connection, edition_id: int, run_id: int, now: datetime
 
 
 def give_back(
-    connection: Connection, run_id: int | None, ids: Sequence[int], now: datetime, *, repeats: bool = True
+    connection: Connection,
+    edition_id: int,
+    run_id: int | None,
+    ids: Sequence[int],
+    now: datetime,
+    *,
+    repeats: bool = True,
 ) -> None:
     """To be sent as before: nothing was offered to the relay, or the line died before the dot, or the relay refused
     everybody alike. No attempt is counted, or not one more. What was to be repeated after a doubt is in doubt again
@@ -182,22 +195,33 @@ def give_back(
     Here and in what follows, what is not in that run's hands any more stays as it is. Somebody has taken over.
     """
     first = case((deliveries.c.attempts > 0, deliveries.c.first_attempt))
-    for some in _in_pieces(ids):
-        here = and_(deliveries.c.id.in_(some), deliveries.c.run_id.is_not_distinct_from(run_id))
+    for some in in_pieces(ids):
+        here = _in_hands(edition_id, run_id, some)
         fresh = and_(here, ~deliveries.c.repeated) if repeats else here
-        _set(connection, fresh, state=State.PENDING, at=now, first_attempt=first)
+        change(connection, fresh, state=State.PENDING, at=now, first_attempt=first)
         if repeats:
-            _set(connection, and_(here, deliveries.c.repeated), state=State.UNCERTAIN, repeated=False, at=now)
+            change(connection, and_(here, deliveries.c.repeated), state=State.UNCERTAIN, repeated=False, at=now)
 
 
-def doubt(connection: Connection, run_id: int | None, ids: Sequence[int], reply: str, now: datetime) -> None:
+def doubt(
+    connection: Connection, edition_id: int, run_id: int | None, ids: Sequence[int], reply: str, now: datetime
+) -> None:
     """The run ended, and nobody knows whether they have arrived. What was being repeated may be once more: else two
     crashes would leave somebody with nothing; and a crash never makes more than one copy for each line."""
     values: dict[str, Any] = {"state": State.UNCERTAIN, "code": None, "reply": reply, "at": now, "next_attempt": None}
     values["repeated"] = False
-    for some in _in_pieces(ids):
-        here = and_(deliveries.c.id.in_(some), deliveries.c.run_id.is_not_distinct_from(run_id))
-        _set(connection, here, **values, attempts=deliveries.c.attempts + 1)
+    for some in in_pieces(ids):
+        here = _in_hands(edition_id, run_id, some)
+        change(connection, here, **values, attempts=deliveries.c.attempts + 1)
+
+
+def _in_hands(edition_id: int, run_id: int | None, ids: Sequence[int]) -> ColumnElement[bool]:
+    return and_(among(edition_id, ids), deliveries.c.run_id.is_not_distinct_from(run_id))
+
+
+def among(edition_id: int, ids: Sequence[int]) -> ColumnElement[bool]:
+    """Deliveries of an edition, by their ids. PostgreSQL looks in the edition's partition alone."""
+    return and_(deliveries.c.edition_id == edition_id, deliveries.c.id.in_(ids))
 
 
 # --- The whole edition ----------------------------------------------------------------------------
@@ -260,14 +284,14 @@ def expire(
     )
     here = and_(deliveries.c.edition_id == edition_id, unfinished, *_within(span))
     state = case((deliveries.c.repeated, State.UNCERTAIN.value), else_=State.REJECTED.value)
-    return _set(connection, here, state=state, reply=reply, at=now)
+    return change(connection, here, state=state, reply=reply, at=now)
 
 
 def give_up(connection: Connection, edition_id: int, reason: str, now: datetime) -> int:
     """End what is unfinished as uncertain, never to be repeated: a copy of this database may have sent it."""
     unfinished = deliveries.c.state.in_([State.PENDING, State.DEFERRED, State.CLAIMED, State.SENDING])
     here = and_(deliveries.c.edition_id == edition_id, unfinished)
-    return _set(connection, here, state=State.UNCERTAIN, repeated=True, reply=reason, at=now)
+    return change(connection, here, state=State.UNCERTAIN, repeated=True, reply=reason, at=now)
 
 
 def refusals(connection: Connection, edition_id: int) -> Iterator[tuple[str, int]]:
@@ -282,32 +306,6 @@ def refusals(connection: Connection, edition_id: int) -> Iterator[tuple[str, int
     return ((row.reply or "", row.times) for row in connection.execute(query))
 
 
-def uncertain(connection: Connection, edition_id: int) -> Claimed:
-    """Who may or may not have it."""
-    return _all(connection, of_state(edition_id, State.UNCERTAIN))
-
-
-def latest_doubtful(connection: Connection) -> int | None:
-    """The newest edition that somebody may or may not have; None where there is no doubt."""
-    query = select(func.max(deliveries.c.edition_id)).where(deliveries.c.state == State.UNCERTAIN)
-    return connection.execute(query).scalar()
-
-
-def take_for_accepted(connection: Connection, ids: Sequence[int], now: datetime) -> None:
-    """Somebody has looked: they have it."""
-    reply = literal("taken for accepted, by hand; before: ") + func.coalesce(deliveries.c.reply, "")
-    for some in _in_pieces(ids):
-        here = and_(deliveries.c.id.in_(some), deliveries.c.state == State.UNCERTAIN)
-        _set(connection, here, state=State.ACCEPTED, reply=reply, at=now)
-
-
-def send_again(connection: Connection, ids: Sequence[int], now: datetime) -> None:
-    """Somebody wants it: once more, the same bytes. Another doubt ends as one."""
-    for some in _in_pieces(ids):
-        here = and_(deliveries.c.id.in_(some), deliveries.c.state == State.UNCERTAIN)
-        _set(connection, here, state=State.PENDING, repeated=True, at=now)
-
-
 def reasons(connection: Connection, edition_id: int) -> list[tuple[int | None, str]]:
     """Every different code and reply among its rejections."""
     query = select(deliveries.c.code, deliveries.c.reply).where(of_state(edition_id, State.REJECTED)).distinct()
@@ -316,7 +314,7 @@ def reasons(connection: Connection, edition_id: int) -> list[tuple[int | None, s
 
 def by_ids(connection: Connection, ids: Sequence[int]) -> list[Delivery]:
     """Those of these ids that are there, in the order of their ids."""
-    return _all(connection, deliveries.c.id.in_(ids))
+    return all_of(connection, deliveries.c.id.in_(ids))
 
 
 def of_subscriber(
@@ -339,7 +337,7 @@ def of_subscriber(
     here = deliveries.c.subscriber_id == subscriber_id
     if rows:
         here = and_(here, deliveries.c.id.between(rows[-1].delivery_id, rows[0].delivery_id))
-    found = {one.id: one for one in _all(connection, here)}
+    found = {one.id: one for one in all_of(connection, here)}
     return [(found[row.delivery_id], _edition(row), row.wire or "") for row in rows]
 
 
@@ -351,7 +349,7 @@ def purge(connection: Connection, before: datetime, limit: int) -> int:
     return connection.execute(delete(deliveries).where(deliveries.c.id.in_(some))).rowcount
 
 
-def _in_pieces(ids: Sequence[int]) -> Iterator[Sequence[int]]:
+def in_pieces(ids: Sequence[int]) -> Iterator[Sequence[int]]:
     """No database takes any number of them in one statement."""
     return (ids[i : i + MOST_IDS] for i in range(0, len(ids), MOST_IDS))
 
@@ -366,11 +364,11 @@ def _within(span: Span) -> list[ColumnElement[bool]]:
     return first + ([deliveries.c.id <= span.last] if span.last < ALL.last else [])
 
 
-def _set(connection: Connection, which: ColumnElement[bool], **values: Any) -> int:
+def change(connection: Connection, which: ColumnElement[bool], **values: Any) -> int:
     return connection.execute(update(deliveries).where(which).values(**values)).rowcount
 
 
-def _all(connection: Connection, which: ColumnElement[bool]) -> list[Delivery]:
+def all_of(connection: Connection, which: ColumnElement[bool]) -> list[Delivery]:
     return [_delivery(row) for row in connection.execute(select(deliveries).where(which).order_by(deliveries.c.id))]
 
 

@@ -15,7 +15,7 @@ from newsletter.model import Entry
 
 SQLITE = (
     "UPDATE deliveries SET state = ?, code = ?, reply = ?, at = ?, next_attempt = ?, attempts = attempts + ?"
-    " WHERE id = ? AND state = 'claimed' AND run_id IS ?"
+    " WHERE id = ? AND edition_id = ? AND state = 'claimed' AND run_id IS ?"
 )
 POSTGRESQL = text(
     "UPDATE deliveries AS d SET state = v.state, code = v.code, reply = v.reply, at = v.at,"
@@ -23,12 +23,12 @@ POSTGRESQL = text(
     " FROM unnest(CAST(:ids AS bigint[]), CAST(:states AS text[]), CAST(:codes AS integer[]), CAST(:replies AS text[]),"
     " CAST(:ats AS timestamptz[]), CAST(:nexts AS timestamptz[]), CAST(:mores AS integer[]))"
     " AS v(id, state, code, reply, at, next_attempt, more)"
-    " WHERE d.id = v.id AND d.state = 'claimed' AND d.run_id IS NOT DISTINCT FROM :run"
+    " WHERE d.id = v.id AND d.edition_id = :edition AND d.state = 'claimed' AND d.run_id IS NOT DISTINCT FROM :run"
 )
 
 
-def record(connection: Connection, run_id: int | None, entries: Sequence[Entry]) -> None:
-    """What became of deliveries that a run has claimed, with the relay's own words: they hold its queue id.
+def record(connection: Connection, edition_id: int, run_id: int | None, entries: Sequence[Entry]) -> None:
+    """What became of deliveries of an edition that a run has claimed, with the relay's words: they hold its queue id.
 
     What is not in that run's hands any more stays as it is: somebody has taken over.
     """
@@ -38,7 +38,7 @@ def record(connection: Connection, run_id: int | None, entries: Sequence[Entry])
         connection.exec_driver_sql(
             SQLITE,
             [
-                (state.value, code, reply, _stored(at), _stored(following), attempted, number, run_id)
+                (state.value, code, reply, _stored(at), _stored(following), attempted, number, edition_id, run_id)
                 for number, state, at, code, reply, following, attempted in entries
             ],
         )
@@ -46,7 +46,7 @@ def record(connection: Connection, run_id: int | None, entries: Sequence[Entry])
     ids, states, ats, codes, replies, nexts, attempted = (list(column) for column in zip(*entries, strict=True))
     columns = {"ids": ids, "states": [state.value for state in states], "codes": codes, "replies": replies}
     times = {"ats": ats, "nexts": nexts, "mores": [int(one) for one in attempted]}
-    connection.execute(POSTGRESQL, columns | times | {"run": run_id})
+    connection.execute(POSTGRESQL, columns | times | {"edition": edition_id, "run": run_id})
 
 
 @lru_cache(maxsize=256)
