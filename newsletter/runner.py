@@ -47,13 +47,15 @@ def run(room: Newsroom, stop: Stop, look: float = LOOK) -> None:
         "returns": (lambda: read_returns(room, stop), threading.Event()),
         "pulse": (lambda: _take_turn(room, ALIVE, PULSE), threading.Event()),
     }
-    threads = [
-        threading.Thread(target=_loop, args=(room, stop, work, stirred, look), name=name)
-        for name, (work, stirred) in works.items()
-    ]
+
+    def loop(work: Callable[[], object], stirred: threading.Event) -> None:
+        with speaking(room.config.newsletter.list_id):
+            _loop(stop, work, stirred, look)
+
+    threads = [threading.Thread(target=loop, args=work, name=name) for name, work in works.items()]
     for thread in threads:
         thread.start()
-    _loop(room, stop, lambda: do_what_is_due(room, stop), threading.Event(), look)
+    loop(lambda: do_what_is_due(room, stop), threading.Event())
     room.stirred.set()
     for thread in threads:
         thread.join()
@@ -64,27 +66,21 @@ def run(room: Newsroom, stop: Stop, look: float = LOOK) -> None:
         log.warning("%s", error)
 
 
-def _loop(room: Newsroom, stop: Stop, work: Callable[[], object], stirred: threading.Event, look: float) -> None:
-    """It outlives what goes wrong in it: that is told, and tried again after a while."""
-    with speaking(room.config.newsletter.list_id):
-        while not stop.asked:
-            _do(stop, work, stirred, look)
-
-
-def _do(stop: Stop, work: Callable[[], object], stirred: threading.Event, look: float) -> None:
-    """The work once, and the pause after it."""
-    pause = look
-    try:
-        work()
-    except NewsletterError as error:
-        log.warning("%s", error)
-        pause = TROUBLE
-    except Exception:
-        log.exception("a fault of the program")
-        pause = TROUBLE
-    while pause > 0 and not stop.asked and not stirred.wait(min(pause, LOOK)):
-        pause -= LOOK
-    stirred.clear()
+def _loop(stop: Stop, work: Callable[[], object], stirred: threading.Event, look: float = LOOK) -> None:
+    """A loop that outlives what goes wrong in it: it is told, and tried again after a while."""
+    while not stop.asked:
+        pause = look
+        try:
+            work()
+        except NewsletterError as error:
+            log.warning("%s", error)
+            pause = TROUBLE
+        except Exception:
+            log.exception("a fault of the program")
+            pause = TROUBLE
+        while pause > 0 and not stop.asked and not stirred.wait(min(pause, LOOK)):
+            pause -= LOOK
+        stirred.clear()
 
 
 def send_letters(room: Newsroom, stop: Stop) -> int:
