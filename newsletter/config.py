@@ -11,7 +11,7 @@ import os
 import re
 import stat
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from email.utils import parseaddr
 from pathlib import Path
@@ -52,6 +52,7 @@ __all__ = [
     "WebTable",
     "find",
     "load",
+    "load_all",
 ]
 
 FILE_NAME = "newsletter.toml"
@@ -63,6 +64,11 @@ SHAPES = {  # what pydantic says of them speaks of Python
 }
 SECRET = "•••"  # noqa: S105  what `newsletter config` shows for a password
 
+
+# With several files, the environment speaks to all of them: not of what makes a newsletter the one it is. Of
+# [newsletter], these alone may be common; and of the other tables, these may not.
+COMMON = {"language", "timezone", "colour", "postal_address"}
+NEVER_COMMON = ("NEWSLETTER_DESK_URL", "NEWSLETTER_BOUNCES_INBOX", "NEWSLETTER_MONITOR_PING_URL")
 
 # Each with the environment variable that may hold it; else the file that its key with _file names.
 SECRETS = {
@@ -220,6 +226,29 @@ def load(given: str | Path | None = None, environ: Mapping[str, str] = os.enviro
     if problems:
         raise ConfigError(*dict.fromkeys(problems))
     return Config(tables, path, origins, secrets)
+
+
+def load_all(given: Sequence[str | Path], environ: Mapping[str, str] = os.environ) -> list[Config]:
+    """Those of several newsletters. Raises ConfigError with all mistakes of all files, and one for each variable of the
+    environment that would make two newsletters one."""
+    own = _own(environ) if len(given) > 1 else []
+    problems = [f"{name}: speaks to all {len(given)} files: say it in each of them" for name in own]
+    common = {name: value for name, value in environ.items() if name not in own}
+    loaded = []
+    for path in given:
+        try:
+            loaded.append(load(path, common))
+        except ConfigError as error:
+            problems += error.problems
+    if problems:
+        raise ConfigError(*dict.fromkeys(problems))
+    return loaded
+
+
+def _own(environ: Mapping[str, str]) -> list[str]:
+    """The variables that are there, and can be those of one newsletter only."""
+    keys = {info.alias or key for key, info in NewsletterTable.model_fields.items()} - COMMON
+    return sorted({*(f"NEWSLETTER_{key.upper()}" for key in keys), *NEVER_COMMON} & set(environ))
 
 
 def _read(path: Path) -> dict[str, Any]:

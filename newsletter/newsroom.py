@@ -48,8 +48,10 @@ class Newsroom:
         *,
         clock: Callable[[], datetime] = utc_now,
         sleep: Callable[[float], None] = time.sleep,
+        kept: int | None = None,
     ) -> None:
         self.config = config
+        self._kept = kept  # idle connections to the database; None leaves it to `store.database`
         self.clock = clock
         self.sleep = sleep
         self.stirred = threading.Event()  # a letter was put into the post: whoever sends letters here need not wait
@@ -82,8 +84,12 @@ class Newsroom:
         """The database, brought up to date."""
         from newsletter.store import database
 
-        engine = database.open_engine(self.config.database_url)
-        database.upgrade(engine)
+        engine = database.open_engine(self.config.database_url, kept=self._kept or database.KEPT)
+        try:
+            database.upgrade(engine)
+        except BaseException:
+            engine.dispose()  # the next who asks opens another
+            raise
         return engine
 
     @cached_property

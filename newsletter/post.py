@@ -23,6 +23,7 @@ from newsletter.mail import Line
 from newsletter.model import DeliveryState, Letter, LetterKind, Outcome, Phase, Verdict
 from newsletter.newsroom import Newsroom
 from newsletter.preferences import NEW_ADDRESS_WITHIN, OWN_WITHIN
+from newsletter.speaker import speaking
 from newsletter.store import letters
 from newsletter.store.database import letters_lock, read, write
 
@@ -88,12 +89,13 @@ def ahead(room: Newsroom, stopped: Callable[[], bool] = lambda: False) -> Iterat
 
 def try_to_send(room: Newsroom, stopped: Callable[[], bool]) -> None:
     """`send_waiting`, where trouble with the letters is no trouble of the caller's: they wait for the next call."""
-    try:
-        send_waiting(room, stopped)
-    except NewsletterError as error:
-        log.warning("letters wait: %s", error)
-    except Exception:  # a thread's exception would be printed and forgotten
-        log.exception("letters wait: a fault of the program")
+    with speaking(room.config.newsletter.list_id):  # it may be in a thread of its own
+        try:
+            send_waiting(room, stopped)
+        except NewsletterError as error:
+            log.warning("letters wait: %s", error)
+        except Exception:  # a thread's exception would be printed and forgotten
+            log.exception("letters wait: a fault of the program")
 
 
 def _allowed(room: Newsroom) -> tuple[LetterKind, ...]:

@@ -13,12 +13,13 @@ from datetime import date, timedelta
 
 from newsletter import daily, dispatch, draft, gather, going, hour, instance, monitor, post, returns, tidy
 from newsletter.deliver import Stop
-from newsletter.errors import NewsletterError, Unavailable, Unfinished
+from newsletter.errors import DatabaseError, NewsletterError, Unavailable, Unfinished
 from newsletter.model import DAILY, EditionStatus
 from newsletter.newsroom import Newsroom
 from newsletter.report import ALIVE, Report
 from newsletter.returns.inbox import read_inbox
 from newsletter.sending import Watch
+from newsletter.speaker import speaking
 from newsletter.store import editions, notes
 from newsletter.store.database import read, write
 from newsletter.store.holder import sending_holder
@@ -35,10 +36,10 @@ SOON = timedelta(minutes=1)  # until what an editor sent is tried again: somebod
 DONE = ("sent", "nothing_new", "cancelled", "late")  # a held edition may be approved yet
 
 
-def run(room: Newsroom, stop: Stop) -> None:
-    """Until `stop` is asked. Each work has a thread of its own, so that none delays another: an edition on its way no
-    letter, newcomers who get the latest edition by a slow relay none either, and nothing the sign of life or the hours
-    of the editors."""
+def run(room: Newsroom, stop: Stop, look: float = LOOK) -> None:
+    """Until `stop` is asked, with `look` seconds between two looks at each work. Each has a thread of its own, so that
+    none delays another: an edition on its way no letter, newcomers who get the latest edition by a slow relay none
+    either, and nothing the sign of life or the hours of the editors."""
     works = {
         "post": (lambda: send_letters(room, stop), room.stirred),
         "newcomers": (lambda: welcome_newcomers(room, stop), threading.Event()),
@@ -46,23 +47,29 @@ def run(room: Newsroom, stop: Stop) -> None:
         "returns": (lambda: read_returns(room, stop), threading.Event()),
         "pulse": (lambda: _take_turn(room, ALIVE, PULSE), threading.Event()),
     }
-    threads = [
-        threading.Thread(target=_loop, args=(stop, work, stirred), name=name) for name, (work, stirred) in works.items()
-    ]
+
+    def loop(work: Callable[[], object], stirred: threading.Event) -> None:
+        with speaking(room.config.newsletter.list_id):
+            _loop(stop, work, stirred, look)
+
+    threads = [threading.Thread(target=loop, args=work, name=name) for name, work in works.items()]
     for thread in threads:
         thread.start()
-    _loop(stop, lambda: do_what_is_due(room, stop), threading.Event())
+    loop(lambda: do_what_is_due(room, stop), threading.Event())
     room.stirred.set()
     for thread in threads:
         thread.join()
-    with write(room.engine) as connection:
-        notes.drop(connection, ALIVE)  # another runner says so anew in a second
+    try:
+        with write(room.engine) as connection:
+            notes.drop(connection, ALIVE)  # another runner says so anew in a second
+    except DatabaseError as error:
+        log.warning("%s", error)
 
 
-def _loop(stop: Stop, work: Callable[[], object], stirred: threading.Event) -> None:
+def _loop(stop: Stop, work: Callable[[], object], stirred: threading.Event, look: float = LOOK) -> None:
     """A loop that outlives what goes wrong in it: it is told, and tried again after a while."""
     while not stop.asked:
-        pause = LOOK
+        pause = look
         try:
             work()
         except NewsletterError as error:

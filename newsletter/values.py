@@ -44,6 +44,16 @@ def desk_address(value: str) -> str:
     return public_address(value) if value else value
 
 
+def host_name(given: str) -> str:
+    """A web host as it is compared: of `Host: LETTRE.Journal.example.:443`, lettre.journal.example. Ports count for
+    nothing, since some proxies drop them; accents become xn--…, as browsers send them. Empty where it is none."""
+    found = (urlsplit(f"//{given}").hostname or "").rstrip(".") if not set(given) & set("/?#@\\ ") else ""
+    try:
+        return found if found.isascii() else found.encode("idna").decode("ascii").lower()
+    except UnicodeError:
+        return ""
+
+
 def mailbox(value: str) -> str:
     name, address = next(iter(getaddresses([value])), ("", ""))
     local, _, domain = address.rpartition("@")

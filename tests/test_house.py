@@ -8,7 +8,19 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "newsletter"
 
-GROUND = {"model", "errors", "settings", "values", "tables", "config", "links", "words", "shape", "providers"}
+GROUND = {
+    "model",
+    "errors",
+    "settings",
+    "values",
+    "tables",
+    "config",
+    "links",
+    "words",
+    "shape",
+    "providers",
+    "speaker",
+}
 STATIONS = {"collect", "pick", "render", "deliver", "bounce"}
 EQUIPMENT = {"store", "fetch", "mail", "lookup"}
 OPERATIONS = {
@@ -61,6 +73,7 @@ OPERATIONS = {
     "doctor",
     "inspection",
     "trends",
+    "together",
 }
 
 # Room → the rooms it may import. Arrows point down only; stations never import one another.
@@ -72,6 +85,7 @@ MAY_IMPORT = {
     "words": set(),
     "shape": set(),
     "providers": set(),
+    "speaker": set(),
     "values": {"settings"},
     "tables": {"settings", "values"},
     "config": {"errors", "settings", "tables"},

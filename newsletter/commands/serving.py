@@ -6,7 +6,7 @@ import logging
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -22,12 +22,20 @@ from newsletter.commands import (
     say,
     with_newsroom,
 )
+from newsletter.commands.several import with_newsrooms
+from newsletter.errors import ConfigError
 
 if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+    from newsletter.config import Config
     from newsletter.deliver import Stop
     from newsletter.newsroom import Newsroom
+    from newsletter.together import Together
+    from newsletter.web.hosts import Hosts, Served
 
 DESK_THREADS = 4  # a newsroom is few
+LOOKS = 10  # newsletters at which a runner looks in a second: of fifty, each is looked at every five seconds
 
 
 @click.command()
@@ -35,125 +43,191 @@ DESK_THREADS = 4  # a newsroom is few
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="0 takes any free one.")
 @click.option("--threads", default=8, show_default=True, type=click.IntRange(1, 64))
 @click.option("--no-run", is_flag=True, help="Only the pages: letters leave by `newsletter run` or `send`.")
-@with_newsroom
-def serve(room: Newsroom, host: str, port: int, threads: int, no_run: bool) -> None:
+@with_newsrooms(served=True)
+def serve(rooms: Together, host: str, port: int, threads: int, no_run: bool) -> None:
     """Serve the readers' pages and the desk, and send their letters at once.
 
     The desk is below /desk, or alone at `desk.listen`. An edition is sent from here only with
-    `schedule.by = "runner"`; else that stays with cron.
+    `schedule.by = "runner"`; else that stays with cron. Several newsletters, each by its CONFIG, are told apart by the
+    host of `public_url`.
 
     \b
     Example:
       newsletter serve --host 127.0.0.1 --port 8000
+      newsletter serve matin/newsletter.toml hebdo/newsletter.toml
     """
-    from newsletter.web import create_app, server
+    from newsletter.web import server
 
-    _log_to_stderr()
-    room.signer, room.forgotten_secret  # noqa: B018  made now, not by the first reader
-    with _stopping(room) as stop, _metrics(room), _desk(room), _running(room, stop, wanted=not no_run):
-        pages = server.serve(create_app(room), host, port, threads)
-        say(f"serving on http://{host}:{pages.effective_port}, to be reached as {room.config.newsletter.public_url}")
+    _log_to_stderr(rooms)
+    apps = _apps(rooms)
+    rooms.open()
+    with _stopping(rooms) as stop, _metrics(rooms), _desks(rooms), _running(rooms, stop, wanted=not no_run):
+        pages = server.serve(apps, host, port, threads)
+        reached = ", ".join(room.config.newsletter.public_url for room in rooms)
+        say(f"serving on http://{host}:{pages.effective_port}, to be reached as {reached}")
         sys.stdout.flush()
         pages.run()  # until a signal ends it
 
 
+def _apps(rooms: Together) -> Hosts:
+    """The readers' pages of each. Raises ConfigError with all that keeps one from being served."""
+    from newsletter.web import create_app
+    from newsletter.web.hosts import Hosts
+
+    made: list[Served] = []
+    problems: list[str] = []
+    for room in rooms:
+        try:
+            made.append(_served(rooms, room, create_app(room), room.config.newsletter.public_url))
+        except ConfigError as error:
+            problems += error.problems
+    if problems:
+        raise ConfigError(*problems)
+    return Hosts(made)
+
+
+def _served(rooms: Together, room: Newsroom, app: WSGIApplication, address: str) -> Served:
+    from urllib.parse import urlsplit
+
+    from newsletter.values import host_name
+    from newsletter.web.hosts import Served
+
+    return Served(room, host_name(urlsplit(address).netloc), app, lambda: rooms.is_ready(room))
+
+
 @contextmanager
-def _stopping(room: Newsroom) -> Iterator[Stop]:
+def _stopping(rooms: Together) -> Iterator[Stop]:
     """SIGTERM and Ctrl-C: what has begun ends, and then we do."""
-    from newsletter.deliver import Stop
-
-    stop = Stop(room.clock)
-
-    def ask(_number: int, _frame: object) -> None:
-        stop.ask()
-        room.stirred.set()
-        raise SystemExit(0)  # out of waitress's loop
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, ask)
+    stop = _asked_by_signals(rooms, lambda: sys.exit(0))  # out of waitress's loop
     try:
         yield stop
     finally:
         stop.ask()
 
 
-@contextmanager
-def _running(room: Newsroom, stop: Stop, *, wanted: bool) -> Iterator[None]:
-    """The runner beside the web server."""
-    from newsletter import runner
+def _asked_by_signals(rooms: Together, then: Callable[[], object]) -> Stop:
+    """A stop that SIGTERM and Ctrl-C ask; `then` is called in the midst of what the main thread does."""
+    from newsletter.deliver import Stop
 
-    thread = threading.Thread(target=runner.run, args=(room, stop), name="runner")
-    if wanted:
-        thread.start()
+    stop = Stop(next(iter(rooms)).clock)
+
+    def ask(_number: int, _frame: object) -> None:
+        stop.ask()
+        for room in rooms:
+            room.stirred.set()
+        then()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, ask)
+    return stop
+
+
+@contextmanager
+def _running(rooms: Together, stop: Stop, *, wanted: bool) -> Iterator[None]:
+    """The runners beside the web server. Not wanted, there is still to wait for the databases that do not answer."""
+    threads = _runners(rooms, stop, wanted=wanted)
     try:
         yield
     finally:
         stop.ask()
-        room.stirred.set()
-        if wanted:
+        for room in rooms:
+            room.stirred.set()
+        for thread in threads:
             thread.join()
 
 
+def _runners(rooms: Together, stop: Stop, *, wanted: bool) -> list[threading.Thread]:
+    """A runner for each newsletter, in a thread that first waits for its database."""
+    from newsletter import runner
+    from newsletter.speaker import speaking
+
+    look = max(runner.LOOK, len(rooms) / LOOKS)
+
+    def live(room: Newsroom) -> None:
+        with speaking(room.config.newsletter.list_id):
+            if rooms.wait_for(room, lambda: stop.asked) and wanted:
+                runner.run(room, stop, look)
+
+    threads = [threading.Thread(target=live, args=(room,), name="runner") for room in rooms]
+    for thread in threads:
+        thread.start()
+    return threads
+
+
 @contextmanager
-def _metrics(room: Newsroom) -> Iterator[None]:
-    """`/metrics` on its private address, where one is configured."""
-    place = room.config.web.metrics
-    if place:
-        from newsletter.web import server
+def _metrics(rooms: Together) -> Iterator[None]:
+    """`/metrics` on its private address, where one is configured; those that name the same one share it."""
+    from newsletter.web import server
+
+    for place, those in _by_place(rooms, lambda config: config.web.metrics):
         from newsletter.web.metrics import create_metrics_app
 
         host, _, port = place.rpartition(":")
-        figures = server.serve(create_metrics_app(room), host.strip("[]"), int(port), 1)
+        app = create_metrics_app(*those, is_ready=rooms.is_ready)
+        figures = server.serve(app, host.strip("[]"), int(port), 1)
         threading.Thread(target=figures.run, name="metrics", daemon=True).start()
     yield
 
 
 @contextmanager
-def _desk(room: Newsroom) -> Iterator[None]:
-    """The desk at a place of its own, where one is configured."""
-    if not room.config.desk.listen:
-        yield
-        return
+def _desks(rooms: Together) -> Iterator[None]:
+    """The desks at a place of their own, where one is configured; those that name the same one share it."""
     from newsletter.web import create_desk_app, server
+    from newsletter.web.hosts import Hosts
 
-    host, _, port = room.config.desk.listen.rpartition(":")
-    desk = server.serve(create_desk_app(room), host.strip("[]"), int(port), DESK_THREADS)
-    threading.Thread(target=desk.run, name="desk", daemon=True).start()
-    say(f"the desk on http://{room.config.desk.listen}, to be reached as {room.config.desk_url}")
+    desks = []
+    for place, those in _by_place(rooms, lambda config: config.desk.listen):
+        host, _, port = place.rpartition(":")
+        app = Hosts([_served(rooms, room, create_desk_app(room), room.config.desk_url) for room in those])
+        desks.append(server.serve(app, host.strip("[]"), int(port), DESK_THREADS))
+        threading.Thread(target=desks[-1].run, name="desk", daemon=True).start()
+        reached = ", ".join(room.config.desk_url for room in those)
+        say(f"the desk on http://{place}, to be reached as {reached}")
     try:
         yield
     finally:
-        desk.task_dispatcher.shutdown()  # what has begun ends
+        for desk in desks:
+            desk.task_dispatcher.shutdown()  # what has begun ends
 
 
-def _log_to_stderr() -> None:
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+def _by_place(rooms: Together, of: Callable[[Config], str]) -> Iterator[tuple[str, list[Newsroom]]]:
+    """The newsletters that name a place to listen at, by that place."""
+    places: dict[str, list[Newsroom]] = {}
+    for room in rooms:
+        if place := of(room.config):
+            places.setdefault(place, []).append(room)
+    return iter(places.items())
+
+
+def _log_to_stderr(rooms: Together) -> None:
+    """Of several newsletters, each line says whose it is."""
+    from newsletter.speaker import sign
+
+    whose = "[%(newsletter)s] " if len(rooms) > 1 else ""
+    logging.basicConfig(level=logging.INFO, format=f"%(asctime)s {whose}%(name)s %(levelname)s %(message)s")
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(sign)
 
 
 @click.command()
-@with_newsroom
-def run(room: Newsroom) -> None:
+@with_newsrooms()
+def run(rooms: Together) -> None:
     """Send letters at once, and do what is due: a small loop, for a service beside or without `serve`.
 
-    Editions are left to cron, unless `schedule.by = "runner"`. However many run, each thing is done once.
+    Editions are left to cron, unless `schedule.by = "runner"`. However many run, each thing is done once. Several
+    newsletters, each by its CONFIG, have a loop each.
 
     \b
     Example:
       newsletter run
+      newsletter run matin/newsletter.toml hebdo/newsletter.toml
     """
-    from newsletter import runner
-    from newsletter.deliver import Stop
-
-    _log_to_stderr()
-    stop = Stop(room.clock)
-
-    def ask(_number: int, _frame: object) -> None:
-        stop.ask()
-        room.stirred.set()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, ask)
-    runner.run(room, stop)
+    _log_to_stderr(rooms)
+    if len(rooms) > 1:  # one alone waits for its database as for all else
+        rooms.open()
+    stop = _asked_by_signals(rooms, lambda: None)
+    for thread in _runners(rooms, stop, wanted=True):
+        thread.join()
 
 
 @click.command()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import logging
+from collections.abc import Callable, Iterator, Sequence
 
 from flask import Flask, Response
 
@@ -10,20 +11,55 @@ from newsletter import metrics
 from newsletter.errors import NewsletterError
 from newsletter.newsroom import Newsroom
 
+log = logging.getLogger(__name__)
 
-def create_metrics_app(room: Newsroom) -> Flask:
-    """One page with figures, read anew each time; 503 where the database does not answer."""
+
+def create_metrics_app(*rooms: Newsroom, is_ready: Callable[[Newsroom], bool] = lambda room: True) -> Flask:
+    """One page with figures, read anew each time; 503 where the database does not answer.
+
+    Several newsletters share the page, each figure with the label `newsletter`, its list_id. One that does not answer
+    keeps no figure of the others back: of it, there is `newsletter_up` alone.
+    """
     app = Flask("newsletter.web.metrics", static_folder=None, template_folder=None)
 
     @app.get("/metrics")
     def show() -> Response:
         try:
-            text = "\n".join(lines(room)) + "\n"
+            text = "\n".join(lines(rooms[0]) if len(rooms) == 1 else _of_several(rooms, is_ready)) + "\n"
         except NewsletterError:
             return Response("", 503, mimetype="text/plain")
         return Response(text, content_type="text/plain; version=0.0.4; charset=utf-8")
 
     return app
+
+
+def _of_several(rooms: Sequence[Newsroom], is_ready: Callable[[Newsroom], bool]) -> Iterator[str]:
+    """A monitor wants all samples of a figure in one place, below its HELP and TYPE."""
+    figures: dict[str, list[str]] = {}
+    for room in rooms:
+        for line in _of_one(room, is_ready):
+            name = line.split()[2] if line.startswith("#") else line.partition("{")[0]
+            of_name = figures.setdefault(name, [])
+            if line not in of_name:
+                of_name.append(line)
+    for samples in figures.values():
+        yield from samples
+
+
+def _of_one(room: Newsroom, is_ready: Callable[[Newsroom], bool]) -> Iterator[str]:
+    name, found = room.config.newsletter.list_id, []
+    try:
+        found = list(lines(room)) if is_ready(room) else []
+    except NewsletterError as error:
+        log.warning("%s: no figures: %s", name, error)
+    for line in [*_metric("up", "gauge", "1 where the newsletter's database answers", "", int(bool(found))), *found]:
+        yield line if line.startswith("#") else _labelled(line, name)
+
+
+def _labelled(line: str, newsletter: str) -> str:
+    figure, _, value = line.rpartition(" ")
+    name, _, labels = figure.removesuffix("}").partition("{")
+    return f'{name}{{newsletter="{newsletter}"{"," if labels else ""}{labels}}} {value}'
 
 
 def lines(room: Newsroom) -> Iterator[str]:

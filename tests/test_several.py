@@ -1,0 +1,174 @@
+"""Several newsletters in one process: told apart, kept apart, and none keeps the others."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from sqlalchemy import make_url
+
+from cli import cli
+from newsletter import config, together
+from newsletter.errors import ConfigError, DatabaseError
+from newsletter.newsroom import Newsroom
+from newsletter.values import host_name
+from tests.conftest import TOML, Clock
+
+Found = Callable[..., Path]
+
+
+@pytest.fixture
+def found(tmp_path: Path) -> Found:
+    """Found a newsletter in a folder of its own: `found("hebdo", database="…")`; returns its newsletter.toml."""
+
+    def make(name: str, *, more: str = "", host: str = "", database: str = "sqlite:///subscribers.db") -> Path:
+        folder = tmp_path / name
+        folder.mkdir()
+        own = host or f"{name}.journal.example"
+        text = TOML.replace("lettre.journal.example", own)
+        text = text.replace("[newsletter]", f'[newsletter]\ndatabase = "{database}"', 1)
+        (folder / "newsletter.toml").write_text(text + more, encoding="utf-8")
+        return folder / "newsletter.toml"
+
+    return make
+
+
+@pytest.fixture
+def open_rooms(clock: Clock) -> Iterator[Callable[..., together.Together]]:
+    """Newsrooms of those files, not yet opened."""
+    made: list[Newsroom] = []
+
+    def rooms(*paths: Path) -> together.Together:
+        loaded = config.load_all(paths, {})
+        made.extend(Newsroom(one, clock=clock, sleep=lambda seconds: None) for one in loaded)
+        return together.Together(made[-len(loaded) :])
+
+    yield rooms
+    for room in made:
+        if "engine" in vars(room):
+            room.engine.dispose()
+
+
+def called(*words: object, **environ: str) -> Result:
+    return CliRunner().invoke(cli, [str(word) for word in words], env=environ)
+
+
+# --- What is refused --------------------------------------------------------------------------------
+
+
+def test_config_and_arguments_together_are_wrong_usage(found: Found) -> None:
+    one, other = found("matin"), found("hebdo")
+    result = called("--config", one, "run", other)
+    assert result.exit_code == 2
+    assert "one or the other" in result.stderr
+    assert called("run", "--config", one, other).exit_code == 2
+
+
+def test_the_mistakes_of_all_files_come_together(found: Found) -> None:
+    one, other = found("matin", more="\n[web]\narchive = 7\n"), found("hebdo", more="\n[desk]\nwrong = 1\n")
+    result = called("run", one, other)
+    assert result.exit_code == 78
+    assert f"{one}: web.archive" in result.stderr
+    assert f"{other}: desk.wrong: unknown key" in result.stderr
+
+
+def test_what_makes_a_newsletter_the_one_it_is_stands_in_its_file(found: Found) -> None:
+    """NEWSLETTER_DATABASE would give all of them one database."""
+    paths = [found("matin"), found("hebdo")]
+    with pytest.raises(ConfigError) as raised:
+        config.load_all(paths, {"NEWSLETTER_DATABASE": "sqlite:///one.db", "NEWSLETTER_DESK_URL": "https://d.example"})
+    assert len(raised.value.problems) == 2
+    assert raised.value.problems[0].startswith("NEWSLETTER_DATABASE: speaks to all 2 files")
+    common = config.load_all(paths, {"NEWSLETTER_LANGUAGE": "en", "NEWSLETTER_DELIVERY_RATE": "5/second"})
+    assert {one.newsletter.language for one in common} == {"en"}
+    [alone] = config.load_all(paths[:1], {"NEWSLETTER_DATABASE": "sqlite:///one.db"})
+    assert alone.newsletter.database == "sqlite:///one.db"
+
+
+def test_two_that_would_be_one_are_refused(found: Found, tmp_path: Path) -> None:
+    first = found("matin")
+    beside = first.with_name("hebdo.toml")
+    text = first.read_text(encoding="utf-8")
+    beside.write_text(text.replace("matin.journal", "hebdo.journal").replace("subscribers.db", "hebdo.db"), "utf-8")
+    same_list = found("soir", more="")
+    same_list.write_text(same_list.read_text(encoding="utf-8").replace("soir.journal", "matin.journal"), "utf-8")
+    same_host = found("midi", more='\n[desk]\nurl = "https://MATIN.journal.example"\nlisten = "127.0.0.1:8001"\n')
+    for other, said, served in (
+        (first, "named twice", False),
+        (beside, "both lie in", False),
+        (same_list, "both are matin.journal.example", False),
+        (same_host, "both are found at matin.journal.example", True),
+    ):
+        with pytest.raises(ConfigError, match=said) as raised:
+            together.check([config.load(first, {}), config.load(other, {})], served=served)
+        assert len(raised.value.problems) == 1
+        assert str(raised.value).startswith(f"{first} and {other}: ")
+    together.check([config.load(first, {}), config.load(same_host, {})], served=False)
+
+
+@pytest.mark.parametrize("how", ["link", "other words"])
+def test_one_sqlite_file_under_two_names_is_refused(
+    found: Found, open_rooms: Callable[..., together.Together], how: str
+) -> None:
+    first = found("matin")
+    rooms = open_rooms(first)
+    rooms.open()
+    if how == "other words":
+        second = found("hebdo", database=f"sqlite:///{first.parent.parent}/./matin/subscribers.db")
+    else:
+        second = found("hebdo")
+        os.symlink(first.with_name("subscribers.db"), second.with_name("subscribers.db"))
+    with pytest.raises(ConfigError, match="both lead to the same database") as raised:
+        open_rooms(first, second).open()
+    assert f"{first} and {second}" in str(raised.value)
+
+
+def test_one_schema_under_two_names_is_refused_and_two_schemas_are_two(
+    found: Found, open_rooms: Callable[..., together.Together], postgres_url: str
+) -> None:
+    def url(schema: str, **more: str) -> str:
+        query = {"options": f"-csearch_path={schema}", **more}
+        return make_url(postgres_url).update_query_dict(query).render_as_string(hide_password=False)
+
+    one, other = found("matin", database=url("shared")), found("hebdo", database=url("shared", application_name="x"))
+    with pytest.raises(ConfigError, match="both lead to the same database"):
+        open_rooms(one, other).open()
+    third = found("soir", database=url("evening"))
+    rooms = open_rooms(one, third)
+    rooms.open()
+    assert all(rooms.is_ready(room) for room in rooms)
+
+
+def test_one_that_does_not_answer_is_waited_for(found: Found, open_rooms: Callable[..., together.Together]) -> None:
+    lost = found("hebdo", database="sqlite:///missing/subscribers.db")
+    rooms = open_rooms(found("matin"), lost)
+    rooms.open()
+    well, ill = rooms
+    assert rooms.is_ready(well)
+    assert not rooms.is_ready(ill)
+    assert not rooms.wait_for(ill, lambda: True)
+    (lost.parent / "missing").mkdir()
+    assert rooms.wait_for(ill, lambda: False, trouble=0.01)
+    with pytest.raises(DatabaseError):
+        open_rooms(found("soir", database="sqlite:///missing/subscribers.db")).open()
+
+
+@pytest.mark.parametrize(
+    ("given", "host"),
+    [
+        ("LETTRE.Journal.example", "lettre.journal.example"),
+        ("lettre.journal.example.:443", "lettre.journal.example"),
+        ("lettre.journal.example:8000", "lettre.journal.example"),
+        ("événement.example", "xn--vnement-9xab.example"),
+        ("[::1]:8000", "::1"),
+        ("", ""),
+        ("a/b", ""),
+        ("user@lettre.journal.example", ""),
+        ("..", ""),
+    ],
+)
+def test_a_host_is_compared_as_browsers_send_it(given: str, host: str) -> None:
+    assert host_name(given) == host
