@@ -21,7 +21,7 @@ from newsletter.model import DeliveryState, Edition, EditionStatus
 from newsletter.newsroom import Newsroom
 from newsletter.report import Report
 from newsletter.sending import Watch
-from newsletter.store import editions, runs, schema, subscribers
+from newsletter.store import editions, progress, runs, schema, subscribers
 from newsletter.store import slices as cut
 from newsletter.store.database import read, sending_lock, write
 from newsletter.store.lease import FRESH, lease
@@ -291,3 +291,14 @@ def test_where_who_sent_it_has_died_a_worker_brings_it_to_its_end(room: Newsroom
     assert found is not None
     assert daily.send_named(room, found.name, watch=watch(room), patient=False).status == "sent"
     assert slices.unwatched(room, edition.id) is None
+
+
+def test_how_fast_it_goes_is_seen_in_whatever_slices_are_in_hand(room: Newsroom, clock: Clock) -> None:
+    """Two workers: the lower slice would not be seen among the newest of the edition, were they many."""
+    edition = frozen(room)
+    for number in (2, 0):
+        slices.deliver_slice(room, edition.id, number, watch(room))
+    with read(room.engine) as connection:
+        since = clock() - timedelta(seconds=10)
+        assert len(cut.in_hand(connection, edition.id, since)) == 2
+        assert progress.speed(connection, edition.id, since, clock()) == 2.0

@@ -13,7 +13,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, insert, inspect, select, text
+from sqlalchemy import Engine, insert, inspect, make_url, select, text
 
 from newsletter.errors import AlreadyRunning, DatabaseError
 from newsletter.model import (
@@ -601,4 +601,14 @@ def test_a_backup_is_whole_and_private(tmp_path: Path) -> None:
     with pytest.raises(DatabaseError, match="exists already"):
         backup(engine, tmp_path / "copy.db")
     copy.dispose()
+    engine.dispose()
+
+
+def test_a_session_s_idle_transaction_has_an_end(postgres_url: str) -> None:
+    """Its locks would keep all the others waiting, on whatever machine."""
+    url = make_url(postgres_url).set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
+    engine = database.open_engine(url)
+    with read(engine) as connection:
+        assert connection.execute(text("SHOW idle_in_transaction_session_timeout")).scalar() == "30s"
+        assert connection.execute(text("SELECT current_setting('tcp_keepalives_idle') IS NOT NULL")).scalar()
     engine.dispose()

@@ -18,29 +18,28 @@ from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from newsletter.errors import AlreadyRunning, DatabaseError
+from newsletter.store import postgresql
 
 log = logging.getLogger(__name__)
 
 HEAD = "0006"  # the newest migration: known here, so that a start costs one SELECT and no Alembic
 BUSY_SECONDS = 60  # how long a writer waits for another
-CONNECT_SECONDS = 10  # for PostgreSQL to answer, unless its URL says otherwise
 KEPT, MOST = 5, 15  # connections of one process: kept open while idle, and at once
 LOOK = 0.001  # seconds between two looks while it waits
 
 
 def open_engine(url: str, *, kept: int = KEPT) -> Engine:
     """An engine for a URL of `Config.database_url`, which keeps so many connections open while they are idle."""
-    pool = {"pool_size": kept, "max_overflow": MOST - kept}
     if not url.startswith("sqlite:"):
         try:
-            args = {} if "connect_timeout" in make_url(url).query else {"connect_timeout": CONNECT_SECONDS}
-            return create_engine(url, pool_pre_ping=True, connect_args=args, **pool)
+            return postgresql.open_engine(url, kept=kept, most=MOST)
         except (ArgumentError, ValueError) as error:
             raise DatabaseError(f"the database's address cannot be read: {_first_line(error)}") from None
+    pool = {"pool_size": kept, "max_overflow": MOST - kept}
     turn = {"turn": threading.Lock()}  # one thread of ours at a time waits for the database's one writer
     engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS}, execution_options=turn, **pool)
     event.listen(engine, "connect", _prepare_sqlite)

@@ -109,6 +109,15 @@ def held(connection: Connection) -> dict[str, str]:
     return {row.name: row.holder for row in connection.execute(query)}
 
 
+def in_hand(connection: Connection, edition_id: int, since: datetime) -> list[Span]:
+    """The slices of an edition that somebody has in hand now, or had since then. None of them on SQLite."""
+    name = f"slice {edition_id}/"
+    query = select(leases.c.name).where(leases.c.name.startswith(name), leases.c.until > since)
+    numbers = [int(found.removeprefix(name)) for found in connection.scalars(query)]
+    found = select(*FIELDS).where(slices.c.edition_id == edition_id, slices.c.number.in_(numbers))
+    return [Slice(*row).span for row in connection.execute(found)] if numbers else []
+
+
 def check_idle(connection: Connection) -> None:
     """Raises AlreadyRunning while somebody has a slice in hand: workers go on where who sent the edition has ended."""
     if connection.dialect.name == "postgresql":
