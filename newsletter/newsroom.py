@@ -14,7 +14,7 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from newsletter import __version__
 from newsletter.config import Config
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from newsletter.mail import Mailer
     from newsletter.mail.dkim import Key, Sealer
     from newsletter.model import Message
+    from newsletter.queue import Queue
     from newsletter.render import Look
 
 
@@ -93,9 +94,13 @@ class Newsroom:
         return engine
 
     @cached_property
-    def queue(self) -> Any:
-        """The workers' queue; None where there is none."""
-        return None
+    def queue(self) -> Queue | None:
+        """What brings slices to workers; None on SQLite, and without the extra `cluster`: then `send` does it alone."""
+        if not self.config.database_url.startswith("postgresql"):
+            return None
+        from newsletter import queue
+
+        return queue.Queue(self.engine, self.clock) if queue.installed() else None
 
     @property
     def journals(self) -> Path:

@@ -22,7 +22,7 @@ GROUND = {
     "speaker",
 }
 STATIONS = {"collect", "pick", "render", "deliver", "bounce"}
-EQUIPMENT = {"store", "fetch", "mail", "lookup"}
+EQUIPMENT = {"store", "fetch", "mail", "lookup", "queue"}
 OPERATIONS = {
     "gather",
     "picking",
@@ -37,6 +37,9 @@ OPERATIONS = {
     "dispatch",
     "sending",
     "slices",
+    "worker",
+    "logs",
+    "cluster",
     "subscribe",
     "forgetting",
     "preferences",
@@ -98,6 +101,7 @@ MAY_IMPORT = {
     "deliver": {"model", "errors", "settings", "config", "links", "store", "mail"},
     "bounce": {"model", "errors", "settings", "links"},
     "lookup": {"errors"},
+    "queue": {"errors", "store"},
     "newsroom": GROUND | STATIONS | EQUIPMENT,
     **{operation: GROUND | STATIONS | EQUIPMENT | OPERATIONS | {"newsroom"} for operation in OPERATIONS},
     "web": GROUND | OPERATIONS | {"newsroom"},
