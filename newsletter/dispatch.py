@@ -24,6 +24,7 @@ from newsletter.newsroom import Newsroom
 from newsletter.report import Report
 from newsletter.sending import Watch as Watch
 from newsletter.sending import run_over
+from newsletter.speaker import about
 from newsletter.store import articles, audience, deliveries, editions, subscribers
 from newsletter.store import slices as slices_in_store
 from newsletter.store.database import newcomers_lock, read, write
@@ -210,7 +211,7 @@ def deliver_edition(room: Newsroom, edition: Edition, watch: Watch, *, patient: 
             return report.of_edition(connection, edition, problem=_paused(edition))
         watch.begun(report.of_edition(connection, edition))
         since = (edition.started_at or room.clock()) + pauses.length(connection, edition)
-    with pauses.heeded(room, edition, watch.stop) as stop:
+    with about(edition=edition.name), pauses.heeded(room, edition, watch.stop) as stop:
         watch = replace(watch, stop=stop)
         if room.engine.dialect.name == "postgresql":
             found, ending = slices.deliver_by_slices(room, edition, watch, patient=patient)

@@ -25,6 +25,7 @@ class Watch:
     called: Callable[[], bool] = lambda: False  # an editor sends another edition: one that only waits makes way for it
     begun: Callable[[Report], None] = field(default=lambda report: None)
     ended: Callable[[Delivery, DeliveryState], None] = field(default=lambda delivery, state: None)
+    put_off: Callable[[Delivery, DeliveryState], None] = field(default=lambda delivery, state: None)  # not ended
     force: bool = False  # also where the doctor finds that mail would be lost, see doctor.gate
 
 
@@ -49,6 +50,7 @@ def run_over(
         patient=patient,
         make_way=watch.called,
         ended=watch.ended,
+        put_off=watch.put_off,
         ledger=ledger_of(room, edition, span),
     )
 

@@ -24,6 +24,7 @@ from newsletter.errors import AlreadyRunning
 from newsletter.model import Edition, EditionStatus
 from newsletter.newsroom import Newsroom
 from newsletter.sending import Watch, ledger_of, run_over
+from newsletter.speaker import about
 from newsletter.store import deliveries, editions, slices
 from newsletter.store.database import read, write
 from newsletter.store.holder import sending_holder
@@ -66,7 +67,8 @@ def deliver_slice(room: Newsroom, edition_id: int, number: int, watch: Watch) ->
     edition, one = found
     if one.due_at and one.due_at > room.clock():
         return Left(one.due_at)
-    with lease(room.engine, one.lease) as still_ours, pauses.heeded(room, edition, watch.stop) as stop:
+    told = about(edition=edition.name, slice=one.number)
+    with told, lease(room.engine, one.lease) as still_ours, pauses.heeded(room, edition, watch.stop) as stop:
         left = _deliver(room, edition, one, replace(watch, stop=stop, still_ours=still_ours))
         with write(room.engine) as connection:
             slices.put_off(connection, one, left.due, left.trouble or None)
@@ -110,7 +112,7 @@ def _to_deliver(room: Newsroom, edition_id: int, number: int) -> tuple[Edition, 
 def _deliver(room: Newsroom, edition: Edition, one: Slice, watch: Watch) -> Left:
     run = run_over(room, edition, watch, since=_since(room, edition), patient=False, span=one.span)
     for text in recover(run).remarks:
-        log.warning("%s", text, extra={"edition": edition.name, "slice": one.number})
+        log.warning("%s", text)
     ending = deliver(run)
     now, due, trouble = room.clock(), None, ""
     if ending.end is End.WAITING:

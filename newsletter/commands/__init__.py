@@ -86,6 +86,13 @@ config_option = click.option(
     help="newsletter.toml; default: NEWSLETTER_CONFIG, or here.",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Pure JSON on standard output.")
+log_option = click.option(
+    "--log",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="How to log, on standard error: lines for people, or a JSON object each.",
+)
 dry_run_option = click.option("--dry-run", is_flag=True, help="Do everything but write or send; say what would be.")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import signal
 import sys
 import threading
@@ -17,6 +16,7 @@ from newsletter.commands import (
     dry_run_option,
     iso,
     json_option,
+    log_option,
     print_json,
     print_table,
     say,
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from newsletter.config import Config
     from newsletter.deliver import Stop
+    from newsletter.logs import Kind
     from newsletter.newsroom import Newsroom
     from newsletter.together import Together
     from newsletter.web.hosts import Hosts, Served
@@ -43,8 +44,9 @@ LOOKS = 10  # newsletters at which a runner looks in a second: of fifty, each is
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="0 takes any free one.")
 @click.option("--threads", default=8, show_default=True, type=click.IntRange(1, 64))
 @click.option("--no-run", is_flag=True, help="Only the pages: letters leave by `newsletter run` or `send`.")
+@log_option
 @with_newsrooms(served=True)
-def serve(rooms: Together, host: str, port: int, threads: int, no_run: bool) -> None:
+def serve(rooms: Together, host: str, port: int, threads: int, no_run: bool, log: Kind) -> None:
     """Serve the readers' pages and the desk, and send their letters at once.
 
     The desk is below /desk, or alone at `desk.listen`. An edition is sent from here only with
@@ -56,9 +58,10 @@ def serve(rooms: Together, host: str, port: int, threads: int, no_run: bool) -> 
       newsletter serve --host 127.0.0.1 --port 8000
       newsletter serve matin/newsletter.toml hebdo/newsletter.toml
     """
+    from newsletter import logs
     from newsletter.web import server
 
-    _log_to_stderr(rooms)
+    logs.begin(log, several=len(rooms) > 1)
     apps = _apps(rooms)
     rooms.open()
     with _stopping(rooms) as stop, _metrics(rooms), _desks(rooms), _running(rooms, stop, wanted=not no_run):
@@ -199,19 +202,10 @@ def _by_place(rooms: Together, of: Callable[[Config], str]) -> Iterator[tuple[st
     return iter(places.items())
 
 
-def _log_to_stderr(rooms: Together) -> None:
-    """Of several newsletters, each line says whose it is."""
-    from newsletter.speaker import sign
-
-    whose = "[%(newsletter)s] " if len(rooms) > 1 else ""
-    logging.basicConfig(level=logging.INFO, format=f"%(asctime)s {whose}%(name)s %(levelname)s %(message)s")
-    for handler in logging.getLogger().handlers:
-        handler.addFilter(sign)
-
-
 @click.command()
+@log_option
 @with_newsrooms()
-def run(rooms: Together) -> None:
+def run(rooms: Together, log: Kind) -> None:
     """Send letters at once, and do what is due: a small loop, for a service beside or without `serve`.
 
     Editions are left to cron, unless `schedule.by = "runner"`. However many run, each thing is done once. Several
@@ -222,7 +216,9 @@ def run(rooms: Together) -> None:
       newsletter run
       newsletter run matin/newsletter.toml hebdo/newsletter.toml
     """
-    _log_to_stderr(rooms)
+    from newsletter import logs
+
+    logs.begin(log, several=len(rooms) > 1)
     if len(rooms) > 1:  # one alone waits for its database as for all else
         rooms.open()
     stop = _asked_by_signals(rooms, lambda: None)

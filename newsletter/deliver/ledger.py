@@ -72,6 +72,11 @@ class Ledger:
             self._journal = Journal(self._folder, self._run)
         return self._journal
 
+    @property
+    def run(self) -> int:
+        """The run's number; 0 before it has taken anything."""
+        return self._run
+
     def close(self, *, done: bool) -> None:
         """`done`: nothing is on its way, and all that was claimed has ended or was given back. Otherwise the journal
         stays, for who comes after."""

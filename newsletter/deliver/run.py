@@ -66,6 +66,7 @@ class Run:
     chance: Callable[[], float] = random.random
     glance: float = 0.5  # seconds between two looks at the stop, while there is nothing to do
     ended: Callable[[Delivery, DeliveryState], None] = field(default=lambda delivery, state: None)
+    put_off: Callable[[Delivery, DeliveryState], None] = field(default=lambda delivery, state: None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -13,10 +14,13 @@ from newsletter.deliver.judge import End, Judge
 from newsletter.deliver.sealing import SOME, Sealing
 from newsletter.errors import BadData
 from newsletter.mail import Offer
+from newsletter.mail.masked import without_names
 from newsletter.model import Delivery, DeliveryState, Entry, Message, Outcome, Variant, Verdict
 
 if TYPE_CHECKING:
     from newsletter.deliver.run import Run
+
+log = logging.getLogger(__name__)
 
 State = DeliveryState
 
@@ -296,12 +300,22 @@ class Supply:
         if state is State.DEFERRED:
             again = now + pace.retry_after(delivery.attempts + 1, self._run.chance())
         self._ledger.record(Entry(delivery.id, state, now, outcome.code, outcome.reply, again))
-        if again is None:
-            self._run.ended(delivery, state)
+        self._log(delivery, state, outcome.reply, outcome.code)
+        (self._run.put_off if again else self._run.ended)(delivery, state)
 
     def _never_begun(self, delivery: Delivery, state: DeliveryState, reply: str) -> None:
         self._ledger.record(Entry(delivery.id, state, self._run.clock(), reply=reply, attempted=False))
+        self._log(delivery, state, reply)
         self._run.ended(delivery, state)
+
+    def _log(self, delivery: Delivery, state: DeliveryState, reply: str, code: int | None = None) -> None:
+        """What somebody may want to look up, with the delivery's number in place of the reader; of what was accepted,
+        for who debugs."""
+        level = logging.DEBUG if state is State.ACCEPTED else logging.INFO
+        if log.isEnabledFor(level):
+            about = {"delivery": delivery.id, "run": self._ledger.run}
+            said = f"{state.value} ({code})" if code else state.value
+            log.log(level, "%s: %s", said, without_names(reply), extra=about)
 
 
 def expire(run: Run) -> int:

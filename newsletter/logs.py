@@ -1,0 +1,58 @@
+"""The log on standard error: lines for people, or one JSON object a line for machines.
+
+Machines keep and pass on what they get: no JSON line has anybody's address in it, whoever wrote it. (What relays say is
+masked where it is logged.)
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from datetime import UTC, datetime
+from typing import Literal
+
+from newsletter.mail.masked import without_names
+from newsletter.speaker import said_of, sign
+
+Kind = Literal["text", "json"]
+
+
+def begin(kind: Kind, *, several: bool = False) -> None:
+    """From here on all that is logged goes to standard error. For the start of a process, once. `several`: of more
+    newsletters than one, lines for people too say whose they are."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(AsJson() if kind == "json" else AsText(several=several))
+    handler.addFilter(sign)
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
+    logging.getLogger("procrastinate").setLevel(logging.WARNING)  # what it does is ours to tell
+
+
+class AsText(logging.Formatter):
+    """2026-11-23 06:30:00,123 newsletter.worker WARNING …  [edition=2026-11-23 slice=7]"""
+
+    def __init__(self, *, several: bool) -> None:
+        super().__init__("%(asctime)s %(name)s %(levelname)s %(message)s")
+        self._hidden = () if several else ("newsletter",)
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = super().format(record)
+        about = " ".join(f"{name}={value}" for name, value in said_of(record).items() if name not in self._hidden)
+        first, newline, rest = line.partition("\n")  # of an exception, the trace stands below
+        return f"{first}  [{about}]{newline}{rest}" if about else line
+
+
+class AsJson(logging.Formatter):
+    """One object a line: time (UTC), level, logger, message, what it is about; `trace` of a fault of the program."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        line: dict[str, object] = {
+            "time": at,
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": without_names(record.getMessage()),
+        }
+        if record.exc_info:
+            line["trace"] = without_names(self.formatException(record.exc_info))
+        return json.dumps(line | said_of(record), ensure_ascii=False, default=str)
