@@ -30,6 +30,7 @@ COMMANDS = {
     "adopt": "setup",
     "serve": "serving",
     "run": "serving",
+    "worker": "working",
     "schedule": "serving",
     "embed": "serving",
     "tidy": "serving",

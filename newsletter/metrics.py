@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from newsletter import monitor, progress, report
+from newsletter.cluster import Cluster
 from newsletter.errors import NewsletterError
 from newsletter.model import SubscriberStatus
 from newsletter.newsroom import Newsroom
@@ -37,7 +38,22 @@ def figures(room: Newsroom) -> dict[str, Any]:
         "remaining": seen.remaining,
         "paused": seen.paused,
         "ends_at": seen.ends_at.timestamp() if seen.ends_at else None,
+        "cluster": of_cluster(room, seen.cluster),
         "overdue": bool(monitor.overdue(room, room.words_in("en"))),
+    }
+
+
+def of_cluster(room: Newsroom, seen: Cluster) -> dict[str, Any]:
+    """The figures of all who deliver; none on SQLite, where there are no workers."""
+    if room.engine.dialect.name != "postgresql":
+        return {}
+    due = seen.left - seen.held - seen.later
+    return {
+        "workers": seen.alive,
+        "sending": seen.sending,
+        "in_trouble": len(seen.in_trouble),
+        "slices": {"held": seen.held, "later": seen.later, "due": due, "unasked": seen.unasked},
+        "jobs": seen.jobs,
     }
 
 

@@ -17,6 +17,7 @@ from newsletter import instance, letters, post, progress, report
 from newsletter.errors import NewsletterError, NotSent, Paused, Unfinished
 from newsletter.model import DAILY, EditionStatus
 from newsletter.newsroom import Newsroom
+from newsletter.progress import Progress
 from newsletter.report import SEEN_WITHIN, Report
 from newsletter.store import editions, notes
 from newsletter.store import letters as waiting_letters
@@ -213,9 +214,20 @@ def complaints(room: Newsroom) -> list[str]:
     elif seen.running and not seen.attended:
         said = f"the edition of {seen.report.edition} is not finished ({seen.remaining} of {seen.report.audience} left)"
         found.append(f"{said}, and nobody is sending: run `newsletter send` again")
+    found += _of_workers(seen)
     with read(room.engine) as connection:
         waiting, since = waiting_letters.waiting(connection)
     if since and room.clock() - since > SEEN_WITHIN and not report.runner_lives(room):
         noun = "letter waits" if waiting == 1 else "letters wait"
         found.append(f"{waiting} {noun}, and no runner lives: `newsletter run` or `newsletter send` sends them")
+    return found
+
+
+def _of_workers(seen: Progress) -> list[str]:
+    """Workers in trouble, and slices that nobody will take: `send` asks for them while it watches."""
+    found = [f"{one}: {one.seen.trouble}" for one in seen.cluster.in_trouble]
+    n = seen.cluster.unasked
+    if n and seen.holder is None and seen.cluster.sending:
+        waits = "1 slice waits" if n == 1 else f"{n} slices wait"
+        found.append(f"{waits} for nobody, since the run that asked for them has ended: run `newsletter send` again")
     return found

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
-from newsletter import report
+from newsletter import cluster, report
+from newsletter.cluster import Cluster
 from newsletter.mail.masked import without_names
 from newsletter.model import DAILY, Edition, EditionStatus
 from newsletter.newsroom import Newsroom
@@ -36,6 +37,7 @@ class Progress:
     ends_at: datetime | None  # where that can be said; what is put off may then be put off once more
     refusals: list[tuple[datetime, str, str]]  # the last ones: when, the state, the relay's words
     paused: bool = False  # an editor has stopped it
+    cluster: Cluster = field(default_factory=Cluster)  # the workers, and the slices that are left for them
 
     @property
     def remaining(self) -> int:
@@ -45,6 +47,8 @@ class Progress:
     @property
     def attended(self) -> bool:
         """Somebody is sending: a process that is not stopped, or one out of sight (in another container)."""
+        if self.cluster.sending:
+            return True
         return not self.holder.stopped if self.holder else self.speed > 0
 
     def told(self, *, names: bool) -> list[tuple[datetime, str, str]]:
@@ -54,32 +58,35 @@ class Progress:
     def figures(self) -> dict[str, object]:
         """What `status --json` says of it."""
         return {
-            "sending": self.holder is not None,
+            "sending": self.holder is not None or self.cluster.sending > 0,
             "stopped": self.holder is not None and self.holder.stopped,
             "paused": self.paused,
             "speed": round(self.speed, 1),
             "remaining": self.remaining,
             "ends_at": self.ends_at,
+            **self.cluster.figures(),
         }
 
 
 def look(room: Newsroom, name: str | None = None) -> Progress:
     """What there is to see now: of the edition of that name, else of the newest under way, else of the latest that was
     made."""
-    holder = sending_holder(room.engine)
+    holder, workers = sending_holder(room.engine), cluster.look(room)
     now = room.clock()
     with read(room.engine) as connection:
         under_way = [one for one in editions.sending(connection) if name in (None, one.name)]
         edition = under_way[-1] if under_way else _latest(connection, room, name)
         if edition is None:
-            return Progress(now, Report(None, "nothing_new", said="no edition yet"), False, holder, 0.0, None, [])
+            return Progress(
+                now, Report(None, "nothing_new", said="no edition yet"), False, holder, 0.0, None, [], cluster=workers
+            )
         found = report.of_edition(connection, edition)
         since = max(now - WINDOW, edition.started_at or now)
         speed = rows.speed(connection, edition.id, since, now) if under_way else 0.0
         refusals = rows.last_refusals(connection, edition.id, REFUSALS) if edition.frozen else []
         last_retry = rows.last_retry(connection, edition.id) if found.deferred else None
     paused = edition.paused_at is not None and edition.status is EditionStatus.SENDING
-    seen = Progress(now, found, bool(under_way), holder, speed, None, refusals, paused)
+    seen = Progress(now, found, bool(under_way), holder, speed, None, refusals, paused, workers)
     going_on = seen.running and seen.attended and not paused
     return replace(seen, ends_at=_ends_at(room, seen, last_retry)) if going_on else seen
 

@@ -11,6 +11,7 @@ from newsletter.config import Config
 
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 COLLECT_MINUTE = 5
+WORKERS, FIGURES = 2, "127.0.0.1:9108"  # processes of the worker, and where the first one's figures are
 BOUNCES_MINUTES = "*/10"
 
 
@@ -69,6 +70,10 @@ def _units(config: Config, program: str) -> dict[str, str]:
     units["newsletter-run.service"] = _service(
         config, program, "run", "letters and what is due, where the pages run with --no-run"
     )
+    if config.database_url.startswith("postgresql"):
+        workers = f"worker --processes {WORKERS} --no-run --metrics {FIGURES} --log json"
+        what = "slices of editions, on this machine and on each further one"
+        units["newsletter-worker.service"] = _service(config, program, workers, what)
     return units
 
 

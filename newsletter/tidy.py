@@ -12,7 +12,7 @@ from newsletter import monitor
 from newsletter.model import Origin, SubscriberStatus
 from newsletter.newsroom import Newsroom
 from newsletter.preferences import NEW_ADDRESS_WITHIN
-from newsletter.store import audit, bounces, deliveries, editors, letters, notes, slices, subscribers
+from newsletter.store import audit, bounces, deliveries, editors, letters, notes, slices, subscribers, workers
 from newsletter.store.database import wipe, write
 from newsletter.subscribe import CONFIRM_WITHIN, ONE_LETTER, forget_one
 from newsletter.trends import totals
@@ -21,6 +21,7 @@ Status = SubscriberStatus
 PLANNED_BESIDE = timedelta(days=7)  # an edition beside which somebody was forgotten has ended by then
 TICKETS_KEPT = timedelta(days=1)  # longer than any cap counts them
 PROBES_KEPT = timedelta(days=30)  # longer than one may take to come back
+WORKERS_KEPT = timedelta(days=1)  # after their last word: who was killed could not take their leave
 BATCH = 500  # rows in one transaction: a reader who signs up meanwhile does not wait
 
 
@@ -59,6 +60,8 @@ def tidy(room: Newsroom, *, dry_run: bool = False) -> Tidied:
     _all(room, lambda c: slices.forget_leases(c, room.clock() - slices.LEASES_KEPT, BATCH), dry_run)
     _all(room, lambda c: subscribers.blank_ledger(c, room.clock() - PLANNED_BESIDE, BATCH), dry_run)
     if not dry_run:
+        with write(room.engine) as connection:
+            workers.purge(connection, WORKERS_KEPT)
         wipe(room.engine)
         monitor.look(room)
     return done

@@ -29,6 +29,7 @@ from newsletter.commands import (
 from newsletter.commands.watching import STATES
 
 if TYPE_CHECKING:
+    from newsletter.logs import Kind
     from newsletter.model import Bounce
     from newsletter.newsroom import Newsroom
     from newsletter.progress import Progress
@@ -61,6 +62,7 @@ class Span(click.ParamType[timedelta]):
 @click.option("--edition", "name", metavar="NAME", help="One edition as it stands, of any slot: 2026-11-23-extra.")
 @click.option("--force", is_flag=True, help="Send although `newsletter doctor` finds that mail would be lost.")
 @click.option("--max-time", type=Span(), help="Leave earlier, with exit code 75; the next run goes on. As 50m.")
+@click.option("--log", type=click.Choice(["text", "json"]), help="Log to standard error, each delivery that fails too.")
 @dry_run_option
 @json_option
 @with_newsroom
@@ -71,6 +73,7 @@ def send(
     name: str | None,
     force: bool,
     max_time: timedelta | None,
+    log: Kind | None,
     dry_run: bool,
     as_json: bool,
 ) -> None:
@@ -83,14 +86,18 @@ def send(
     Example:
       30 6-11 * * *  cd /srv/lettre && newsletter send --max-time 50m > /dev/null
     """
-    from newsletter import daily
+    from newsletter import daily, logs
     from newsletter.deliver import Stop
+    from newsletter.speaker import speaking
 
+    if log:
+        logs.begin(log)
     if name and (day or dry_run):
         raise click.UsageError("--edition goes without --date and --dry-run")
     day = _not_in_future(room, day)
     stop = Stop(room.clock, room.clock() + max_time if max_time is not None else None)
-    with _signals_to(stop), _watching(room, stop, as_json=as_json, dry_run=dry_run) as watch:
+    whose = speaking(room.config.newsletter.list_id)
+    with whose, _signals_to(stop), _watching(room, stop, as_json=as_json, dry_run=dry_run) as watch:
         watch = replace(watch, force=force)
         found = (
             daily.send_named(room, name, watch=watch)
@@ -284,9 +291,10 @@ def _print_status(room: Newsroom, as_json: bool, wrong: list[str] | None) -> Non
 
 
 def _print_sending(room: Newsroom, seen: Progress) -> None:
-    """Who is sending, how fast, and until when; nothing where nobody is and nothing is left."""
-    from newsletter.commands.watching import pace_of, who_sends
+    """Who is sending, how fast, and until when; nothing where nobody is and nothing is left. Workers in any case."""
+    from newsletter.commands.watching import of_workers, pace_of, who_sends
 
+    of_workers(seen)
     if seen.holder or seen.running:
         say(who_sends(seen))
     if seen.running and seen.attended:

@@ -9,13 +9,15 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from newsletter.commands import iso, say
+from newsletter.commands import iso, print_table, say
 
 if TYPE_CHECKING:
+    from newsletter.cluster import Worker
     from newsletter.newsroom import Newsroom
     from newsletter.progress import Progress
 
 EVERY = 1.0  # seconds
+COUNTED = ("accepted", "rejected", "deferred", "uncertain")
 STATES = ("accepted", "rejected", "pending", "deferred", "uncertain", "skipped")
 
 
@@ -23,7 +25,7 @@ def look_on(room: Newsroom, *, as_json: bool) -> None:
     """Show how a send goes on, until nothing is under way and nobody is sending; Ctrl-C ends the looking alone."""
     try:
         if as_json:
-            _follow(room, lambda seen: say(json.dumps(_figures(seen), ensure_ascii=False)))
+            _follow(room, lambda seen: say(json.dumps(_figures(seen), ensure_ascii=False, default=iso)))
         elif sys.stdout.isatty():
             _on_terminal(room)
         else:
@@ -40,7 +42,7 @@ def _follow(room: Newsroom, show: Any) -> None:
         seen = progress.look(room)
         show(seen)
         sys.stdout.flush()
-        if not seen.running and seen.holder is None:
+        if not seen.running and seen.holder is None and not seen.cluster.sending:
             return
         room.sleep(max(0.0, EVERY - (time.monotonic() - begun)))
 
@@ -57,6 +59,8 @@ def who_sends(seen: Progress) -> str:
     """Whose hands it is in."""
     if seen.paused:
         return seen.report.said or "stopped by an editor"
+    if seen.cluster.sending:
+        return _workers_send(seen)
     if seen.holder:
         return seen.holder.stopped_and_why if seen.holder.stopped else f"{seen.holder} is sending"
     if not seen.running:
@@ -64,6 +68,14 @@ def who_sends(seen: Progress) -> str:
     if seen.attended:
         return "no sender is to be seen from here, but messages ended in the last ten seconds"
     return "not finished, and nobody is sending: run `newsletter send` again"
+
+
+def _workers_send(seen: Progress) -> str:
+    n, holder = seen.cluster.sending, seen.holder
+    said = "1 worker is sending" if n == 1 else f"{n} workers are sending"
+    if holder is None:
+        return f"{said}; the run that asked for it has ended, and the last of them ends the edition"
+    return f"{said}; {holder.stopped_and_why}" if holder.stopped else f"{said}; {holder} watches"
 
 
 def pace_of(seen: Progress, zone: ZoneInfo) -> str:
@@ -90,6 +102,25 @@ def line_of(seen: Progress, zone: ZoneInfo) -> str:
         at, state, reply = seen.refusals[0]
         parts.append(f"last refusal {at.astimezone(zone):%H:%M:%S} {state}: {reply}")
     return "; ".join(parts)
+
+
+def of_workers(seen: Progress) -> None:
+    """The workers in a table, and how many slices are left; nothing where there is no worker and no slice."""
+    heads = ("worker", "process", "on", "version", "sends by", "slice", *COUNTED, "seen", "trouble")
+    rows = [_row(one) for one in seen.cluster.workers]
+    if rows:
+        print_table(heads, rows)
+    if seen.cluster.left:
+        of = seen.cluster
+        say(f"slices left: {of.left}, of them {of.held} in hand, {of.later} put off, {of.unasked} due without a job")
+
+
+def _row(one: Worker) -> tuple[object, ...]:
+    seen = one.seen
+    at = f"{one.edition}/{seen.slice}" if seen.slice is not None else "-"
+    silent = f"{seen.silent:.0f} s ago" + ("" if one.lives else ": gives no sign of life")
+    who = (f"worker {seen.id}", seen.who.process, seen.who.place, seen.who.version, seen.who.via)
+    return (*who, at, *(seen.counts[name] for name in COUNTED), silent, seen.trouble)
 
 
 # --- On a terminal ---------------------------------------------------------------------------------

@@ -1,0 +1,189 @@
+"""worker."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, NamedTuple
+
+import click
+
+from newsletter.commands import complain, exit_code, log_option, say
+from newsletter.commands.several import with_newsrooms
+from newsletter.errors import ConfigError, NewsletterError
+
+if TYPE_CHECKING:
+    from newsletter.deliver import Stop
+    from newsletter.logs import Kind
+    from newsletter.newsroom import Newsroom
+    from newsletter.together import Together
+    from newsletter.worker import Doing
+
+
+class Place(click.ParamType[str]):
+    """An address to listen at."""
+
+    name = "place"
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
+        return "HOST:PORT"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        host, _, port = str(value).rpartition(":")
+        if not host or not port.isdigit() or int(port) > 65535:
+            self.fail(f"{value!r} is no address; write it as 127.0.0.1:9108", param, ctx)
+        return str(value)
+
+
+class Wish(NamedTuple):
+    """What each process is to do."""
+
+    runs: bool
+    metrics: str | None
+    log: Kind
+
+
+@click.command()
+@click.option("--processes", default=1, show_default=True, type=click.IntRange(1, 64), help="One for each core.")
+@click.option("--no-run", is_flag=True, help="Only slices of editions: letters and what is due are left to others.")
+@click.option("--metrics", type=Place(), help="Figures at this address; of the second process at the next port.")
+@log_option
+@with_newsrooms()
+def worker(rooms: Together, processes: int, no_run: bool, metrics: str | None, log: Kind) -> None:
+    """Deliver slices of editions, on any machine that reaches the PostgreSQL and a relay.
+
+    `newsletter send` makes the edition, and asks for its slices; where no worker lives it delivers by itself. A worker
+    also does what `newsletter run` does, unless it is told --no-run. Several newsletters, each by its CONFIG, have a
+    worker each in every process.
+
+    \b
+    Example:
+      newsletter worker --processes 4 --metrics 127.0.0.1:9108 --log json
+      newsletter worker matin/newsletter.toml hebdo/newsletter.toml
+    """
+    from newsletter import logs
+    from newsletter import worker as workers
+
+    logs.begin(log, several=len(rooms) > 1)
+    for room in rooms:
+        workers.check(room.config)
+        room.mailer, room.sealer  # noqa: B018  what cannot be used is told now, and once
+    wish = Wish(not no_run, metrics, log)
+    if processes == 1:
+        sys.exit(_live(rooms, wish, 0))
+    from newsletter.commands import processes as kept
+
+    stop = _asked_by_signals(rooms)
+    paths = [str(room.config.path) for room in rooms]
+    sys.exit(kept.keep(processes, child, (paths, wish), lambda: stop.asked))
+
+
+def child(number: int, paths: Sequence[str], wish: Wish) -> None:
+    """One of several processes."""
+    from newsletter import config, logs
+    from newsletter.newsroom import Newsroom
+    from newsletter.together import Together
+
+    logs.begin(wish.log, several=len(paths) > 1)
+    try:
+        loaded = config.load_all(paths)
+        kept = 1 if len(loaded) > 1 else None
+        code = _live(Together([Newsroom(one, kept=kept) for one in loaded]), wish, number)
+    except NewsletterError as error:
+        _tell(error)
+        code = exit_code(error)
+    sys.exit(code)
+
+
+def _live(rooms: Together, wish: Wish, number: int) -> int:
+    """A worker for each newsletter, until we are told to stop. Returns the worst exit code of those that cannot work:
+    where all are such, we leave."""
+    from newsletter.worker import Doing
+
+    stop = _asked_by_signals(rooms)
+    _leave_with_parent(stop)
+    if len(rooms) > 1:  # one alone waits for its database as for all else
+        rooms.open()
+    doings = {room: Doing(room.config.newsletter.list_id) for room in rooms}
+    codes: list[int] = []
+    threads = [
+        threading.Thread(target=_work, args=(rooms, room, stop, doing, wish.runs, codes.append), name="worker")
+        for room, doing in doings.items()
+    ]
+    with _metrics(doings, wish.metrics, number):
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    return max(codes, default=0)
+
+
+def _work(
+    rooms: Together, room: Newsroom, stop: Stop, doing: Doing, runs: bool, ended: Callable[[int], object]
+) -> None:
+    from newsletter import worker as workers
+    from newsletter.speaker import speaking
+
+    with speaking(room.config.newsletter.list_id):
+        try:
+            if rooms.wait_for(room, lambda: stop.asked):
+                workers.work(room, stop, doing, runs=runs)
+        except NewsletterError as error:
+            _tell(error)
+            ended(exit_code(error))
+
+
+def _tell(error: NewsletterError) -> None:
+    for line in str(error).splitlines():
+        complain(line)
+
+
+def _asked_by_signals(rooms: Together) -> Stop:
+    from newsletter.deliver import Stop
+
+    stop = Stop(next(iter(rooms)).clock)
+
+    def ask(_number: int, _frame: object) -> None:
+        stop.ask()
+        for room in rooms:
+            room.stirred.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, ask)
+    return stop
+
+
+def _leave_with_parent(stop: Stop) -> None:
+    """A process whose parent was killed is nobody's: it leaves as if it had been told to."""
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+
+    def wait() -> None:
+        parent.join()
+        stop.ask()
+
+    threading.Thread(target=wait, name="parent", daemon=True).start()
+
+
+def _metrics(doings: dict[Newsroom, Doing], place: str | None, number: int) -> AbstractContextManager[object]:
+    """This process's figures, at the port that is as many further as there are processes before it."""
+    if place is None:
+        return nullcontext()
+    from newsletter.web import server
+    from newsletter.web.workers import create_worker_app
+
+    host, _, port = place.rpartition(":")
+    wanted = int(port) + number if int(port) else 0
+    if wanted > 65535:
+        raise ConfigError(f"--metrics {place}: there is no port for process {number + 1}: name a lower one")
+    figures = server.serve(create_worker_app(doings), host.strip("[]"), wanted, 1)
+    threading.Thread(target=figures.run, name="metrics", daemon=True).start()
+    say(f"metrics of process {os.getpid()} on http://{host}:{figures.effective_port}/metrics")
+    sys.stdout.flush()
+    return nullcontext()

@@ -1,0 +1,247 @@
+"""A worker: it takes slices of editions from the queue and delivers them, on any machine that reaches the database and
+a relay. What it does is `slices.deliver_slice`; here is how it lives.
+
+It outlives a database that cannot be reached and a relay in trouble. It leaves when it is told to: what has begun ends,
+and the slice goes back.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from newsletter import __version__, daily, instance, queue, runner, slices
+from newsletter.config import Config
+from newsletter.deliver import Stop
+from newsletter.errors import AlreadyRunning, ConfigError, DatabaseError, NewsletterError, NotSent
+from newsletter.model import Delivery, DeliveryState
+from newsletter.newsroom import Newsroom
+from newsletter.sending import Watch
+from newsletter.speaker import about
+from newsletter.store import editions, workers
+from newsletter.store.database import read, write
+from newsletter.store.workers import Place
+
+log = logging.getLogger(__name__)
+
+SAID_EVERY = 5.0  # seconds between two words about ourselves
+BUSY = timedelta(seconds=5)  # until a slice that another has in hand is asked for again
+TROUBLE = timedelta(seconds=30)  # until one is that met a fault of the house
+FIRST_REST, LONGEST_REST = 5.0, 60.0  # seconds to take nothing after trouble: doubled each time, while it lasts
+
+
+class Left(Protocol):
+    """What `slices.deliver_slice` says of a slice that is out of our hands."""
+
+    @property
+    def due(self) -> datetime | None: ...
+
+    @property
+    def trouble(self) -> str: ...
+
+
+Deliver = Callable[[Newsroom, int, int, Watch], Left]
+
+
+def deliver(room: Newsroom, edition_id: int, number: int, watch: Watch) -> Left:
+    """A slice; and where it was the last, and who sent the edition has died, the edition's end."""
+    left = slices.deliver_slice(room, edition_id, number, watch)
+    if left.due is None and left is not slices.ALONE:
+        edition = slices.unwatched(room, edition_id)
+        if edition:
+            found = daily.send_named(room, edition.name, watch=Watch(watch.stop), patient=False)
+            log.info("edition %s: %s", found.edition, found.said)
+    return left
+
+
+def check(config: Config) -> None:
+    """What can be seen before the database is opened. Raises ConfigError."""
+    if not config.database_url.startswith("postgresql"):
+        raise ConfigError(
+            f'{config.path}: newsletter.database: workers share a PostgreSQL: database = "postgresql://…"; '
+            "with SQLite `newsletter send` delivers by itself"
+        )
+    if not queue.installed():
+        raise ConfigError("workers need the extra: pip install 'newsletter[cluster]'")
+
+
+@dataclass
+class Doing:
+    """What a worker is at, and what it has done since it began; for any thread. Also its own last figures, where the
+    database cannot be asked."""
+
+    newsletter: str
+    number: int | None = None  # of its row
+    at: tuple[int, int] | None = None  # the edition's id and the slice's number
+    trouble: str | None = None
+    reached: bool = False  # the database, when it was asked last
+    said_at: float = field(default_factory=time.monotonic)  # when it last was
+    _counts: Counter[str] = field(default_factory=Counter)
+    _turn: threading.Lock = field(default_factory=threading.Lock)
+
+    def count(self, _delivery: Delivery, state: DeliveryState) -> None:
+        with self._turn:
+            self._counts[state.value] += 1
+
+    def silent(self) -> float:
+        """Seconds since the database was told of us."""
+        return time.monotonic() - self.said_at
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        with self._turn:
+            return {name: self._counts[name] for name in workers.COUNTED}
+
+
+def work(
+    room: Newsroom,
+    stop: Stop,
+    doing: Doing,
+    *,
+    runs: bool = True,
+    deliver: Deliver = deliver,
+    said_every: float = SAID_EVERY,
+) -> None:
+    """Until `stop` is asked. With `runs`, the runner lives beside it: letters, and what is due.
+
+    Raises ConfigError where it could never work, NotSent in a database that was not adopted, DatabaseError where the
+    database cannot be reached at the beginning."""
+    check(room.config)
+    room.mailer, room.sealer, room.signer  # noqa: B018  what cannot be used is told now
+    _check_instance(room)
+    jobs = room.queue
+    if jobs is None:
+        raise ConfigError(f"{room.config.path}: newsletter.database: there is no queue")
+    errand = _Errand(room, stop, doing, deliver)
+    with _said(room, doing, said_every), _running(room, stop, wanted=runs):
+        jobs.work(errand.run, lambda: stop.asked, errand.rest)
+
+
+def _check_instance(room: Newsroom) -> None:
+    try:
+        instance.check(room)
+    except NotSent as error:
+        if room.config.newsletter.instance:
+            raise
+        cure = "; on several machines newsletter.instance must be set, to the same name on each"
+        raise NotSent(f"{error}{cure}") from error
+
+
+class _Errand:
+    """What is done with a slice that the queue brings."""
+
+    def __init__(self, room: Newsroom, stop: Stop, doing: Doing, deliver: Deliver) -> None:
+        self._room = room
+        self._stop = stop
+        self._doing = doing
+        self._deliver = deliver
+        self._rest = 0.0
+
+    def run(self, edition_id: int, number: int) -> datetime | None:
+        """Returns when it is to be brought again, by whomever. What is raised here would be a fault of the program."""
+        self._doing.at = (edition_id, number)
+        try:
+            with about(worker=self._doing.number, edition=self._name(edition_id), slice=number):
+                return self._try(edition_id, number)
+        finally:
+            self._doing.at = None
+
+    def rest(self) -> float:
+        """Seconds to take nothing: a relay in trouble here must not go through all slices, which other machines could
+        deliver meanwhile."""
+        return self._rest
+
+    def _try(self, edition_id: int, number: int) -> datetime | None:
+        watch = Watch(self._stop, ended=self._doing.count, put_off=self._doing.count)
+        now = self._room.clock
+        try:
+            left = self._deliver(self._room, edition_id, number, watch)
+        except AlreadyRunning as error:
+            log.info("%s", error)
+            return now() + BUSY
+        except NewsletterError as error:
+            self._met(str(error))
+            return now() + TROUBLE
+        self._met(left.trouble)
+        return left.due
+
+    def _met(self, trouble: str) -> None:
+        self._doing.trouble = trouble or None
+        self._rest = min(max(2 * self._rest, FIRST_REST), LONGEST_REST) if trouble else 0.0
+        if trouble:
+            log.warning("%s", trouble)
+
+    def _name(self, edition_id: int) -> str:
+        """As people call the edition; its number where nobody knows it, or the database is lost."""
+        try:
+            with read(self._room.engine) as connection:
+                return editions.by_id(connection, edition_id).name
+        except DatabaseError:
+            return str(edition_id)
+
+
+# --- Beside it ------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _running(room: Newsroom, stop: Stop, *, wanted: bool) -> Iterator[None]:
+    """The runner, in a thread of its own."""
+    from contextvars import copy_context
+
+    thread = threading.Thread(target=copy_context().run, args=(runner.run, room, stop), name="runner")
+    if wanted:
+        thread.start()
+    try:
+        yield
+    finally:
+        stop.ask()
+        room.stirred.set()
+        if wanted:
+            thread.join()
+
+
+@contextmanager
+def _said(room: Newsroom, doing: Doing, every: float) -> Iterator[None]:
+    """What it is at stands in the database while it lives, for `status` on whatever machine."""
+    who = Place(socket.gethostname(), os.getpid(), __version__, str(room.config.delivery.via))
+    over = threading.Event()
+    _say(room, doing, who)
+
+    def go_on() -> None:
+        while not over.wait(every):
+            _say(room, doing, who)
+
+    thread = threading.Thread(target=go_on, name="said")
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+        if doing.number is not None:
+            with suppress(DatabaseError), write(room.engine) as connection:  # else `tidy` takes it
+                workers.end(connection, doing.number)
+
+
+def _say(room: Newsroom, doing: Doing, who: Place) -> None:
+    try:
+        with write(room.engine) as connection:
+            there = doing.number is not None and workers.say(
+                connection, doing.number, doing.at, doing.counts, doing.trouble
+            )
+            if not there:
+                doing.number = workers.begin(connection, who)
+        doing.reached, doing.said_at = True, time.monotonic()
+    except DatabaseError as error:
+        if doing.reached:
+            log.warning("%s", error)
+        doing.reached = False
