@@ -19,6 +19,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from newsletter import values
 from newsletter.errors import ConfigError
 from newsletter.settings import Days, Inbox, Rate, Via
 from newsletter.tables import (
@@ -119,6 +120,13 @@ class Config:
     def database_url(self) -> str:
         """The database's URL with an absolute path, in a form SQLAlchemy takes."""
         return _database_url(self.newsletter.database, self.folder)
+
+    def database_at(self, url: str) -> str:
+        """The same for another URL than the configuration's. Raises ConfigError."""
+        try:
+            return _database_url(values.database(url), self.folder)
+        except ValueError as error:
+            raise ConfigError(f"{_masked(url)}: {error}") from None
 
     def due(self, day: date) -> datetime:
         """When the edition of that local date is due. A time skipped or repeated by a clock change is taken once."""

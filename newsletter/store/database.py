@@ -220,14 +220,13 @@ def upgrade(engine: Engine) -> bool:
     from newsletter.store.place import make_schema
 
     make_schema(engine)
-    if revision(engine) == HEAD:
+    found = revision(engine)
+    if found is not None and found >= HEAD:
         return False
-    from newsletter.store.migrations import run  # Alembic: only when there is something to do
+    from newsletter.store.upgrading import migrate
 
-    with write(engine) as connection:
-        if connection.dialect.name == "postgresql":
-            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": advisory_key("upgrade")})
-        run(connection)
+    migrate(engine)
+    revision(engine)  # a newer program may have been quicker
     return True
 
 
@@ -244,12 +243,18 @@ def _private_file(path: Path) -> None:
 
 
 def revision(engine: Engine) -> str | None:
-    """The schema's version; None where there is no schema yet. A newer one than ours is refused."""
+    """The schema's version; None where there is no schema yet. A newer one than ours is refused, unless it says that it
+    serves programs of our age (`upgrading`): for who works long, worth asking again from time to time."""
     with read(engine) as connection:
         if not engine.dialect.has_table(connection, "alembic_version"):
             return None
-        found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
-    if found and found > HEAD:
+        found: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+        if not found or found <= HEAD:
+            return found
+        from newsletter.store.upgrading import serves_us
+
+        served = serves_us(connection)
+    if not served:
         raise DatabaseError(
             f"database {shown(engine)}: made by a newer version of newsletter ({found}): upgrade the program"
         )

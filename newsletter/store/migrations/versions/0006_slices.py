@@ -7,6 +7,8 @@ Revises: 0005
 import sqlalchemy as sa
 from alembic import op
 
+from newsletter.store.upgrading import contracts
+
 revision = "0006"
 down_revision: str | None = "0005"
 
@@ -47,3 +49,4 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index("ix_workers_seen_at", "workers", ["seen_at"])
+    contracts(op.get_bind(), "0006")  # the first that tells: programs before it refuse whatever is newer than they
