@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from newsletter.errors import AlreadyRunning, DatabaseError, Unfinished
-from newsletter.store import copying
+from newsletter.store import copying, slices
 from newsletter.store.database import (
     HEAD,
     Held,
@@ -126,6 +126,7 @@ def _copy(source: Engine, target: Engine, watch: Watch, retire: bool) -> Result:
                 copying.hold_still(there)
                 _check_claims(there, source)
                 with write(target) as here:
+                    copying.be_patient(here)
                     result = _fill(there, here, target, watch)
                 waiting = copying.somebody_waits(there)
                 if retire:
@@ -148,6 +149,10 @@ def _nobody_sends(engine: Engine) -> Iterator[None]:
 
 
 def _check_claims(connection: Connection, source: Engine) -> None:
+    try:
+        slices.check_idle(connection)
+    except AlreadyRunning as error:
+        raise Unfinished(f"database {shown(source)}: {error}: stop the workers first") from error
     left = copying.claimed(connection)
     if left:
         raise Unfinished(

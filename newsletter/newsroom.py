@@ -102,6 +102,11 @@ class Newsroom:
 
         return queue.Queue(self.engine, self.clock) if queue.installed() else None
 
+    def close(self) -> None:
+        """Let go of the database, where it was opened."""
+        if "engine" in vars(self):
+            self.engine.dispose()
+
     @property
     def journals(self) -> Path:
         """The folder of the runs' journals, one for each database: beside SQLite's, else by newsletter.toml."""

@@ -101,26 +101,34 @@ def add_article(folder: Path, clock: Clock) -> Callable[..., Path]:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """A module that says `ON_BOTH = True` has its newsrooms on each of the two databases."""
-    if "database_kind" in metafunc.fixturenames and getattr(metafunc.module, "ON_BOTH", False):
+    given = any("database_kind" in mark.args[0] for mark in metafunc.definition.iter_markers("parametrize"))
+    if "database_kind" in metafunc.fixturenames and getattr(metafunc.module, "ON_BOTH", False) and not given:
         metafunc.parametrize("database_kind", KINDS)
 
 
 @pytest.fixture
 def database_kind() -> str:
-    """On what newsrooms stand. A test of a module without ON_BOTH asks for both by `@on_both`."""
+    """On what newsrooms stand."""
     return "sqlite"
 
 
-on_both = pytest.mark.parametrize("database_kind", KINDS)
+on_both = pytest.mark.parametrize("database_kind", KINDS)  # one test of a module that does not say ON_BOTH
+on_sqlite = pytest.mark.parametrize("database_kind", ["sqlite"])  # one that does, about files
 
 
 @pytest.fixture
 def make_room(
-    folder: Path, clock: Clock, database_kind: str, new_database: Callable[[str], str]
+    folder: Path,
+    clock: Clock,
+    database_kind: str,
+    new_database: Callable[[str], str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Callable[..., Newsroom]]:
     """Newsrooms on that folder; what is given as `delivery="…"` stands in its [delivery] table."""
     made: list[Newsroom] = []
     url = new_database(database_kind) if database_kind != "sqlite" else None
+    if url:
+        monkeypatch.setenv("NEWSLETTER_DATABASE", url)  # for the commands that a test calls
 
     def make(delivery: str = "", **environ: str) -> Newsroom:
         if url:

@@ -34,6 +34,7 @@ from newsletter.store import copying as rows
 from newsletter.store import database, notes
 from newsletter.store.columns import Instant
 from newsletter.store.database import read, sending_lock, write
+from newsletter.store.lease import lease
 from newsletter.store.schema import metadata
 from tests.browser import visit
 from tests.conftest import KINDS, Clock
@@ -290,6 +291,15 @@ def test_while_somebody_sends_nothing_is_copied(kind: str, new_database: NewData
     with write(one) as connection:
         connection.execute(text("UPDATE deliveries SET state = 'claimed' WHERE id = 3"))
     with pytest.raises(Unfinished, match=r"has left 1 deliveries in its hands.*run `newsletter send` first"):
+        copy(source, target)
+    one.dispose()
+
+
+def test_while_a_worker_has_a_slice_nothing_is_copied(new_database: NewDatabase) -> None:
+    """Who sends the edition may have ended, and workers go on."""
+    source, target = new_database("postgresql"), new_database("sqlite")
+    one = opened(source)
+    with lease(one, "slice 3/0"), pytest.raises(Unfinished, match=r"a worker is sending .*stop the workers first"):
         copy(source, target)
     one.dispose()
 

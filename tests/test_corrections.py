@@ -38,12 +38,15 @@ from newsletter.newsroom import Newsroom
 from newsletter.report import Report
 from newsletter.store import articles, audience, audit, deliveries, editions, subscribers
 from newsletter.store.database import read, sending_lock, write
+from newsletter.store.departures import STALE
 from newsletter.store.schema import deliveries as ledger
 from newsletter.store.schema import subscribers as people
 from newsletter.store.subscribers import NewSubscriber
 from tests.browser import everything
 from tests.conftest import Clock
 from tests.fakes import FakeMailer
+
+ON_BOTH = True
 
 Add = Callable[..., Path]
 MakeRoom = Callable[..., Newsroom]
@@ -243,6 +246,7 @@ def test_who_leaves_or_pauses_while_it_is_sent(sent: Newsroom) -> None:
         if not mailer.offered:
             subscribe.remove(sent, address("efua"))
             preferences.pause(sent, subscribe.find(sent, address("kodjo")), Origin("link"))
+            time.sleep(2 * STALE)  # as long as PostgreSQL need not be asked again
 
     mailer = sent.__dict__["mailer"] = FakeMailer(meanwhile=meanwhile)
     made = corrections.make_correction(sent, named(sent, "2026-11-23").id, TEXT, EFUA)

@@ -25,8 +25,10 @@ from newsletter.report import Report
 from newsletter.store import deliveries, editions, runs, subscribers
 from newsletter.store.database import read, sending_lock, write
 from newsletter.store.subscribers import NewSubscriber
-from tests.conftest import Clock, TickingClock
+from tests.conftest import Clock, TickingClock, on_sqlite
 from tests.fakes import ANSWERS, FakeMailer
+
+ON_BOTH = True
 
 DAY = date(2026, 11, 23)
 Add = Callable[..., Path]
@@ -665,6 +667,7 @@ def test_a_relay_that_refuses_everybody_is_unavailable(ready: Newsroom) -> None:
     assert isinstance(found.problem, Unavailable)
 
 
+@on_sqlite
 def test_a_restored_backup_does_not_send_until_it_is_adopted(
     ready: Newsroom, folder: Path, clock: Clock, add_article: Add
 ) -> None:  # R10
@@ -819,6 +822,7 @@ def test_the_figures_of_a_running_edition_add_up(ready: Newsroom) -> None:
     assert (found.status, found.pending, found.audience) == ("sending", 3, 3)
 
 
+@on_sqlite
 def test_a_backup_never_sends_by_itself_whenever_it_was_made(ready: Newsroom, folder: Path) -> None:  # R10
     from newsletter.store.database import backup
 
@@ -834,6 +838,7 @@ def test_a_backup_never_sends_by_itself_whenever_it_was_made(ready: Newsroom, fo
     restored.engine.dispose()
 
 
+@on_sqlite
 def test_a_new_database_beside_an_old_state_file_does_not_send(ready: Newsroom, folder: Path) -> None:  # R10
     send(ready)
     ready.engine.dispose()

@@ -31,6 +31,8 @@ from tests.desk import Desk, editor, text_of
 from tests.fakes import FakeMailer
 from tests.test_timing import AMA, DAY, _extra, _Hasty, _outbox, at, due, open_room, readers, send, todays, waiting
 
+ON_BOTH = True
+
 Status = EditionStatus
 Add = Callable[..., Path]
 Open = Callable[..., Newsroom]

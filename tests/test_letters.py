@@ -31,6 +31,8 @@ from newsletter.store.database import letters_lock, read, sending_lock, write
 from tests.conftest import MORNING, Clock, TickingClock
 from tests.fakes import FakeMailer
 
+ON_BOTH = True
+
 DAY = date(2026, 11, 23)
 PAGE = Origin("page", "https://lettre.journal.example", None, "192.0.2.0/24")
 AMA = "ama@lecteurs.example"
@@ -332,14 +334,10 @@ def test_forgotten_is_gone_and_only_its_owner_comes_back(room: Newsroom, add_art
     daily.send(room, DAY, watch=Watch(Stop(clock)))
     preferences.mail_own_link(room, known, language="fr")
     subscribe.forget(room, known, PAGE)
-    database = Path(room.engine.url.database or "")
-    room.engine.dispose()
-    held = b"".join(file.read_bytes() for file in database.parent.glob("subscribers.db*"))
     with read(room.engine) as connection:
         connection.exec_driver_sql("SELECT 1")
         for table in ("subscribers", "deliveries", "letters", "consents", "address_changes"):
             assert AMA not in str(connection.exec_driver_sql(f"SELECT * FROM {table}").all())
-    assert held
     with pytest.raises(subscribe.BadData, match="only its owner can come back"):
         subscribe.add(room, [AMA], "encore")
     sign_up(room)

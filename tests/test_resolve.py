@@ -21,6 +21,8 @@ from newsletter.store.database import sending_lock
 from tests.conftest import Clock
 from tests.fakes import FakeMailer
 
+ON_BOTH = True
+
 DAY = date(2026, 11, 23)
 AMA, KODJO = "ama@lecteurs.example", "kodjo@lecteurs.example"
 

@@ -26,6 +26,8 @@ from newsletter.store.subscribers import NewSubscriber
 from tests.conftest import Clock
 from tests.fakes import FakeMailer
 
+ON_BOTH = True
+
 DAY = date(2026, 11, 23)
 State, Status = DeliveryState, EditionStatus
 

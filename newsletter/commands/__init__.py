@@ -156,7 +156,9 @@ def open_newsroom(ctx: click.Context) -> Newsroom:
     if sys.stderr.isatty() or ctx.info_name == "config":  # cron need not hear it every morning
         for warning in loaded.warnings():
             complain(f"warning: {warning}")
-    return Newsroom(loaded)
+    room = Newsroom(loaded)
+    ctx.call_on_close(room.close)
+    return room
 
 
 # --- Printing -------------------------------------------------------------------------------------

@@ -92,7 +92,14 @@ def hold_still(connection: Connection) -> None:
     names = ", ".join(_quoted(connection, table.name) for table in tables())
     connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
     connection.execute(text("SET LOCAL lock_timeout = '60s'"))
+    be_patient(connection)
     connection.execute(text(f"LOCK TABLE {names} IN SHARE MODE"))
+
+
+def be_patient(connection: Connection) -> None:
+    """This transaction may stand idle for long, while the other side is at work."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
 
 
 def somebody_waits(connection: Connection) -> bool:
