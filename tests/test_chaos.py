@@ -32,12 +32,13 @@ from bench.chaos.place import POLICIES, Server, Workshop
 from bench.chaos.power import Shadow, build, power_cuts
 from bench.chaos.starts import many_starts, stopped_sender
 from bench.chaos.steps import STEPS, Step, named_steps
+from tests.conftest import KINDS
 from tests.needs import needs
 
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """Newsrooms on SQLite alone: PostgreSQL's turn is in the whole."""
+    """Newsrooms, two of them on PostgreSQL: what is slow has its turn there in the whole."""
     folder = tmp_path_factory.mktemp("chaos")
     seed = random.SystemRandom().randrange(10**6)
     server = Server(folder / "postgres")
@@ -55,9 +56,11 @@ def check(world: World, found: Finding) -> None:
 # --- The programme, in short --------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("policy", POLICIES)
-def test_killed_at_random_moments(world: World, policy: str) -> None:  # R01 R02 R11
-    check(world, random_kills(world, "sqlite", policy, kills=6, readers=200, per_round=6))
+@pytest.mark.parametrize(
+    ("database", "policy", "kills"), [*(("sqlite", policy, 6) for policy in POLICIES), ("postgresql", "resend", 3)]
+)
+def test_killed_at_random_moments(world: World, database: str, policy: str, kills: int) -> None:  # R01 R02 R11
+    check(world, random_kills(world, database, policy, kills=kills, readers=200, per_round=6))
 
 
 @pytest.mark.parametrize(("policy", "name"), [("resend", "Ledger.sending"), ("hold", "Journal.ended")])
@@ -67,8 +70,9 @@ def test_killed_at_named_steps(world: World, policy: str, name: str) -> None:  #
     check(world, named_steps(world, "sqlite", policy, steps=steps))
 
 
-def test_told_to_stop_at_random_moments(world: World) -> None:  # R15
-    check(world, sigterms(world, "sqlite", "hold", trials=3, readers=200, per_round=3))
+@pytest.mark.parametrize("database", KINDS)
+def test_told_to_stop_at_random_moments(world: World, database: str) -> None:  # R15
+    check(world, sigterms(world, database, "hold", trials=3, readers=200, per_round=3))
 
 
 def test_started_many_times_at_one_instant(world: World) -> None:  # R03

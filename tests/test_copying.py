@@ -144,7 +144,7 @@ def test_all_is_there_as_it_was(kind: str, other: str, new_database: NewDatabase
     two.dispose()
 
 
-@pairs
+@ways
 def test_no_number_is_used_twice(kind: str, other: str, new_database: NewDatabase) -> None:
     """Links hold numbers of rows that are gone since."""
     source, target = new_database(kind), new_database(other)
@@ -417,7 +417,7 @@ def send(room: Newsroom, day: date, stop: Stop | None = None) -> report.Report:
     return daily.send(room, day, watch=Watch(stop or Stop(room.clock)))
 
 
-@pairs
+@ways
 def test_the_whole_road(
     kind: str,
     other: str,

@@ -28,10 +28,8 @@ from newsletter.settings import Rate
 from newsletter.store import consents, deliveries, editions, notes, subscribers
 from newsletter.store import letters as rows
 from newsletter.store.database import letters_lock, read, sending_lock, write
-from tests.conftest import MORNING, Clock, TickingClock
+from tests.conftest import MORNING, Clock, TickingClock, on_both
 from tests.fakes import FakeMailer
-
-ON_BOTH = True
 
 DAY = date(2026, 11, 23)
 PAGE = Origin("page", "https://lettre.journal.example", None, "192.0.2.0/24")
@@ -79,6 +77,7 @@ def the_letter(room: Newsroom) -> Letter:
 # --- Joining --------------------------------------------------------------------------------------
 
 
+@on_both
 def test_a_sign_up_is_confirmed_by_the_letter_s_link(room: Newsroom) -> None:  # W06
     sign_up(room)
     assert subscribe.find(room, AMA).status is SubscriberStatus.PENDING
@@ -146,6 +145,7 @@ def test_who_is_there_already_is_told_so(room: Newsroom) -> None:
     assert subjects(room) == ["Vous recevez déjà La lettre du matin"]
 
 
+@on_both
 def test_one_letter_a_day_to_one_mailbox(room: Newsroom, clock: Clock) -> None:  # W07
     for address in (AMA, "AMA@lecteurs.example", "ama+1@lecteurs.example", "ama+2@lecteurs.example"):
         sign_up(room, address)
@@ -155,6 +155,7 @@ def test_one_letter_a_day_to_one_mailbox(room: Newsroom, clock: Clock) -> None: 
     assert post.send_waiting(room) == 1
 
 
+@on_both
 def test_the_caps_hold_whatever_is_asked(room: Newsroom) -> None:  # W07
     for i in range(100):
         sign_up(room, f"r{i}@lecteurs.example")
@@ -185,6 +186,7 @@ def test_nothing_typed_stands_in_a_letter(room: Newsroom) -> None:
     assert "evil.example" not in mail.as_string()
 
 
+@on_both
 def test_a_newcomer_gets_the_latest_edition_once_and_counted_apart(
     make_room: MakeRoom, folder: Path, add_article: Add, clock: Clock
 ) -> None:
@@ -308,6 +310,7 @@ def test_a_new_address_is_confirmed_and_the_old_one_told(room: Newsroom) -> None
     ] == [AMA]
 
 
+@on_both
 def test_a_newer_wish_for_an_address_takes_the_older_one_s_place(room: Newsroom) -> None:
     known = active(room)
     preferences.ask_for_address(room, known, "un@nouvelle.example", PAGE, language="fr")
@@ -328,6 +331,7 @@ def test_nobody_takes_an_address_that_is_on_the_list(room: Newsroom) -> None:
     assert subscribe.find(room, AMA).id == known.id
 
 
+@on_both
 def test_forgotten_is_gone_and_only_its_owner_comes_back(room: Newsroom, add_article: Add, clock: Clock) -> None:
     known = active(room)
     add_article("Le port rouvre")
@@ -352,6 +356,7 @@ def test_forgotten_is_gone_and_only_its_owner_comes_back(room: Newsroom, add_art
         subscribe.add(room, [AMA], "encore")
 
 
+@on_both
 def test_own_data_is_all_that_is_known(room: Newsroom, add_article: Add, clock: Clock) -> None:
     known = active(room)
     add_article("Le port rouvre")
@@ -371,6 +376,7 @@ def waiting(room: Newsroom) -> Newsroom:
     return room
 
 
+@on_both
 def test_not_now_is_tried_again_with_the_same_bytes(waiting: Newsroom, clock: Clock) -> None:
     seen: list[bytes] = []
     waiting.__dict__["mailer"] = FakeMailer({"ama": ["later", "ok"]}, meanwhile=lambda one: seen.append(one.content))
@@ -421,6 +427,7 @@ def test_newcomers_keep_no_edition_waiting(make_room: MakeRoom, add_article: Add
     assert report.standing(room).late == {"accepted": 1}
 
 
+@on_both
 def test_a_doubt_is_repeated_once(waiting: Newsroom) -> None:
     mailer = waiting.__dict__["mailer"] = FakeMailer({"ama": ["doubt", "doubt", "ok"]})
     post.send_waiting(waiting)
@@ -430,6 +437,7 @@ def test_a_doubt_is_repeated_once(waiting: Newsroom) -> None:
     assert the_letter(waiting).repeated
 
 
+@on_both
 def test_what_a_dead_sender_left_is_put_in_order(waiting: Newsroom) -> None:
     waiting.signer  # noqa: B018  makes its key in a transaction of its own
     with write(waiting.engine) as connection:
@@ -442,12 +450,14 @@ def test_what_a_dead_sender_left_is_put_in_order(waiting: Newsroom) -> None:
     assert the_letter(waiting).repeated
 
 
+@on_both
 def test_one_sender_of_letters_at_a_time(waiting: Newsroom) -> None:
     with letters_lock(waiting.engine):
         assert post.send_waiting(waiting) == 0
     assert post.send_waiting(waiting) == 1
 
 
+@on_both
 def test_letters_leave_while_an_edition_is_being_sent(waiting: Newsroom) -> None:
     with sending_lock(waiting.engine):
         assert post.send_waiting(waiting) == 1
@@ -473,6 +483,7 @@ def test_a_copy_that_was_not_adopted_writes_to_the_editors_alone(
     assert mailer.offered == ["redaction@journal.example"]
 
 
+@on_both
 def test_letters_count_towards_the_rate(make_room: MakeRoom) -> None:
     clock = TickingClock()
     room = make_room('rate = "2/minute"')
@@ -591,6 +602,7 @@ def test_a_letter_that_waits_for_its_turn_hears_a_stop(make_room: MakeRoom) -> N
     slow.engine.dispose()
 
 
+@on_both
 def test_a_letter_that_waits_for_its_turn_does_not_leave_to_who_was_forgotten(make_room: MakeRoom) -> None:
     clock = Clock()
     room = make_room('rate = "6/minute"')
@@ -759,6 +771,7 @@ def test_a_runner_sends_the_edition_when_it_is_due_and_once(
     assert len(mails(room)) == 1
 
 
+@on_both
 def test_two_runners_and_a_cron_send_once(make_room: MakeRoom, add_article: Add, clock: Clock) -> None:
     first = make_room(NEWSLETTER_SCHEDULE_BY="runner")
     active(first)
@@ -829,6 +842,7 @@ def test_the_loop_outlives_what_goes_wrong(room: Newsroom, caplog: pytest.LogCap
 # --- For how long things are kept ---------------------------------------------------------------------
 
 
+@on_both
 def test_everything_has_its_time(room: Newsroom, add_article: Add, clock: Clock) -> None:
     known = active(room)
     add_article("Le port rouvre")
