@@ -24,7 +24,8 @@ from sqlalchemy import (
     update,
 )
 
-from newsletter.model import ENDED, FROZEN, Delivery, DeliveryState, Edition, Variant
+from newsletter.model import FROZEN, Delivery, DeliveryState, Edition, Variant
+from newsletter.store.partitions import make_room_for
 from newsletter.store.schema import deliveries, editions, subscribers, wires
 from newsletter.store.subscribers import on_the_list, receiving
 
@@ -70,6 +71,7 @@ def _insert_pending(
     connection: Connection, edition_id: int, now: datetime, who: ColumnElement[bool], *, late: bool
 ) -> None:
     audience = pending(edition_id, now, late=late).where(who, receiving(now))
+    make_room_for(connection, edition_id)
     connection.execute(insert(deliveries).from_select(PLANNED, audience.order_by(subscribers.c.id)))
 
 
@@ -341,14 +343,6 @@ def of_subscriber(
     return [(found[row.delivery_id], _edition(row), row.wire or "") for row in rows]
 
 
-def purge(connection: Connection, before: datetime, limit: int) -> int:
-    """Delete ended deliveries of editions begun before that moment; returns how many, at most `limit`."""
-    old = select(editions.c.id).where(editions.c.started_at < before)
-    ended = and_(deliveries.c.edition_id.in_(old), deliveries.c.state.in_(ENDED))
-    some = select(deliveries.c.id).where(ended).limit(limit).scalar_subquery()
-    return connection.execute(delete(deliveries).where(deliveries.c.id.in_(some))).rowcount
-
-
 def in_pieces(ids: Sequence[int]) -> Iterator[Sequence[int]]:
     """No database takes any number of them in one statement."""
     return (ids[i : i + MOST_IDS] for i in range(0, len(ids), MOST_IDS))
@@ -369,10 +363,10 @@ def change(connection: Connection, which: ColumnElement[bool], **values: Any) ->
 
 
 def all_of(connection: Connection, which: ColumnElement[bool]) -> list[Delivery]:
-    return [_delivery(row) for row in connection.execute(select(deliveries).where(which).order_by(deliveries.c.id))]
+    return [delivery(row) for row in connection.execute(select(deliveries).where(which).order_by(deliveries.c.id))]
 
 
-def _delivery(row: Row[Any]) -> Delivery:
+def delivery(row: Row[Any]) -> Delivery:
     return Delivery(
         row.id,
         row.edition_id,

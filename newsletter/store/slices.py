@@ -84,9 +84,7 @@ def get(connection: Connection, edition_id: int, number: int) -> Slice | None:
 
 def left(connection: Connection, edition_id: int, *, repeats: bool) -> list[Slice]:
     """The slices with deliveries that have not ended; with `repeats`, or are to be sent once more after a doubt."""
-    inside = and_(
-        deliveries.c.edition_id == slices.c.edition_id, deliveries.c.id.between(slices.c.first, slices.c.last)
-    )
+    inside = and_(deliveries.c.edition_id == edition_id, deliveries.c.id.between(slices.c.first, slices.c.last))
     unended = [state for state in DeliveryState if state not in ENDED]
     open_ = [exists().where(inside, deliveries.c.state == state) for state in unended]
     if repeats:
