@@ -27,6 +27,7 @@ TICKETS_KEPT = timedelta(days=1)  # longer than any cap counts them
 PROBES_KEPT = timedelta(days=30)  # longer than one may take to come back
 WORKERS_KEPT = timedelta(days=1)  # after their last word: who was killed could not take their leave
 PART_WAITS = timedelta(days=10)  # at most; a part of the ledger holds about a week of a daily
+SMALL = 20_000  # readers: rows that are deleted one by one are few enough
 PATIENCE = 500  # ms for which we keep others waiting, at most, to drop a part
 BATCH = 500  # rows in one transaction: a reader who signs up meanwhile does not wait
 
@@ -92,13 +93,15 @@ def _all(room: Newsroom, some: Callable[[Connection], int], dry_run: bool) -> in
 
 
 def _fold(room: Newsroom, before: datetime, dry_run: bool) -> int:
-    """What is left of editions begun before that moment are their totals. On PostgreSQL, rows wait for their part to
-    go as a whole, but not for longer than PART_WAITS: a weekly fills one in months."""
+    """What is left of editions begun before that moment are their totals. On PostgreSQL, the rows of a large edition
+    wait for their part to go as a whole, but not for longer than PART_WAITS: a weekly fills one in months."""
     total = 0 if dry_run else _drop_parts(room, before)
     with read(room.engine) as connection:
         if partitions.parts(connection):
-            before -= PART_WAITS
-        old = totals_kept.about_to_go(connection, before)
+            old = totals_kept.about_to_go(connection, before, audience=SMALL)
+            old += [one for one in totals_kept.about_to_go(connection, before - PART_WAITS) if one not in old]
+        else:
+            old = totals_kept.about_to_go(connection, before)
     for edition_id in old:
         total += _all(room, lambda c, one=edition_id: ageing.purge(c, one, BATCH), dry_run)  # type: ignore[misc]
         if dry_run and total:

@@ -89,8 +89,11 @@ def _rows(edition_id: int, of: Totals) -> Iterable[dict[str, object]]:
             yield {"edition_id": edition_id, "provider": provider[:255], "state": state, "times": times}
 
 
-def about_to_go(connection: Connection, before: datetime) -> list[int]:
-    """The editions begun before that moment that have deliveries which `tidy` deletes; the oldest first."""
+def about_to_go(connection: Connection, before: datetime, *, audience: int | None = None) -> list[int]:
+    """The editions begun before that moment that have deliveries which `tidy` deletes; the oldest first.
+    With `audience`, those to no more readers than that."""
     old = editions.c.status.in_(FROZEN), editions.c.started_at < before
     query = select(editions.c.id).where(*old, any_of(deliveries.c.state.in_(ENDED))).order_by(editions.c.started_at)
+    if audience is not None:
+        query = query.where(editions.c.audience <= audience)
     return list(connection.scalars(query))
