@@ -11,7 +11,7 @@ from datetime import datetime
 from sqlalchemy import Connection, and_, delete, func, or_, select, text
 
 from newsletter.model import ENDED, DeliveryState
-from newsletter.store.partitions import Part, any_of, parts
+from newsletter.store.partitions import Part, any_of, in_part, parts
 from newsletter.store.schema import deliveries, editions
 
 UNENDED = [state for state in DeliveryState if not state.ended]
@@ -54,6 +54,5 @@ def _is_over(connection: Connection, part: Part, before: datetime) -> bool:
 
 def purge(connection: Connection, edition_id: int, limit: int) -> int:
     """Delete deliveries of an edition that have ended; returns how many, at most `limit`."""
-    here = deliveries.c.edition_id == edition_id
-    some = select(deliveries.c.id).where(here, deliveries.c.state.in_(ENDED)).limit(limit).scalar_subquery()
-    return connection.execute(delete(deliveries).where(here, deliveries.c.id.in_(some))).rowcount
+    some = select(deliveries.c.id).where(deliveries.c.edition_id == edition_id, deliveries.c.state.in_(ENDED)).limit(limit).scalar_subquery()
+    return connection.execute(delete(deliveries).where(in_part(edition_id), deliveries.c.id.in_(some))).rowcount

@@ -61,6 +61,21 @@ def any_of(*which: ColumnElement[bool]) -> ColumnElement[bool]:
     return one.correlate(editions).scalar_subquery().is_not(None)
 
 
+def cell(edition_id: int) -> tuple[int, int]:
+    """The first and the last edition of the WIDTH that share a part with this one, whatever else is in it. Pure."""
+    first = (edition_id - 1) // WIDTH * WIDTH + 1
+    return first, first + WIDTH - 1
+
+
+def in_part(edition_id: int) -> ColumnElement[bool]:
+    """Where an edition's deliveries are: for who looks for some by their ids, so that PostgreSQL looks into one part.
+
+    Not `edition_id = …`: of an edition just planned its statistics may know nothing, and where it believes that there
+    is one row it reads all of them instead, for each of the ids (500 ids of 5,000 rows took 0.6 s, 2026-11).
+    """
+    return deliveries.c.edition_id.between(*cell(edition_id))
+
+
 def parts(connection: Connection) -> list[Part]:
     """All parts there are, in the order of their editions; none on SQLite."""
     if connection.dialect.name != "postgresql":
@@ -76,8 +91,8 @@ def parts(connection: Connection) -> list[Part]:
 
 def part_for(edition_id: int, there: list[Part]) -> Part:
     """The part to make for an edition: WIDTH editions, or as many as the others leave free. Pure."""
-    first = (edition_id - 1) // WIDTH * WIDTH + 1
-    end = first + WIDTH
+    first, last = cell(edition_id)
+    end = last + 1
     for one in there:
         if one.end <= edition_id:
             first = max(first, one.end)

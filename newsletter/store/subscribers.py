@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 from newsletter.model import Act, Subscriber, SubscriberStatus, Variant
 from newsletter.store.dialect import upsert
+from newsletter.store.partitions import in_part
 from newsletter.store.schema import address_changes, bounces, consents, deliveries, editions, letters, subscribers
 
 Status = SubscriberStatus
@@ -219,7 +220,7 @@ def blank_ledger(connection: Connection, since: datetime, limit: int) -> int:
     for edition_id in _at_work(connection, since):
         here = deliveries.c.edition_id == edition_id
         ids = select(deliveries.c.id).select_from(joined).where(here, *gone, held).limit(limit - blanked)
-        these = update(deliveries).where(here, deliveries.c.id.in_(ids.scalar_subquery()))
+        these = update(deliveries).where(in_part(edition_id), deliveries.c.id.in_(ids.scalar_subquery()))
         blanked += connection.execute(these.values(address="", reply=None)).rowcount
     return blanked
 
