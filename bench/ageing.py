@@ -21,6 +21,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -62,41 +63,44 @@ class Paper:
         database.upgrade(self.engine)
         self.series = SERIES[self.engine.dialect.name]
         self.readers = readers
-        with write(self.engine) as connection:
-            connection.execute(
-                text(
-                    "INSERT INTO subscribers (id, address, key, status, since, created_at) SELECT n, 'r' || n ||"
-                    f" '@lecteurs.example', 'r' || n || '@lecteurs.example', 'active', :now, :now FROM {self.series}"
-                ),
-                {"now": _moment(self.engine, FIRST), "count": readers},
-            )
+        self._say(
+            "INSERT INTO subscribers (id, address, key, status, since, created_at) SELECT n, 'r' || n ||"
+            " '@lecteurs.example', 'r' || n || '@lecteurs.example', 'active', :now, :now FROM",
+            count=readers,
+        )
 
     def edition(self, number: int, status: str) -> None:
         """The edition of that day, and the clock on its morning."""
         self.now = FIRST + timedelta(days=number - 1)
-        values = {"id": number, "day": self.now.date().isoformat(), "now": _moment(self.engine, self.now)}
-        with write(self.engine) as connection:
-            connection.execute(
-                text(
-                    "INSERT INTO editions (id, day, slot, status, picked_at, audience, started_at, ended_at)"
-                    f" VALUES (:id, :day, 'daily', '{status}', :now, {self.readers}, :now, :now)"
-                ),
-                values,
-            )
+        self._say(
+            "INSERT INTO editions (id, day, slot, status, picked_at, audience, started_at, ended_at)"
+            " SELECT :id, :day, 'daily', :status, :now, :readers, :now, :now FROM",
+            count=1,
+            id=number,
+            day=self.now.date().isoformat(),
+            status=status,
+            readers=self.readers,
+        )
 
     def put_in(self, number: int) -> None:
         """An edition that went out, in one statement."""
         self.edition(number, "sent")
         with write(self.engine) as connection:
             make_room_for(connection, number)
-            connection.execute(
-                text(
-                    "INSERT INTO deliveries (edition_id, subscriber_id, address, state, attempts, repeated, code, reply,"
-                    " at, first_attempt, run_id) SELECT :id, n, 'r' || n || '@lecteurs.example', 'accepted', 1, :no,"
-                    f" 250, '{REPLY}' || n, :now, :now, 1 FROM {self.series}"
-                ),
-                {"id": number, "no": False, "now": _moment(self.engine, self.now), "count": self.readers},
-            )
+        self._say(
+            "INSERT INTO deliveries (edition_id, subscriber_id, address, state, attempts, repeated, code, reply, at,"
+            " first_attempt, run_id) SELECT :id, n, 'r' || n || '@lecteurs.example', 'accepted', 1, :no, 250,"
+            f" '{REPLY}' || n, :now, :now, 1 FROM",
+            count=self.readers,
+            id=number,
+            no=False,
+        )
+
+    def _say(self, statement: str, **values: object) -> None:
+        """A statement over the numbers from 1 to `count`, as `n`; `now` is the morning."""
+        values["now"] = _moment(self.engine, self.now)
+        with write(self.engine) as connection:
+            connection.execute(text(f"{statement} {self.series}"), values)
 
     def close(self) -> None:
         self.engine.dispose()
@@ -160,7 +164,7 @@ def _deliver(paper: Paper, number: int) -> tuple[list[float], list[float]]:
             return claims[:-1], records
         after = taken[-1].id
         ended = [Entry(one.id, DeliveryState.ACCEPTED, paper.now, 250, f"{REPLY}{one.id}") for one in taken]
-        records.append(_timed(lambda: _record(held, number, run, ended)))
+        records.append(_timed(partial(_record, held, number, run, ended)))
 
 
 def _record(held: Held, number: int, run: int, ended: list[Entry]) -> None:
@@ -172,7 +176,7 @@ def _middle(paper: Paper, ask: Callable[[Any, int], object]) -> float:
     took = []
     for i in range(LOOKS):
         with read(paper.engine) as connection:
-            took.append(_timed(lambda i=i, connection=connection: ask(connection, i)))  # type: ignore[misc]
+            took.append(_timed(partial(ask, connection, i)))
     return statistics.median(took)
 
 
@@ -259,7 +263,8 @@ def _settle(paper: Paper) -> None:
 def _size(paper: Paper) -> float:
     """Of the whole database, in MB."""
     if paper.engine.dialect.name == "sqlite":
-        return round(Path(paper.engine.url.database or "").stat().st_size / 2**20, 1)
+        file = Path(paper.engine.url.database or "")
+        return round(sum(one.stat().st_size for one in file.parent.glob(f"{file.name}*")) / 2**20, 1)
     with read(paper.engine) as connection:
         return round(connection.execute(text("SELECT pg_database_size(current_database())")).scalar_one() / 2**20, 1)
 

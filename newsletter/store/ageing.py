@@ -54,5 +54,6 @@ def _is_over(connection: Connection, part: Part, before: datetime) -> bool:
 
 def purge(connection: Connection, edition_id: int, limit: int) -> int:
     """Delete deliveries of an edition that have ended; returns how many, at most `limit`."""
-    some = select(deliveries.c.id).where(deliveries.c.edition_id == edition_id, deliveries.c.state.in_(ENDED)).limit(limit).scalar_subquery()
+    ended = deliveries.c.edition_id == edition_id, deliveries.c.state.in_(ENDED)
+    some = select(deliveries.c.id).where(*ended).limit(limit).scalar_subquery()
     return connection.execute(delete(deliveries).where(in_part(edition_id), deliveries.c.id.in_(some))).rowcount

@@ -18,8 +18,8 @@ SQLITE = (
     "UPDATE deliveries SET state = ?, code = ?, reply = ?, at = ?, next_attempt = ?, attempts = attempts + ?"
     " WHERE id = ? AND state = 'claimed' AND run_id IS ?"
 )
-# Found by their ids, in one part of the ledger (see store/partitions.py). The states are hidden from the index that has
-# them: where statistics say that nothing is claimed, it would be read for each of the ids.
+# Found by their ids, in one part of the ledger (see store/partitions.py). State and run are hidden from the planner,
+# whose statistics know nothing of a run just begun: it would believe in one such row, and go through the part for it.
 POSTGRESQL = text(
     "UPDATE deliveries AS d SET state = v.state, code = v.code, reply = v.reply, at = v.at,"
     " next_attempt = v.next_attempt, attempts = d.attempts + v.more"
@@ -27,7 +27,7 @@ POSTGRESQL = text(
     " CAST(:ats AS timestamptz[]), CAST(:nexts AS timestamptz[]), CAST(:mores AS integer[]))"
     " AS v(id, state, code, reply, at, next_attempt, more)"
     " WHERE d.id = v.id AND d.edition_id BETWEEN :first AND :last AND d.state || '' = 'claimed'"
-    " AND d.run_id IS NOT DISTINCT FROM :run"
+    " AND d.run_id + 0 IS NOT DISTINCT FROM :run"
 )
 
 
