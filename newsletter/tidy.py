@@ -14,7 +14,19 @@ from newsletter.errors import DatabaseError
 from newsletter.model import Origin, SubscriberStatus
 from newsletter.newsroom import Newsroom
 from newsletter.preferences import NEW_ADDRESS_WITHIN
-from newsletter.store import ageing, audit, bounces, editors, letters, notes, partitions, slices, subscribers, workers
+from newsletter.store import (
+    ageing,
+    audit,
+    bounces,
+    editors,
+    letters,
+    notes,
+    partitions,
+    runs,
+    slices,
+    subscribers,
+    workers,
+)
 from newsletter.store import totals as totals_kept
 from newsletter.store.database import read, wipe, write
 from newsletter.subscribe import CONFIRM_WITHIN, ONE_LETTER, forget_one
@@ -29,6 +41,7 @@ WORKERS_KEPT = timedelta(days=1)  # after their last word: who was killed could 
 PART_WAITS = timedelta(days=10)  # at most; a part of the ledger holds about a week of a daily
 SMALL = 20_000  # readers: rows that are deleted one by one are few enough
 PATIENCE = 500  # ms for which we keep others waiting, at most, to drop a part
+TRACES_KEPT = timedelta(days=60)  # longer than any edition is tried for
 BATCH = 500  # rows in one transaction: a reader who signs up meanwhile does not wait
 
 
@@ -67,6 +80,7 @@ def tidy(room: Newsroom, *, dry_run: bool = False) -> Tidied:
     if not dry_run:
         with write(room.engine) as connection:
             workers.purge(connection, WORKERS_KEPT)
+        _forget_traces(room)
         wipe(room.engine)
         monitor.look(room)
     return done
@@ -90,6 +104,15 @@ def _all(room: Newsroom, some: Callable[[Connection], int], dry_run: bool) -> in
         total += done
         if dry_run or done < BATCH:
             return total
+
+
+def _forget_traces(room: Newsroom) -> None:
+    """What served editions on their way, and serves nobody when they are long over."""
+    before = room.clock() - TRACES_KEPT
+    _all(room, lambda c: runs.purge(c, before, BATCH), dry_run=False)
+    with write(room.engine) as connection:
+        slices.purge(connection, before)
+        notes.purge(connection, before.date())
 
 
 def _fold(room: Newsroom, before: datetime, dry_run: bool) -> int:
