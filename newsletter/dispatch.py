@@ -25,7 +25,7 @@ from newsletter.report import Report
 from newsletter.sending import Watch as Watch
 from newsletter.sending import run_over
 from newsletter.speaker import about
-from newsletter.store import articles, audience, deliveries, editions, subscribers
+from newsletter.store import articles, audience, deliveries, editions, partitions, subscribers
 from newsletter.store import slices as slices_in_store
 from newsletter.store.database import newcomers_lock, read, write
 
@@ -184,6 +184,8 @@ def _freeze(room: Newsroom, edition: Edition, rendered: Rendered) -> None:
 
 def _plan_all_but_the_end(room: Newsroom, edition: Edition, now: datetime) -> int:
     """Plan as long as there are whole chunks; returns the subscriber's id after which the rest begins."""
+    with write(room.engine) as connection:
+        partitions.make_room_for(connection, edition.id)
     dropped = CHUNK
     while dropped == CHUNK:  # what a dead run may have planned
         with write(room.engine) as connection:

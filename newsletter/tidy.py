@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -9,19 +10,38 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection
 
 from newsletter import monitor
+from newsletter.errors import DatabaseError
 from newsletter.model import Origin, SubscriberStatus
 from newsletter.newsroom import Newsroom
 from newsletter.preferences import NEW_ADDRESS_WITHIN
-from newsletter.store import audit, bounces, deliveries, editors, letters, notes, slices, subscribers, workers
-from newsletter.store.database import wipe, write
+from newsletter.store import (
+    ageing,
+    audit,
+    bounces,
+    editors,
+    letters,
+    notes,
+    partitions,
+    runs,
+    slices,
+    subscribers,
+    workers,
+)
+from newsletter.store import totals as totals_kept
+from newsletter.store.database import read, wipe, write
 from newsletter.subscribe import CONFIRM_WITHIN, ONE_LETTER, forget_one
 from newsletter.trends import totals
 
+log = logging.getLogger(__name__)
 Status = SubscriberStatus
 PLANNED_BESIDE = timedelta(days=7)  # an edition beside which somebody was forgotten has ended by then
 TICKETS_KEPT = timedelta(days=1)  # longer than any cap counts them
 PROBES_KEPT = timedelta(days=30)  # longer than one may take to come back
 WORKERS_KEPT = timedelta(days=1)  # after their last word: who was killed could not take their leave
+PART_WAITS = timedelta(days=10)  # at most; a part of the ledger holds about a week of a daily
+SMALL = 20_000  # readers: rows that are deleted one by one are few enough
+PATIENCE = 500  # ms for which we keep others waiting, at most, to drop a part
+TRACES_KEPT = timedelta(days=60)  # longer than any edition is tried for
 BATCH = 500  # rows in one transaction: a reader who signs up meanwhile does not wait
 
 
@@ -49,9 +69,7 @@ def tidy(room: Newsroom, *, dry_run: bool = False) -> Tidied:
         unconfirmed=_all(room, lambda c: _drop_unconfirmed(room, c, keep.unconfirmed), dry_run),
         departed=_all(room, lambda c: _forget_departed(room, c, keep.departed), dry_run) if keep.departed else 0,
         letters=_all(room, lambda c: _purge_letters(room, c, keep.letters), dry_run),
-        deliveries=_all(room, lambda c: deliveries.purge(c, _ledger_begins(room), BATCH), dry_run)
-        if keep.ledger
-        else 0,
+        deliveries=_fold(room, _ledger_begins(room), dry_run) if keep.ledger else 0,
         sessions=_all(room, lambda c: _purge_sessions(room, c), dry_run),
         tickets=_all(room, lambda c: editors.purge_tickets(c, room.clock() - TICKETS_KEPT), dry_run),
         audit=_all(room, lambda c: _purge_audit(room, c, keep.audit), dry_run) if keep.audit else 0,
@@ -62,6 +80,7 @@ def tidy(room: Newsroom, *, dry_run: bool = False) -> Tidied:
     if not dry_run:
         with write(room.engine) as connection:
             workers.purge(connection, WORKERS_KEPT)
+        _forget_traces(room)
         wipe(room.engine)
         monitor.look(room)
     return done
@@ -85,6 +104,47 @@ def _all(room: Newsroom, some: Callable[[Connection], int], dry_run: bool) -> in
         total += done
         if dry_run or done < BATCH:
             return total
+
+
+def _forget_traces(room: Newsroom) -> None:
+    """What served editions on their way, and serves nobody when they are long over."""
+    before = room.clock() - TRACES_KEPT
+    _all(room, lambda c: runs.purge(c, before, BATCH), dry_run=False)
+    with write(room.engine) as connection:
+        slices.purge(connection, before)
+        notes.purge(connection, before.date())
+
+
+def _fold(room: Newsroom, before: datetime, dry_run: bool) -> int:
+    """What is left of editions begun before that moment are their totals. On PostgreSQL, the rows of a large edition
+    wait for their part to go as a whole, but not for longer than PART_WAITS: a weekly fills one in months."""
+    total = 0 if dry_run else _drop_parts(room, before)
+    with read(room.engine) as connection:
+        if partitions.parts(connection):
+            old = totals_kept.about_to_go(connection, before, audience=SMALL)
+            old += [one for one in totals_kept.about_to_go(connection, before - PART_WAITS) if one not in old]
+        else:
+            old = totals_kept.about_to_go(connection, before)
+    for edition_id in old:
+        total += _all(room, lambda c, one=edition_id: ageing.purge(c, one, BATCH), dry_run)  # type: ignore[misc]
+        if dry_run and total:
+            break
+    return total
+
+
+def _drop_parts(room: Newsroom, before: datetime) -> int:
+    """A part that others keep hold of is left for the next day."""
+    with read(room.engine) as connection:
+        over = [(part, ageing.size(connection, part)) for part in ageing.parts_over(connection, before)]
+    total = 0
+    for part, size in over:
+        try:
+            with write(room.engine) as connection:
+                total += size if ageing.drop(connection, part, before, PATIENCE) else 0
+        except DatabaseError as error:
+            log.warning("old deliveries stay until the next tidying, since the ledger is in use: %s", error)
+            break
+    return total
 
 
 def _drop_unconfirmed(room: Newsroom, connection: Connection, days: int) -> int:

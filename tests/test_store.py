@@ -37,6 +37,7 @@ from newsletter.store import (
     lease,
     migrations,
     notes,
+    partitions,
     runs,
     sources,
     subscribers,
@@ -94,7 +95,9 @@ def an_edition(engine: Engine, day: date = DAY) -> int:
 
 def test_a_migrated_database_is_a_fresh_one(engine: Engine) -> None:
     with engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        parts = {one.name for one in partitions.parts(connection)}  # of a table that is compared itself
+        opts = {"compare_type": True, "include_name": lambda name, kind, parents: name not in parts}
+        context = MigrationContext.configure(connection, opts=opts)
         assert compare_metadata(context, metadata) == []
     inspector = inspect(engine)
     for table in metadata.tables.values():

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, insert, text
 
 from newsletter.store.database import write
+from newsletter.store.partitions import make_room_for
 from newsletter.store.schema import bounces, consents, deliveries, editions, subscribers
 
 DOMAINS = {"gmail.com": 50, "yahoo.fr": 20, "orange.fr": 12, "laposte.net": 8, "hotmail.com": 6, "port.example": 4}
@@ -103,6 +104,7 @@ class Story:
                 back.append(of | {"via": "imap", "reason": "mailbox_full", "permanent": False})
             if not refused and roll() < usual.complaint:
                 back.append(of | {"via": "imap", "kind": "feedback", "permanent": None, "reason": None})
+        make_room_for(connection, edition)
         connection.execute(insert(deliveries), rows)
         here = deliveries.c.edition_id == edition
         ids = deliveries.select().with_only_columns(deliveries.c.subscriber_id, deliveries.c.id).where(here)

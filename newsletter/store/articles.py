@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, exists, func, insert, or_, select, update
 
 from newsletter.model import FROZEN, Article, Candidate, DeliveryState, EditionStatus, Picture
+from newsletter.store.partitions import any_of
 from newsletter.store.schema import article_keys, articles, choices, deliveries, editions
 
 GRACE = timedelta(minutes=10)  # two sources of one collecting are not seen at the very same second
@@ -100,10 +101,7 @@ def taken(connection: Connection, edition_id: int) -> dict[int, date]:
 
 def keeps_its_articles() -> ColumnElement[bool]:
     """Of an edition: it is on its way to readers, or some have it, perhaps. One that reached nobody gives them back."""
-    reached = exists().where(
-        deliveries.c.edition_id == editions.c.id,
-        deliveries.c.state.in_([DeliveryState.ACCEPTED, DeliveryState.UNCERTAIN]),
-    )
+    reached = any_of(deliveries.c.state.in_([DeliveryState.ACCEPTED, DeliveryState.UNCERTAIN]))
     on_its_way = editions.c.status == EditionStatus.SENDING
     return and_(editions.c.status.in_(FROZEN), or_(on_its_way, reached))
 

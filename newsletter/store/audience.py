@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Connection, Join, and_, func, insert, sele
 from newsletter.model import ENDED, DeliveryState, Edition
 from newsletter.store.deliveries import PLANNED, pending
 from newsletter.store.deliveries import plan as plan_for_all
+from newsletter.store.partitions import make_room_for
 from newsletter.store.schema import deliveries, subscribers
 from newsletter.store.subscribers import on_the_list
 from newsletter.store.subscribers import readers as receiving_now
@@ -50,6 +51,7 @@ def plan(
         return None
     here = and_(span, who <= last, _has(edition.corrects), on_the_list())
     found = pending(edition.id, now, late=False).select_from(_with_people()).where(here).order_by(who)
+    make_room_for(connection, edition.id)
     connection.execute(insert(deliveries).from_select(PLANNED, found))
     return int(last)
 

@@ -60,10 +60,10 @@ def latest_delivery(connection: Connection, subscriber_id: int) -> Delivery | No
 
 def recent(connection: Connection, subscriber_id: int, *, limit: int) -> list[Delivery]:
     """The last editions that somebody was sent, the newest first."""
-    query = select(deliveries.c.id).join(editions, editions.c.id == deliveries.c.edition_id)
+    query = select(deliveries).join(editions, editions.c.id == deliveries.c.edition_id)
     here = deliveries.c.subscriber_id == subscriber_id, deliveries.c.first_attempt.is_not(None)
     query = query.where(*here, editions.c.status.in_(FROZEN)).order_by(deliveries.c.id.desc()).limit(limit)
-    return ledger.by_ids(connection, list(connection.scalars(query)))[::-1]
+    return [ledger.delivery(row) for row in connection.execute(query)]
 
 
 # --- What there is of somebody ----------------------------------------------------------------------

@@ -24,7 +24,8 @@ from sqlalchemy import (
     update,
 )
 
-from newsletter.model import ENDED, FROZEN, Delivery, DeliveryState, Edition, Variant
+from newsletter.model import FROZEN, Delivery, DeliveryState, Edition, Variant
+from newsletter.store.partitions import in_part, make_room_for
 from newsletter.store.schema import deliveries, editions, subscribers, wires
 from newsletter.store.subscribers import on_the_list, receiving
 
@@ -70,6 +71,7 @@ def _insert_pending(
     connection: Connection, edition_id: int, now: datetime, who: ColumnElement[bool], *, late: bool
 ) -> None:
     audience = pending(edition_id, now, late=late).where(who, receiving(now))
+    make_room_for(connection, edition_id)
     connection.execute(insert(deliveries).from_select(PLANNED, audience.order_by(subscribers.c.id)))
 
 
@@ -94,7 +96,7 @@ def pending(edition_id: int, now: datetime, *, late: bool) -> Select[Any]:
 def drop_plan(connection: Connection, edition_id: int, limit: int) -> int:
     """Forget what was planned for an edition that was not frozen after all; returns how many, at most `limit`."""
     some = select(deliveries.c.id).where(deliveries.c.edition_id == edition_id).limit(limit).scalar_subquery()
-    query = delete(deliveries).where(deliveries.c.edition_id == edition_id, deliveries.c.id.in_(some))
+    query = delete(deliveries).where(in_part(edition_id), deliveries.c.id.in_(some))
     return connection.execute(query).rowcount
 
 
@@ -150,7 +152,7 @@ def _claim(
     ids = select(deliveries.c.id).where(which).order_by(deliveries.c.id).limit(limit).scalar_subquery()
     # The Date of its message is fixed before anything of it can leave: so a repeat is the same, whatever we forget.
     begun = func.coalesce(deliveries.c.first_attempt, literal(now.replace(microsecond=0), deliveries.c.at.type))
-    query = update(deliveries).where(deliveries.c.edition_id == edition_id, deliveries.c.id.in_(ids))
+    query = update(deliveries).where(in_part(edition_id), deliveries.c.id.in_(ids))
     query = query.values(state=State.CLAIMED, run_id=run_id, at=now, first_attempt=begun, **values)
     rows = connection.execute(query.returning(*TAKEN)).fetchall()
     taken = [Delivery(*row[:4], STATES[row[4]], VARIANTS[row[5]], *row[6:], None, None, now) for row in rows]  # type: ignore[call-arg]
@@ -220,8 +222,8 @@ def _in_hands(edition_id: int, run_id: int | None, ids: Sequence[int]) -> Column
 
 
 def among(edition_id: int, ids: Sequence[int]) -> ColumnElement[bool]:
-    """Deliveries of an edition, by their ids. PostgreSQL looks in the edition's partition alone."""
-    return and_(deliveries.c.edition_id == edition_id, deliveries.c.id.in_(ids))
+    """Deliveries of an edition, by their ids."""
+    return and_(in_part(edition_id), deliveries.c.id.in_(ids))
 
 
 # --- The whole edition ----------------------------------------------------------------------------
@@ -341,14 +343,6 @@ def of_subscriber(
     return [(found[row.delivery_id], _edition(row), row.wire or "") for row in rows]
 
 
-def purge(connection: Connection, before: datetime, limit: int) -> int:
-    """Delete ended deliveries of editions begun before that moment; returns how many, at most `limit`."""
-    old = select(editions.c.id).where(editions.c.started_at < before)
-    ended = and_(deliveries.c.edition_id.in_(old), deliveries.c.state.in_(ENDED))
-    some = select(deliveries.c.id).where(ended).limit(limit).scalar_subquery()
-    return connection.execute(delete(deliveries).where(deliveries.c.id.in_(some))).rowcount
-
-
 def in_pieces(ids: Sequence[int]) -> Iterator[Sequence[int]]:
     """No database takes any number of them in one statement."""
     return (ids[i : i + MOST_IDS] for i in range(0, len(ids), MOST_IDS))
@@ -369,10 +363,10 @@ def change(connection: Connection, which: ColumnElement[bool], **values: Any) ->
 
 
 def all_of(connection: Connection, which: ColumnElement[bool]) -> list[Delivery]:
-    return [_delivery(row) for row in connection.execute(select(deliveries).where(which).order_by(deliveries.c.id))]
+    return [delivery(row) for row in connection.execute(select(deliveries).where(which).order_by(deliveries.c.id))]
 
 
-def _delivery(row: Row[Any]) -> Delivery:
+def delivery(row: Row[Any]) -> Delivery:
     return Delivery(
         row.id,
         row.edition_id,

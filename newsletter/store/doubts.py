@@ -9,7 +9,8 @@ from sqlalchemy import Connection, and_, func, literal, select
 
 from newsletter.model import Delivery, DeliveryState
 from newsletter.store.deliveries import all_of, among, change, in_pieces, of_state
-from newsletter.store.schema import deliveries
+from newsletter.store.partitions import any_of
+from newsletter.store.schema import deliveries, editions
 
 State = DeliveryState
 
@@ -21,8 +22,8 @@ def of_edition(connection: Connection, edition_id: int) -> list[Delivery]:
 
 def latest(connection: Connection) -> int | None:
     """The newest edition that somebody may or may not have; None where there is no doubt."""
-    query = select(func.max(deliveries.c.edition_id)).where(deliveries.c.state == State.UNCERTAIN)
-    return connection.execute(query).scalar()
+    query = select(editions.c.id).where(any_of(deliveries.c.state == State.UNCERTAIN))
+    return connection.execute(query.order_by(editions.c.id.desc()).limit(1)).scalar()
 
 
 def take_for_accepted(connection: Connection, edition_id: int, ids: Sequence[int], now: datetime) -> None:

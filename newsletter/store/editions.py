@@ -25,6 +25,7 @@ from newsletter.model import (
     Variant,
 )
 from newsletter.store import articles
+from newsletter.store.partitions import any_of
 from newsletter.store.schema import choices, deliveries, editions, wires
 
 
@@ -204,8 +205,10 @@ def with_newcomers(connection: Connection, now: datetime, *, repeats: bool = Tru
     due = and_(deliveries.c.state.notin_(ENDED), ~put_off)
     if repeats:
         due = or_(due, and_(deliveries.c.state == DeliveryState.UNCERTAIN, ~deliveries.c.repeated))
-    waiting = select(deliveries.c.edition_id).where(deliveries.c.late, due)
-    query = select(editions).where(editions.c.status == EditionStatus.SENT, editions.c.id.in_(waiting))
+    # Of an edition that was sent, none but newcomers' have not ended: named by their states, since the index has those.
+    open_ones = [state for state in DeliveryState if not state.ended or (repeats and state is DeliveryState.UNCERTAIN)]
+    waits = any_of(deliveries.c.state.in_(open_ones), deliveries.c.late, due)
+    query = select(editions).where(editions.c.status == EditionStatus.SENT, waits)
     return [_edition(row) for row in connection.execute(query)]
 
 

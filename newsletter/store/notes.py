@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from sqlalchemy import Connection, delete, func, select, text
 
@@ -11,6 +11,8 @@ from newsletter.store.dialect import upsert
 from newsletter.store.schema import notes, signing_keys
 
 SIGN_UPS = "sign_ups"  # how many were ever asked for
+# How notes begin whose names go on with a day, or with an edition's name: nobody asks for them when it is long over.
+OF_A_DAY = ("draft", "drafted", "decided on", "runner sent", "runner called", "runner done", "paused", "told")
 
 
 def get(connection: Connection, name: str) -> str | None:
@@ -35,6 +37,16 @@ def wait_for(connection: Connection, name: str) -> str | None:
 
 def drop(connection: Connection, name: str) -> None:
     connection.execute(delete(notes).where(notes.c.name == name))
+
+
+def purge(connection: Connection, before: date) -> int:
+    """Delete what was noted of days before that one; returns how many."""
+    gone = 0
+    for name in OF_A_DAY:
+        day = func.substr(notes.c.name, len(name) + 2, 10)
+        old = notes.c.name.like(f"{name} ____-__-__%"), day < before.isoformat()
+        gone += connection.execute(delete(notes).where(*old)).rowcount
+    return gone
 
 
 def keys(connection: Connection) -> dict[int, bytes]:

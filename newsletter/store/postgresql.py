@@ -24,6 +24,9 @@ SETTINGS = {
     "tcp_keepalives_count": "3",
     "tcp_user_timeout": "25s",
     "idle_in_transaction_session_timeout": "30s",
+    # What we look for by its number was written this morning, and is in memory: to PostgreSQL's mind, made for disks
+    # that turn, reading some ten thousand rows is cheaper than looking for five hundred (2026-11: 0.17 s, not 9 ms).
+    "random_page_cost": "1.1",
 }
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, func, insert, select
 
 from newsletter.model import DeliveryState
 from newsletter.store.deliveries import ALL, Span, of_state
-from newsletter.store.schema import deliveries, runs
+from newsletter.store.schema import deliveries, editions, runs
 
 
 class Claims(NamedTuple):
@@ -50,3 +50,16 @@ def editions_of(connection: Connection, ids: Collection[int]) -> dict[int, int]:
     """The edition of each of these runs, by the run's number; those that are not known are not there."""
     query = select(runs.c.id, runs.c.edition_id).where(runs.c.id.in_(ids))
     return {row.id: row.edition_id for row in connection.execute(query)}
+
+
+def purge(connection: Connection, before: datetime, limit: int) -> int:
+    """Delete what is known of runs that began before that moment, of editions that had ended by then; returns how
+    many, at most `limit`. The newest stays: when somebody last sent is asked for."""
+    over = select(editions.c.id).where(editions.c.ended_at < before)
+    old = (
+        runs.c.began_at < before,
+        runs.c.edition_id.in_(over),
+        runs.c.id < select(func.max(runs.c.id)).scalar_subquery(),
+    )
+    some = select(runs.c.id).where(*old).limit(limit).scalar_subquery()
+    return connection.execute(runs.delete().where(runs.c.id.in_(some))).rowcount

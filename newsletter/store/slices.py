@@ -10,7 +10,7 @@ from sqlalchemy import Connection, and_, exists, func, insert, literal_column, o
 from newsletter.errors import AlreadyRunning
 from newsletter.model import ENDED, DeliveryState
 from newsletter.store.deliveries import ALL, Span, of_state
-from newsletter.store.schema import deliveries, leases, slices
+from newsletter.store.schema import deliveries, editions, leases, slices
 
 SHARES = 200  # slices of an edition, that many workers have something to do until its end
 LEASES_KEPT = timedelta(days=7)  # after a slice's end
@@ -84,9 +84,7 @@ def get(connection: Connection, edition_id: int, number: int) -> Slice | None:
 
 def left(connection: Connection, edition_id: int, *, repeats: bool) -> list[Slice]:
     """The slices with deliveries that have not ended; with `repeats`, or are to be sent once more after a doubt."""
-    inside = and_(
-        deliveries.c.edition_id == slices.c.edition_id, deliveries.c.id.between(slices.c.first, slices.c.last)
-    )
+    inside = and_(deliveries.c.edition_id == edition_id, deliveries.c.id.between(slices.c.first, slices.c.last))
     unended = [state for state in DeliveryState if state not in ENDED]
     open_ = [exists().where(inside, deliveries.c.state == state) for state in unended]
     if repeats:
@@ -132,3 +130,9 @@ def forget_leases(connection: Connection, before: datetime, limit: int) -> int:
     """
     old = select(leases.c.name).where(leases.c.name.like("slice %"), leases.c.until < before).limit(limit)
     return connection.execute(leases.delete().where(leases.c.name.in_(old))).rowcount
+
+
+def purge(connection: Connection, before: datetime) -> int:
+    """Delete the slices of editions that had ended by that moment; returns how many."""
+    over = select(editions.c.id).where(editions.c.ended_at < before)
+    return connection.execute(slices.delete().where(slices.c.edition_id.in_(over))).rowcount

@@ -11,7 +11,8 @@ from sqlalchemy.exc import IntegrityError
 
 from newsletter.model import Act, Subscriber, SubscriberStatus, Variant
 from newsletter.store.dialect import upsert
-from newsletter.store.schema import address_changes, bounces, consents, deliveries, letters, subscribers
+from newsletter.store.partitions import in_part
+from newsletter.store.schema import address_changes, bounces, consents, deliveries, editions, letters, subscribers
 
 Status = SubscriberStatus
 BATCH = 1000  # rows read at a time
@@ -215,9 +216,21 @@ def blank_ledger(connection: Connection, since: datetime, limit: int) -> int:
     held = or_(deliveries.c.address != "", deliveries.c.reply.isnot(None))
     gone = subscribers.c.status.in_(EMPTIED), subscribers.c.since > since, subscribers.c.address == ""
     joined = deliveries.join(subscribers, subscribers.c.id == deliveries.c.subscriber_id)
-    ids = select(deliveries.c.id).select_from(joined).where(*gone, held).limit(limit)
-    here = deliveries.c.id.in_(ids.scalar_subquery())
-    return connection.execute(update(deliveries).where(here).values(address="", reply=None)).rowcount
+    blanked = 0
+    for edition_id in _at_work(connection, since):
+        here = deliveries.c.edition_id == edition_id
+        ids = select(deliveries.c.id).select_from(joined).where(here, *gone, held).limit(limit - blanked)
+        these = update(deliveries).where(in_part(edition_id), deliveries.c.id.in_(ids.scalar_subquery()))
+        blanked += connection.execute(these.values(address="", reply=None)).rowcount
+    return blanked
+
+
+def _at_work(connection: Connection, since: datetime) -> Sequence[int]:
+    """The editions that wrote into the ledger since then: those that had not ended, and the last one to have ended,
+    which newcomers get."""
+    last = select(func.max(editions.c.ended_at)).scalar_subquery()
+    wrote = or_(editions.c.ended_at.is_(None), editions.c.ended_at >= since, editions.c.ended_at == last)
+    return connection.scalars(select(editions.c.id).where(wrote)).all()
 
 
 def name_again(connection: Connection, subscriber_id: int, one: NewSubscriber) -> None:

@@ -10,10 +10,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import Connection, and_, case, delete, exists, func, insert, or_, select
+from sqlalchemy import Connection, case, delete, func, insert, or_, select
 
 from newsletter.model import ENDED, FROZEN, DeliveryState
 from newsletter.store.editions import lock
+from newsletter.store.partitions import any_of
 from newsletter.store.results import domain_of
 from newsletter.store.schema import deliveries, editions, totals
 
@@ -88,9 +89,11 @@ def _rows(edition_id: int, of: Totals) -> Iterable[dict[str, object]]:
             yield {"edition_id": edition_id, "provider": provider[:255], "state": state, "times": times}
 
 
-def about_to_go(connection: Connection, before: datetime) -> list[int]:
-    """The editions begun before that moment that have deliveries which `deliveries.purge` deletes; the oldest first."""
-    ended = and_(deliveries.c.edition_id == editions.c.id, deliveries.c.state.in_(ENDED))
+def about_to_go(connection: Connection, before: datetime, *, audience: int | None = None) -> list[int]:
+    """The editions begun before that moment that have deliveries which `tidy` deletes; the oldest first.
+    With `audience`, those to no more readers than that."""
     old = editions.c.status.in_(FROZEN), editions.c.started_at < before
-    query = select(editions.c.id).where(*old, exists().where(ended)).order_by(editions.c.started_at)
+    query = select(editions.c.id).where(*old, any_of(deliveries.c.state.in_(ENDED))).order_by(editions.c.started_at)
+    if audience is not None:
+        query = query.where(editions.c.audience <= audience)
     return list(connection.scalars(query))

@@ -64,7 +64,8 @@ workers = Table(
     sqlite_autoincrement=True,
 )
 
-# The ledger.
+# The ledger. On PostgreSQL it is in parts by `edition_id`, made when they are needed (store/partitions.py), and its
+# key is (id, edition_id), since a part knows its own rows alone; the ids are counted for all parts together.
 deliveries = Table(
     "deliveries",
     metadata,
@@ -86,6 +87,7 @@ deliveries = Table(
     UniqueConstraint("edition_id", "subscriber_id"),
     Index(None, "edition_id", "state", "id"),
     Index(None, "subscriber_id"),
+    postgresql_partition_by="RANGE (edition_id)",
 )
 
 # What came back: a row for each returned mail, event of a provider, or refusal by the relay.
