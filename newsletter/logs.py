@@ -25,7 +25,8 @@ def begin(kind: Kind, *, several: bool = False) -> None:
     handler.setFormatter(AsJson() if kind == "json" else AsText(several=several))
     handler.addFilter(sign)
     logging.basicConfig(level=logging.INFO, handlers=[handler])
-    logging.getLogger("procrastinate").setLevel(logging.WARNING)  # what it does is ours to tell
+    logging.getLogger("procrastinate").setLevel(logging.WARNING)  # what it does is ours to tell,
+    logging.getLogger("psycopg.pool").setLevel(logging.ERROR)  # and once, that the database is away
 
 
 class AsText(logging.Formatter):

@@ -288,6 +288,25 @@ def test_a_worker_survives_that_its_connections_are_cut(cluster: Engine) -> None
     assert done == [0, 1, 2]
 
 
+def test_a_job_given_to_a_worker_that_did_not_hear_of_it_comes_back(cluster: Engine) -> None:
+    """The answer to its asking was lost: the job is marked as in work at a worker that lives."""
+    queue, done = Queue(cluster, now, QUICK), []
+    with working(queue, lambda edition, number: done.append(number)):
+        until(lambda: queue.alive() == 1)
+        with write(cluster) as connection:
+            connection.execute(text("ALTER TABLE procrastinate_jobs RENAME TO elsewhere"))  # asking fails meanwhile
+        time.sleep(0.5)
+        with write(cluster) as connection:
+            insert = (
+                "INSERT INTO elsewhere (queue_name, task_name, args, status, worker_id) SELECT :queue, :task,"
+                " '{\"edition\": 1, \"slice\": 1}', 'doing', id FROM procrastinate_workers"
+            )
+            connection.execute(text(insert.replace('": 1', '"\\: 1')), {"queue": queue.name, "task": TASK})
+            connection.execute(text("ALTER TABLE elsewhere RENAME TO procrastinate_jobs"))
+        until(lambda: done == [1])
+        assert queue.alive() == 1
+
+
 def test_a_job_that_went_to_another_is_not_ours_to_end(cluster: Engine) -> None:
     """As if we had given no sign for long: our end of it is no error, and we go on."""
     queue, done = Queue(cluster, now, QUICK), []

@@ -75,3 +75,17 @@ def test_what_comes_back_is_read_where_a_mailbox_is_named(tmp_path: Path) -> Non
     assert f"ReadWritePaths={tmp_path} /var/mail/lettre" in plan.units["newsletter-web.service"]
     _, plan = planned(tmp_path, 'days = "sun"\n[bounces]\ninbox = "imaps://lettre@mail.example"')
     assert f"ReadWritePaths={tmp_path}\n" in plan.units["newsletter-web.service"]
+
+
+def test_workers_have_a_unit_where_the_database_is_postgresql(tmp_path: Path) -> None:
+    _, plan = planned(tmp_path)
+    assert "newsletter-worker.service" not in plan.units
+    path = tmp_path / "newsletter.toml"
+    told = TOML.replace(
+        "[newsletter]\n", '[newsletter]\ndatabase = "postgresql://newsletter@db.example/newsletter"\n', 1
+    )
+    path.write_text(told, encoding="utf-8")
+    unit = schedule.plan(config.load(path, {}), PROGRAM).units["newsletter-worker.service"]
+    call = f"ExecStart={PROGRAM} --config {path} worker --processes 2 --no-run --metrics 127.0.0.1:9108 --log json"
+    assert call in unit
+    assert f"ReadWritePaths={tmp_path}" in unit  # the journals of its runs

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import signal
 import subprocess
 import threading
@@ -18,9 +19,11 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from sqlalchemy import text
 
 from cli import cli
-from newsletter import cluster, worker
+from newsletter import cluster, progress, tidy, worker
+from newsletter.commands.watching import who_sends
 from newsletter.deliver import Stop
 from newsletter.errors import AlreadyRunning, ConfigError, DatabaseError, NotSent, Unavailable
 from newsletter.logs import AsJson, AsText
@@ -29,7 +32,8 @@ from newsletter.queue import Queue, Times
 from newsletter.sending import Watch
 from newsletter.speaker import about, sign, speaking
 from newsletter.store import editions, notes, workers
-from newsletter.store.database import read, write
+from newsletter.store.database import read, sending_lock, write
+from newsletter.store.workers import Place
 from newsletter.web.workers import create_worker_app
 from newsletter.worker import Doing
 from tests.cluster import add_readers, found_newsroom, new_schema, now, outbox, send, started, until
@@ -237,6 +241,95 @@ def test_a_row_that_was_tidied_away_comes_again(found: Callable[..., Newsroom]) 
         assert workers.known(connection) == []
 
 
+# --- Seen from outside ------------------------------------------------------------------------------
+
+
+def say_of(room: Newsroom, at: tuple[int, int] | None, trouble: str | None = None) -> None:
+    """A worker on another machine has said so just now."""
+    with write(room.engine) as connection:
+        number = workers.begin(connection, Place("b.example", 812, "0.1.0", "smtp://relais-b.example:587"))
+        workers.say(connection, number, at, {"accepted": 21400, "rejected": 12}, trouble)
+
+
+def silence_all(room: Newsroom) -> None:
+    with write(room.engine) as connection:
+        connection.execute(text("UPDATE workers SET seen_at = seen_at - interval '1 minute'"))
+
+
+@dataclass(frozen=True)
+class Told:
+    exit_code: int
+    stdout: str
+    stderr: str
+
+
+def status(room: Newsroom, *words: str) -> Told:
+    made = started(room, "status", *words)
+    stdout, stderr = made.communicate(timeout=60)
+    return Told(made.returncode, stdout, stderr)
+
+
+def test_status_shows_the_whole_cluster(found: Callable[..., Newsroom]) -> None:
+    room = found()
+    edition = frozen(room)
+    say_of(room, (edition, 1))
+    say_of(room, None, "421 4.3.2 shutting down")
+    told = status(room)
+    assert told.exit_code == 0
+    day = room.today().isoformat()
+    assert f"812\tb.example\t0.1.0\tsmtp://relais-b.example:587\t{day}/1\t21400\t12\t0\t0" in told.stdout
+    assert "slices left: 3, of them 0 in hand, 0 put off, 3 due without a job" in told.stdout
+    assert "1 worker is sending; the run that asked for it has ended" in told.stdout
+    figures = json.loads(status(room, "--json").stdout)
+    assert [one["slice"] for one in figures["workers"]] == [1, None]
+    assert figures["slices"] == {"left": 3, "held": 0, "later": 0, "unasked": 3}
+    assert figures["sending"]
+
+
+def test_strict_complains_of_a_worker_in_trouble_and_of_slices_that_wait_for_nobody(
+    found: Callable[..., Newsroom],
+) -> None:
+    room = found()
+    edition = frozen(room)
+    say_of(room, (edition, 1))
+    say_of(room, None, "421 4.3.2 shutting down")
+    told = status(room, "--strict")
+    assert told.exit_code == 75
+    assert "(process 812 on b.example): 421 4.3.2 shutting down" in told.stderr
+    assert "3 slices wait for nobody" in told.stderr
+    silence_all(room)
+    told = status(room, "--strict")
+    assert "shutting down" not in told.stderr
+    assert "is not finished (30 of 30 left), and nobody is sending" in told.stderr
+
+
+def test_three_workers_are_sending_while_one_watches(found: Callable[..., Newsroom]) -> None:
+    room = found()
+    edition = frozen(room)
+    for number in range(3):
+        say_of(room, (edition, number))
+    with sending_lock(room.engine):
+        said = who_sends(progress.look(room))
+    assert re.fullmatch(r"3 workers are sending; process \d+ on \S+ watches", said)
+
+
+def test_who_could_not_take_their_leave_goes_after_a_day(found: Callable[..., Newsroom]) -> None:
+    room = found()
+    say_of(room, None)
+    tidy.tidy(room)
+    assert len(cluster.look(room).workers) == 1
+    with write(room.engine) as connection:
+        connection.execute(text("UPDATE workers SET seen_at = seen_at - interval '25 hours'"))
+    tidy.tidy(room)
+    assert cluster.look(room).workers == []
+
+
+def test_on_sqlite_there_is_nothing_to_see(room: Newsroom) -> None:
+    assert cluster.look(room) == cluster.Cluster()
+    figures = json.loads(status(room, "--json").stdout)
+    assert figures["workers"] == []
+
+
 # --- What it needs --------------------------------------------------------------------------------
 
 
@@ -404,3 +497,16 @@ def test_each_delivery_that_did_not_go_well_is_logged_by_its_number(
     assert told[0].delivery > 0  # type: ignore[attr-defined]
     assert told[0].run > 0  # type: ignore[attr-defined]
     assert doing.counts["rejected"] == 1
+
+
+def test_send_logs_what_it_does_where_it_is_asked_to(found: Callable[..., Newsroom]) -> None:
+    with ScriptedServer({"RCPT": [Say("550 5.1.1 unknown"), Say("250 2.1.5 oui")]}) as server:
+        room = found(delivery=f'via = "smtp://127.0.0.1:{server.port}"\nconnections = 1')
+        made = started(room, "send", "--now", "--log", "json")
+        _, said = made.communicate(timeout=60)
+    told = [json.loads(line) for line in said.splitlines() if line.startswith("{")]
+    one = next(line for line in told if line["message"].startswith("rejected"))
+    assert one["message"] == "rejected (550): 5.1.1 unknown"
+    assert (one["newsletter"], one["edition"]) == ("lettre.journal.example", room.today().isoformat())
+    assert one["slice"] == 0
+    assert {"run", "delivery"} < one.keys()

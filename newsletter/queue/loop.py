@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 
 TROUBLE = (ConnectorException, psycopg.Error, DatabaseError, OSError)
 FIRST_PAUSE = 1.0  # seconds; doubled at each further try
+OPEN = 10.0  # seconds for the first connections
 GLANCE = 0.2  # seconds between two looks whether we are told to stop
 FORGOTTEN = 10  # times `dead`: then the row of a worker that gave no sign goes
 
@@ -94,7 +95,7 @@ class _Loop:
 
     async def run(self) -> None:
         try:
-            await self._app.open_async()
+            await asyncio.wait_for(self._app.open_async(), OPEN)
             await self._register()
             beside = [
                 asyncio.create_task(self._each(self._times.heartbeat, self._give_sign)),
@@ -118,13 +119,16 @@ class _Loop:
     # --- Jobs
 
     async def _work(self) -> None:
-        pause = FIRST_PAUSE
+        pause, failed = FIRST_PAUSE, False
         while not self._stopped():
             try:
-                job = await self._jobs.fetch_job([self._queue.name], self._number)
-                self._cut, pause = False, FIRST_PAUSE
+                if failed:
+                    await self._come_anew()
+                job = await self._fetch()
+                self._cut, pause, failed = False, FIRST_PAUSE, False
             except TROUBLE as error:
                 self._complain(error)
+                failed = True
                 await _pass(pause, self._stopped)
                 pause = min(2 * pause, self._times.trouble)
                 continue
@@ -133,6 +137,14 @@ class _Loop:
             else:
                 await self._do(job)
                 await _pass(self._rest(), self._stopped)
+
+    async def _fetch(self) -> Job | None:
+        """The next job. Told to stop, we wait for the answer a moment longer; what it would have been goes to another,
+        since we take our leave."""
+        task = asyncio.ensure_future(self._jobs.fetch_job([self._queue.name], self._number))
+        while not task.done() and not self._stopped():
+            await asyncio.wait({task}, timeout=GLANCE)
+        return await asyncio.wait_for(task, self._times.patience)
 
     async def _do(self, job: Job) -> None:
         told: object = job.task_kwargs
@@ -188,6 +200,12 @@ class _Loop:
     async def _register(self) -> None:
         self._number = await self._jobs.register_worker()
         self._seen_at = time.monotonic()
+
+    async def _come_anew(self) -> None:
+        """As another worker: the job that we asked for may have been given to us without our hearing of it, and would
+        stay with us for ever. With our old name gone, it is a dead worker's."""
+        await self._jobs.unregister_worker(self._number)
+        await self._register()
 
     async def _give_sign(self) -> None:
         """Who slept so long that others may have struck it off the list (SIGSTOP, a network cut) comes as a new one."""
