@@ -79,7 +79,7 @@ class Paper:
             id=number,
             day=self.now.date().isoformat(),
             status=status,
-            readers=self.readers,
+            readers=max(self.readers, tidy.SMALL + 1),  # folded as those of a large list are
         )
 
     def put_in(self, number: int) -> None:
@@ -296,7 +296,7 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--editions", type=int, default=400, help="days; default: 400")
     parser.add_argument("--readers", type=int, default=25_000, help="of each edition; default: 25000")
-    parser.add_argument("--keep", type=int, default=60, help="days whose deliveries are left by the folding")
+    parser.add_argument("--keep", type=int, default=340, help="days whose deliveries the folding leaves; default: 340")
     parser.add_argument("--only", choices=["sqlite", "postgresql"])
     parser.add_argument("--folder", help="where the temporary folder is made: on the disk to be measured")
     parser.add_argument("--json", metavar="FILE", default="ageing.json")

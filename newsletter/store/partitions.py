@@ -16,9 +16,6 @@ from newsletter.store import notes
 from newsletter.store.schema import deliveries, editions
 
 WIDTH = 8  # editions: about a week of a daily, so that a delivery goes a week after its time at the latest
-# A row is written three times in its life: planned, claimed, ended. Vacuum comes when a part has this many dead rows
-# and not a fifth of all, or an edition to a million would have its whole morning to itself; 2026-11, see the decision.
-SETTINGS = "autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_insert_scale_factor = 0.1"
 LIST = text(
     "SELECT c.relname AS name, pg_get_expr(c.relpartbound, c.oid) AS bounds"
     " FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid"
@@ -111,7 +108,7 @@ def _make(connection: Connection, part: Part) -> None:
     rule = f"CONSTRAINT within CHECK (edition_id >= {part.first} AND edition_id < {part.end})"
     like = "LIKE deliveries INCLUDING DEFAULTS INCLUDING INDEXES INCLUDING STORAGE"
     for statement in (
-        f"CREATE TABLE {part.name} ({like}, {rule}) WITH ({SETTINGS})",
+        f"CREATE TABLE {part.name} ({like}, {rule})",
         f"ALTER TABLE deliveries ATTACH PARTITION {part.name} FOR VALUES FROM ({part.first}) TO ({part.end})",
         f"ALTER TABLE {part.name} DROP CONSTRAINT within",
     ):
