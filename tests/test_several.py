@@ -168,6 +168,8 @@ def test_one_that_does_not_answer_is_waited_for(found: Found, open_rooms: Callab
         ("a/b", ""),
         ("user@lettre.journal.example", ""),
         ("..", ""),
+        ("[::1", ""),
+        ("é..example", ""),
     ],
 )
 def test_a_host_is_compared_as_browsers_send_it(given: str, host: str) -> None:
