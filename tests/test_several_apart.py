@@ -281,7 +281,7 @@ def test_serve_goes_on_without_one_and_takes_it_in_later(tmp_path: Path) -> None
             program.terminate()
             assert program.wait(60) == 0
         text = (tmp_path / "said").read_text()
-        assert "[matin.journal.example] newsletter.web" in text
+        assert "GET /healthz 200  [newsletter=matin.journal.example]" in text
         assert f"{paths[1]}: database" in text
 
 
