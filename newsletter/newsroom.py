@@ -24,7 +24,7 @@ from newsletter.model import Who
 from newsletter.words import Words
 
 if TYPE_CHECKING:
-    from sqlalchemy import Engine
+    from sqlalchemy import Connection, Engine
 
     from newsletter.collect import Rules
     from newsletter.fetch import Fetcher
@@ -47,13 +47,14 @@ class Newsroom:
         self,
         config: Config,
         *,
-        clock: Callable[[], datetime] = utc_now,
+        clock: Callable[[], datetime] | None = None,
         sleep: Callable[[float], None] = time.sleep,
         kept: int | None = None,
     ) -> None:
         self.config = config
         self._kept = kept  # idle connections to the database; None leaves it to `store.database`
-        self.clock = clock
+        self.clock = clock or utc_now
+        self._was_given_a_clock = clock is not None
         self.sleep = sleep
         self.stirred = threading.Event()  # a letter was put into the post: whoever sends letters here need not wait
 
@@ -106,6 +107,16 @@ class Newsroom:
         """Let go of the database, where it was opened."""
         if "engine" in vars(self):
             self.engine.dispose()
+
+    @property
+    def shared_clock(self) -> Callable[[Connection], datetime] | None:
+        """The clock that all machines of this newsroom share: PostgreSQL's. None where it has one machine, or was given
+        a clock of its own."""
+        if self._was_given_a_clock or self.engine.dialect.name != "postgresql":
+            return None
+        from newsletter.store import turns
+
+        return turns.now
 
     @property
     def journals(self) -> Path:

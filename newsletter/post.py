@@ -11,16 +11,17 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from newsletter import instance
 from newsletter import letters as wording
-from newsletter.deliver import REPORTED, pace, take_turn
+from newsletter.deliver import REPORTED, pace, take_shared_turn, take_turn
 from newsletter.editors import INVITED_WITHIN, LOG_IN_WITHIN
 from newsletter.errors import AlreadyRunning, NewsletterError, NotSent, Unavailable
 from newsletter.mail import Line
-from newsletter.model import DeliveryState, Letter, LetterKind, Outcome, Phase, Verdict
+from newsletter.model import DeliveryState, Letter, LetterKind, Message, Outcome, Phase, Verdict
 from newsletter.newsroom import Newsroom
 from newsletter.preferences import NEW_ADDRESS_WITHIN, OWN_WITHIN
 from newsletter.speaker import speaking
@@ -51,23 +52,35 @@ def send_waiting(room: Newsroom, stopped: Callable[[], bool] = lambda: False) ->
 
     One sender at a time: where another is at work, there is nothing to do here. A copy of the database that was not
     adopted writes to the editors alone, and one that is told to stop begins nothing else. Raises Unavailable where the
-    relay is down, ConfigError where a DKIM key cannot be used; what is left waits.
+    relay is down, DatabaseError where another has taken over from us, ConfigError where a DKIM key cannot be used; what
+    is left waits.
     """
     with read(room.engine) as connection:
         if not letters.waiting(connection)[0]:
             return 0
     room.sealer  # noqa: B018  a key that cannot be used keeps letters waiting, and is no fault of theirs
     try:
-        with letters_lock(room.engine):
+        with letters_lock(room.engine) as still_ours:
             _recover(room)
             with room.mailer.open() as line:
-                sent = _send_all(room, line, _allowed(room), stopped)
+                sent = _send_all(_Sender(room, line, stopped, still_ours), _allowed(room))
                 if stopped():
                     end = room.clock() + NOTICES_WITHIN
-                    sent += _send_all(room, line, (LetterKind.NOTICE,), lambda: room.clock() >= end)
+                    last = _Sender(room, line, lambda: room.clock() >= end, still_ours)
+                    sent += _send_all(last, (LetterKind.NOTICE,))
                 return sent
     except AlreadyRunning:
         return 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Sender:
+    """Who sends letters now."""
+
+    room: Newsroom
+    line: Line
+    stopped: Callable[[], bool]
+    still_ours: Callable[[], None]  # raises where the lock is lost: nothing more may begin, or be written down
 
 
 @contextmanager
@@ -120,20 +133,19 @@ def _recover(room: Newsroom) -> None:
             letters.record(connection, letter_id, State.UNCERTAIN, now=now, reply=said)
 
 
-def _send_all(room: Newsroom, line: Line, kinds: tuple[LetterKind, ...], stopped: Callable[[], bool]) -> int:
-    accepted = 0
-    while not stopped():
-        with write(room.engine) as connection:
-            claimed = letters.claim(connection, kinds, room.clock(), CLAIM)
-            if not claimed and room.config.delivery.on_uncertain == "resend":
-                claimed = letters.claim_doubtful(connection, kinds, room.clock(), CLAIM)
+def _send_all(by: _Sender, kinds: tuple[LetterKind, ...]) -> int:
+    room, accepted = by.room, 0
+    while not by.stopped():
+        by.still_ours()
+        claimed = _claim(room, kinds)
         if not claimed:
             return accepted
         for i, one in enumerate(claimed):
-            outcome = _send(room, line, one, stopped)
+            outcome = _send(by, one)
             if outcome is not None and outcome.verdict not in (Verdict.LOST, Verdict.REFUSED):
                 accepted += outcome.verdict is Verdict.ACCEPTED
                 continue
+            by.still_ours()  # else they are in the hands of another
             with write(room.engine) as connection:
                 letters.give_back(connection, [left.id for left in claimed[i:]], room.clock())
             if outcome is None:
@@ -142,10 +154,20 @@ def _send_all(room: Newsroom, line: Line, kinds: tuple[LetterKind, ...], stopped
     return accepted
 
 
-def _send(room: Newsroom, line: Line, one: Letter, stopped: Callable[[], bool]) -> Outcome | None:
+def _claim(room: Newsroom, kinds: tuple[LetterKind, ...]) -> list[Letter]:
+    with write(room.engine) as connection:
+        claimed = letters.claim(connection, kinds, room.clock(), CLAIM)
+        if not claimed and room.config.delivery.on_uncertain == "resend":
+            claimed = letters.claim_doubtful(connection, kinds, room.clock(), CLAIM)
+    return claimed
+
+
+def _send(by: _Sender, one: Letter) -> Outcome | None:
     """What came of it; None where we were stopped before it began."""
-    if stopped():
+    room = by.room
+    if by.stopped():
         return None
+    by.still_ours()
     now = room.clock()
     if now - one.created_at > PATIENCE.get(one.kind, USUAL_PATIENCE):
         return _ended(room, one, State.REJECTED, f"expired: {one.reply or 'it could not leave in time'}")
@@ -156,19 +178,28 @@ def _send(room: Newsroom, line: Line, one: Letter, stopped: Callable[[], bool]) 
     if one.content is None:
         with write(room.engine) as connection:
             letters.freeze(connection, one.id, message.content)
-    if not _wait_for_turn(room, stopped):
+    if not _wait_for_turn(room, by.stopped):
         return None
     with read(room.engine) as connection:
         wanted = letters.is_wanted(connection, one.id)
     if not wanted:
         return _ended(room, one, State.SKIPPED, "its reader had their data deleted meanwhile")
+    return _offer(by, one, message)
+
+
+def _offer(by: _Sender, one: Letter, message: Message) -> Outcome:
+    """Hand it over. One who slept may find another at work: then it is not handed over, and its end is not written down
+    unless the relay took it."""
 
     def at_dot() -> None:
-        with write(room.engine) as connection:
-            letters.at_dot(connection, one.id, room.clock())
+        by.still_ours()
+        with write(by.room.engine) as connection:
+            letters.at_dot(connection, one.id, by.room.clock())
 
-    outcome = line.send(message, at_dot)
-    _record(room, one, outcome)
+    outcome = by.line.send(message, at_dot)
+    if outcome.verdict is not Verdict.ACCEPTED:
+        by.still_ours()
+    _record(by.room, one, outcome)
     return outcome
 
 
@@ -195,7 +226,10 @@ def _wait_for_turn(room: Newsroom, stopped: Callable[[], bool]) -> bool:
     rate = room.config.delivery.rate
     while rate is not None:
         with write(room.engine) as connection:
-            left = take_turn(connection, rate, room.clock(), letter=True)
+            if room.shared_clock:
+                left = take_shared_turn(connection, rate, room.shared_clock)
+            else:
+                left = take_turn(connection, rate, room.clock(), letter=True)
         if not left:
             return True
         room.sleep(min(left, SLICE))

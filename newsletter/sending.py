@@ -58,4 +58,5 @@ def run_over(
 def ledger_of(room: Newsroom, edition: Edition, span: Span = ALL) -> Ledger:
     """The edition's ledger, or a slice of it. Close it."""
     repeats = room.config.delivery.on_uncertain == "resend"
-    return Ledger(room.engine, edition.id, room.clock, room.journals, repeats=repeats, span=span)
+    where = room.engine, edition.id, room.clock, room.journals
+    return Ledger(*where, repeats=repeats, span=span, shared_clock=room.shared_clock)

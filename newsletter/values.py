@@ -47,10 +47,12 @@ def desk_address(value: str) -> str:
 def host_name(given: str) -> str:
     """A web host as it is compared: of `Host: LETTRE.Journal.example.:443`, lettre.journal.example. Ports count for
     nothing, since some proxies drop them; accents become xn--…, as browsers send them. Empty where it is none."""
-    found = (urlsplit(f"//{given}").hostname or "").rstrip(".") if not set(given) & set("/?#@\\ ") else ""
+    if set(given) & set("/?#@\\ "):
+        return ""
     try:
+        found = (urlsplit(f"//{given}").hostname or "").rstrip(".")
         return found if found.isascii() else found.encode("idna").decode("ascii").lower()
-    except UnicodeError:
+    except ValueError:  # a bracket that is open, dots without a name
         return ""
 
 

@@ -13,21 +13,22 @@ from datetime import UTC, date, datetime, timedelta
 from email.header import decode_header, make_header
 from email.message import Message
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
-from newsletter import daily, instance, letters, post, preferences, report, runner, subscribe, tidy
+from newsletter import config, daily, instance, letters, post, preferences, report, runner, subscribe, tidy
 from newsletter.deliver import Stop, pace, take_turn
 from newsletter.dispatch import Watch
-from newsletter.errors import NotSent, Unavailable
+from newsletter.errors import AlreadyRunning, DatabaseError, NotSent, Unavailable
 from newsletter.links import Purpose
 from newsletter.model import DeliveryState, Letter, LetterKind, Origin, Subscriber, SubscriberStatus, Variant
 from newsletter.newsroom import Newsroom
 from newsletter.settings import Rate
-from newsletter.store import consents, deliveries, editions, notes, subscribers
+from newsletter.store import consents, database, deliveries, editions, lease, notes, subscribers
 from newsletter.store import letters as rows
-from newsletter.store.database import letters_lock, read, sending_lock, write
+from newsletter.store.database import letters_lock, newcomers_lock, read, sending_lock, write
 from tests.conftest import MORNING, Clock, TickingClock, on_both
 from tests.fakes import FakeMailer
 
@@ -66,6 +67,11 @@ def sign_up(room: Newsroom, address: str = AMA, origin: Origin = PAGE) -> None:
 def active(room: Newsroom, name: str = "ama") -> Subscriber:
     subscribe.add(room, [f"{name}@lecteurs.example"], "test")
     return subscribe.find(room, f"{name}@lecteurs.example")
+
+
+def states(room: Newsroom) -> list[DeliveryState]:
+    with read(room.engine) as connection:
+        return [one.state for one in rows._all(connection, rows.letters.c.id > 0)]
 
 
 def the_letter(room: Newsroom) -> Letter:
@@ -455,6 +461,54 @@ def test_one_sender_of_letters_at_a_time(waiting: Newsroom) -> None:
     with letters_lock(waiting.engine):
         assert post.send_waiting(waiting) == 0
     assert post.send_waiting(waiting) == 1
+
+
+def over(engine: Engine) -> None:
+    """A minute passes for who is asleep."""
+    with write(engine) as connection:
+        connection.execute(text("UPDATE leases SET until = clock_timestamp() - interval '1 second'"))
+
+
+@pytest.mark.parametrize("empty_engine", ["postgresql"], indirect=True)
+def test_a_sender_of_letters_that_slept_hands_nothing_more_over(engine: Engine, folder: Path, clock: Clock) -> None:
+    """Cut off from the database and healed, or stopped: meanwhile another has taken over, and has sent it."""
+    loaded = config.load(folder / "newsletter.toml", {})
+    asleep, other = Newsroom(loaded, clock=clock), Newsroom(loaded, clock=clock)
+    asleep.engine = other.engine = engine
+    for name in ("ama", "kodjo"):
+        subscribe.sign_up(asleep, f"{name}@lecteurs.example", subscribe.Origin("page"), language="fr")
+    theirs = other.__dict__["mailer"] = FakeMailer()
+
+    def sleeps(_message: object) -> None:
+        over(engine)
+        assert post.send_waiting(other) == 2
+        time.sleep(2 * lease.FRESH)
+
+    ours = asleep.__dict__["mailer"] = FakeMailer(meanwhile=sleeps)
+    with pytest.raises(DatabaseError, match="another run has taken over"):
+        post.send_waiting(asleep)
+    assert not ours.received
+    assert {address: len(mails) for address, mails in theirs.received.items()} == {
+        "ama@lecteurs.example": 1,
+        "kodjo@lecteurs.example": 1,
+    }
+    assert states(asleep) == [DeliveryState.ACCEPTED] * 2
+
+
+@pytest.mark.parametrize("empty_engine", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("lock", [letters_lock, newcomers_lock])
+def test_these_locks_have_a_fence_too(engine: Engine, lock: Callable[..., Any]) -> None:
+    other = database.open_engine(engine.url.render_as_string(hide_password=False))
+    with lock(engine) as still_ours:
+        with pytest.raises(AlreadyRunning), lock(other):
+            pass
+        over(engine)
+        with lock(other) as theirs:
+            time.sleep(2 * lease.FRESH)
+            theirs()
+            with pytest.raises(DatabaseError, match="another run has taken over"):
+                still_ours()
+    other.dispose()
 
 
 @on_both

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from sqlalchemy import make_url
+from sqlalchemy import Engine, make_url, text
 
 from cli import cli
 from newsletter import config, together
 from newsletter.errors import ConfigError, DatabaseError
 from newsletter.newsroom import Newsroom
+from newsletter.store import database
+from newsletter.store.database import read, write
 from newsletter.values import host_name
 from tests.conftest import TOML, Clock
 
@@ -142,6 +145,57 @@ def test_one_schema_under_two_names_is_refused_and_two_schemas_are_two(
     assert all(rooms.is_ready(room) for room in rooms)
 
 
+# --- A schema of PostgreSQL --------------------------------------------------------------------------
+
+
+def schema_of(url: str, path: str, user: str = "") -> Engine:
+    named = make_url(url).set(drivername="postgresql+psycopg").update_query_dict({"options": f"-csearch_path={path}"})
+    named = named.set(username=user) if user else named
+    return database.open_engine(named.render_as_string(hide_password=False))
+
+
+@contextmanager
+def upgraded(engine: Engine) -> Iterator[Engine]:
+    try:
+        database.upgrade(engine)
+        yield engine
+    finally:
+        engine.dispose()
+
+
+@pytest.mark.parametrize(
+    ("path", "name"), [("printemps", "printemps"), ('"Été_du_soir"', "Été_du_soir"), ("AUTOMNE", "automne")]
+)
+def test_a_schema_is_made_where_it_is_missing(postgres_url: str, path: str, name: str) -> None:
+    for _ in range(2):  # the second time it is there
+        with upgraded(schema_of(postgres_url, path)) as engine, read(engine) as connection:
+            found = connection.execute(
+                text("SELECT relnamespace::regnamespace::text FROM pg_class WHERE oid = 'notes'::regclass")
+            )
+            assert str(found.scalar()).strip('"') == name
+
+
+def test_who_may_not_make_a_schema_is_told_the_line(postgres_url: str) -> None:
+    with upgraded(schema_of(postgres_url, "owner_s")) as engine, write(engine) as connection:
+        connection.execute(text("DROP ROLE IF EXISTS poor_one"))
+        connection.execute(text("CREATE ROLE poor_one LOGIN"))
+    engine = schema_of(postgres_url, "poor_s", "poor_one")
+    with pytest.raises(DatabaseError, match="CREATE SCHEMA poor_s AUTHORIZATION poor_one;"):
+        database.upgrade(engine)
+    engine.dispose()
+
+
+def test_tables_of_another_schema_are_nobody_else_s(postgres_url: str) -> None:
+    """`second,first`: while the second is empty, all that is asked for is found in the first."""
+    with upgraded(schema_of(postgres_url, "first_s")):
+        pass
+    engine = schema_of(postgres_url, "second_s,first_s")
+    for _ in range(2):
+        with pytest.raises(DatabaseError, match="leads to the tables of first_s: name one schema alone"):
+            database.upgrade(engine)
+    engine.dispose()
+
+
 def test_one_that_does_not_answer_is_waited_for(found: Found, open_rooms: Callable[..., together.Together]) -> None:
     lost = found("hebdo", database="sqlite:///missing/subscribers.db")
     rooms = open_rooms(found("matin"), lost)
@@ -168,6 +222,8 @@ def test_one_that_does_not_answer_is_waited_for(found: Found, open_rooms: Callab
         ("a/b", ""),
         ("user@lettre.journal.example", ""),
         ("..", ""),
+        ("[::1", ""),
+        ("é..example", ""),
     ],
 )
 def test_a_host_is_compared_as_browsers_send_it(given: str, host: str) -> None:

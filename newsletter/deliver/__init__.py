@@ -12,9 +12,10 @@ So a run may die anywhere:
     answered              never offered again, or again only when its time has come
 """
 
-from newsletter.deliver.ledger import Ledger, settle, take_turn
+from newsletter.deliver.ledger import Ledger, settle
 from newsletter.deliver.run import Ending, Recovered, Run, Stop, deliver, recover
 from newsletter.deliver.supply import REPORTED
+from newsletter.deliver.turns import take_shared_turn, take_turn
 
 __all__ = [
     "REPORTED",
@@ -26,5 +27,6 @@ __all__ = [
     "deliver",
     "recover",
     "settle",
+    "take_shared_turn",
     "take_turn",
 ]

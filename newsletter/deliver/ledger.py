@@ -15,11 +15,12 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, Engine
 
-from newsletter.deliver import journal, pace
+from newsletter.deliver import journal
 from newsletter.deliver.journal import Journal
+from newsletter.deliver.turns import Clock, Taken, take_turn
 from newsletter.model import Delivery, DeliveryState, Entry
 from newsletter.settings import Rate
-from newsletter.store import deliveries, notes, runs
+from newsletter.store import deliveries, runs
 from newsletter.store.database import Held, read, write
 from newsletter.store.deliveries import ALL, Span
 from newsletter.store.departures import Departures
@@ -27,8 +28,6 @@ from newsletter.store.recording import record
 
 State = DeliveryState
 
-NEXT_TURN = "next_turn"  # the note that keeps `rate` across restarts
-TURNS = "turns"  # the note that says who had the last turn, and until when letters and editions wait for one
 FOLD = 0.1  # seconds after which what the journal holds stands in the database at the latest
 # How long what a run on another machine had claimed is left to that machine, whose journal alone knows what of it has
 # left: a process that is started anew there settles it (see `settle`). A minute is long enough for that.
@@ -37,7 +36,8 @@ GRACE = timedelta(seconds=60)
 
 class Ledger:
     """An edition's rows, or those of a slice of it, in the hands of one run; for one thread. `clock` gives aware UTC
-    times, `folder` holds the journals. Close it: without an exception, when nothing is on its way."""
+    times, `folder` holds the journals, `shared_clock` tells the turns of a rate where other machines send too. Close
+    it: without an exception, when nothing is on its way."""
 
     def __init__(
         self,
@@ -48,6 +48,7 @@ class Ledger:
         *,
         repeats: bool = True,
         span: Span = ALL,
+        shared_clock: Clock | None = None,
     ) -> None:
         self._engine = engine
         self._edition = edition_id
@@ -63,6 +64,7 @@ class Ledger:
         self._run = 0
         self._journal: Journal | None = None
         self._departures = Departures(self._held, clock)
+        self._taken = Taken(self._held, shared_clock) if shared_clock else None
 
     def _begin(self) -> Journal:
         """A run has a number, and a journal, as soon as it takes something into its hands."""
@@ -230,6 +232,9 @@ class Ledger:
     # --- The rate, which all editions and letters share
 
     def take_turn(self, rate: Rate) -> float:
+        """0 where one message may go now; else the seconds until to ask again."""
+        if self._taken is not None:
+            return self._taken.take(rate)
         with self._held.write() as connection:
             return take_turn(connection, rate, self._clock())
 
@@ -291,26 +296,3 @@ def settle(
                     told.append(_recover(connection, edition_id, ALL, claims, order))
             journal.forget(folder, run_id)
     return [text for text in told if text]
-
-
-# --- The rate --------------------------------------------------------------------------------------
-
-
-def take_turn(connection: Connection, rate: Rate, now: datetime, *, letter: bool = False) -> float:
-    """Take the turn to send one message now: 0; or the seconds until to ask again, the turn not taken.
-
-    Kept in the database, so that it holds across restarts, and between editions and letters: while both wait they have
-    a turn each in turn (see `pace.ask`). Ask again every second at least, while you wait.
-    """
-    next_turn = notes.wait_for(connection, NEXT_TURN)
-    last, letters, editions = (notes.get(connection, TURNS) or ",,").split(",")
-    turns = pace.Turns(_moment(next_turn), pace.Party(last) if last else None, _moment(letters), _moment(editions))
-    left, turns = pace.ask(turns, rate, pace.Party.LETTERS if letter else pace.Party.EDITIONS, now)
-    moments = [moment.isoformat() if moment else "" for moment in (turns.next, turns.letters, turns.editions)]
-    notes.put(connection, NEXT_TURN, moments[0])
-    notes.put(connection, TURNS, ",".join([turns.last or "", *moments[1:]]))
-    return left
-
-
-def _moment(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None

@@ -8,6 +8,11 @@ from enum import StrEnum
 
 from newsletter.settings import Rate
 
+# Where several machines send, an edition takes some turns at once, each with its moment: a tenth of a second's worth,
+# up to a tenth of a second ahead. One that was not used within LATE seconds of its moment is lost, so the turns lie as
+# much further apart as lets no window of the rate hold more than it allows.
+SOME, AHEAD, LATE = 0.1, 0.1, 0.05
+CLAIMED = timedelta(seconds=0.5)  # how far ahead turns may be taken: what lies beyond comes from a clock set back
 FIRST_RETRY = timedelta(seconds=30)
 LONGEST_RETRY = timedelta(hours=1)
 # How long a turn is kept for a party whose hour has come and that has not asked again: it asks every second, but by the
@@ -24,15 +29,15 @@ def retry_after(attempt: int, chance: float) -> timedelta:
     return min(FIRST_RETRY * doublings, LONGEST_RETRY) * (1 + chance / 4)
 
 
-def turn(rate: Rate | None, next_turn: datetime | None, now: datetime) -> datetime:
+def turn(rate: Rate | None, next_turn: datetime | None, now: datetime, ahead: timedelta = timedelta(0)) -> datetime:
     """When the next message may go: evenly spaced, so that no window of `rate` ever holds more than it allows.
 
     `next_turn` is what `following` gave for the last message, also in an earlier run. A clock that was set back
-    must not hold the mail for longer than one interval.
+    must not hold the mail for longer than one interval; or than `ahead`, where turns are taken so far in advance.
     """
     if rate is None or next_turn is None:
         return now
-    return max(now, min(next_turn, now + timedelta(seconds=rate.interval)))
+    return max(now, min(next_turn, now + max(timedelta(seconds=rate.interval), ahead)))
 
 
 def following(rate: Rate, this_turn: datetime) -> datetime:
@@ -57,14 +62,14 @@ class Turns:
     editions: datetime | None = None
 
 
-def ask(turns: Turns, rate: Rate, who: Party, now: datetime) -> tuple[float, Turns]:
+def ask(turns: Turns, rate: Rate, who: Party, now: datetime, ahead: timedelta = timedelta(0)) -> tuple[float, Turns]:
     """One party asks to send one message now: 0 where the turn is taken, else the seconds until to ask again; and how
     things stand after it.
 
     While both wait they have a turn each in turn, so that neither starves; where one waits alone, it has them all. Who
     waits asks again every second at least; who does not any more is taken to wait for `PATIENCE` yet, once.
     """
-    due = turn(rate, turns.next, now)
+    due = turn(rate, turns.next, now, ahead)
     other = turns.editions if who is Party.LETTERS else turns.letters
     until = None if due <= now and not (turns.last is who and _waits(other, rate, now)) else due + PATIENCE
     asked = replace(turns, letters=until) if who is Party.LETTERS else replace(turns, editions=until)
@@ -73,6 +78,26 @@ def ask(turns: Turns, rate: Rate, who: Party, now: datetime) -> tuple[float, Tur
     if turns.next and turns.next > due + PATIENCE:  # the clock was set back: one interval from now, not from each look
         asked = replace(asked, next=due)
     return (due - now).total_seconds() or min(rate.interval, 1.0), asked
+
+
+def most(rate: Rate) -> int:
+    """How many turns an edition takes at once at most, where several machines send."""
+    return max(int(SOME / rate.interval), 1)
+
+
+def ask_some(turns: Turns, rate: Rate, now: datetime, count: int) -> tuple[list[float], float, Turns]:
+    """An edition asks for up to `count` turns: in how many seconds each is, or in how many to ask again; and how things
+    stand after it. While letters wait too, it is one at a time, turn about with them."""
+    if most(rate) == 1 or _waits(turns.letters, rate, now):
+        left, after = ask(turns, rate, Party.EDITIONS, now, ahead=CLAIMED)
+        return ([] if left else [0.0]), left, after
+    first = (turn(rate, turns.next, now, CLAIMED) - now).total_seconds()
+    if first > AHEAD:
+        return [], first - AHEAD, turns
+    apart = (rate.seconds + LATE) / rate.count
+    after_letter = turns.last is Party.LETTERS  # another may be on its way
+    offsets = [first + i * apart for i in range(1 if after_letter else count)]
+    return offsets, 0.0, replace(turns, next=now + timedelta(seconds=offsets[-1] + apart), last=Party.EDITIONS)
 
 
 def _waits(until: datetime | None, rate: Rate, now: datetime) -> bool:

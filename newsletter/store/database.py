@@ -14,7 +14,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, closing, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -265,12 +265,8 @@ def revision(engine: Engine) -> str | None:
 
 
 def sending_lock(engine: Engine) -> AbstractContextManager[Callable[[], None]]:
-    """Held while a run sends an edition; see `_lock`, and on PostgreSQL `lease`."""
-    if engine.dialect.name == "sqlite":
-        return _lock(engine, "sending", ".lock")
-    from newsletter.store.lease import lease
-
-    return lease(engine, "sending")
+    """Held while a run sends an edition; see `_lock`."""
+    return _lock(engine, "sending", ".lock")
 
 
 def letters_lock(engine: Engine) -> AbstractContextManager[Callable[[], None]]:
@@ -283,39 +279,22 @@ def newcomers_lock(engine: Engine) -> AbstractContextManager[Callable[[], None]]
     return _lock(engine, "newcomers", ".newcomers.lock")
 
 
-@contextmanager
-def _lock(engine: Engine, name: str, ending: str) -> Iterator[Callable[[], None]]:
+def _lock(engine: Engine, name: str, ending: str) -> AbstractContextManager[Callable[[], None]]:
     """One at a time, over all processes. Gives a look at whether it still is ours, which raises DatabaseError if not.
 
     SQLite: flock on a file beside the database, which the kernel lets go when the process dies, and never before:
-    nobody takes over from a run that merely sleeps. PostgreSQL: an advisory lock on a connection of its own, gone with
-    that connection. Raises AlreadyRunning at once where another run holds it.
+    nobody takes over from a run that merely sleeps. PostgreSQL: a lease with a fence. Raises AlreadyRunning at once
+    where another run holds it.
     """
     if engine.dialect.name == "sqlite":
-        with _file_lock(Path(f"{engine.url.database}{ending}")):
-            yield lambda: None
-        return
-    with explained(engine):
-        connection = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-    with closing(connection):
-        turn = threading.Lock()  # a connection is for one thread at a time
+        return _file_lock(Path(f"{engine.url.database}{ending}"))
+    from newsletter.store.lease import lease
 
-        def ask(query: str, **values: object) -> Any:
-            with turn, explained(engine):
-                return connection.execute(text(query), values).scalar()
-
-        key = advisory_key(f"{name} {ask('SELECT current_schema()')}")
-        if not ask("SELECT pg_try_advisory_lock(:key)", key=key):
-            raise AlreadyRunning("another run is sending")
-        try:
-            yield lambda: ask("SELECT 1")
-        finally:
-            with suppress(DatabaseError):  # the connection is lost, and the lock with it
-                ask("SELECT pg_advisory_unlock(:key)", key=key)
+    return lease(engine, name)
 
 
 @contextmanager
-def _file_lock(path: Path) -> Iterator[None]:
+def _file_lock(path: Path) -> Iterator[Callable[[], None]]:
     try:
         file = path.open("a+")
     except OSError as error:
@@ -329,7 +308,7 @@ def _file_lock(path: Path) -> Iterator[None]:
         file.truncate(0)
         file.write(str(os.getpid()))
         file.flush()
-        yield
+        yield lambda: None
 
 
 def advisory_key(name: object) -> int:

@@ -56,8 +56,8 @@ def make_schema(engine: Engine) -> None:
         missing = connection.execute(
             text("SELECT to_regnamespace(quote_ident(:name)) IS NULL"), {"name": name}
         ).scalar()
-        strange = None if missing else _strange(connection, name)
-        quoted = connection.dialect.identifier_preparer.quote_identifier(name)
+        strange = _strange(connection, name)
+        quoted = connection.dialect.identifier_preparer.quote(name)
         user = connection.execute(text("SELECT quote_ident(current_user)")).scalar()
     if strange:
         cure = f"name one schema alone, as ?options=-csearch_path%3D{name}"
@@ -77,8 +77,8 @@ def _named(connection: Connection) -> str | None:
 
 def _strange(connection: Connection, name: str) -> str | None:
     """The schema of the tables that we see, where that is not the first of the search_path."""
-    query = "SELECT relnamespace::regnamespace::text FROM pg_class WHERE oid = to_regclass('alembic_version')"
-    query += " AND relnamespace <> quote_ident(:name)::regnamespace"
+    query = "SELECT nspname FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace "
+    query += "WHERE pg_class.oid = to_regclass('alembic_version') AND nspname <> :name"
     return connection.execute(text(query), {"name": name}).scalar()
 
 
