@@ -36,7 +36,8 @@ from newsletter.errors import DatabaseError
 from newsletter.model import DeliveryState
 from newsletter.store import notes as noted
 from newsletter.store.columns import Instant
-from newsletter.store.schema import deliveries, leases, metadata, notes, slices, workers
+from newsletter.store.partitions import make_room_for
+from newsletter.store.schema import deliveries, editions, leases, metadata, notes, slices, workers
 
 LEFT_BEHIND = {leases.name, slices.name, workers.name}
 OF_ITS_PLACE = ("instance", "schema_serves", "queue")  # the last: how new the tables of the queue are, which stay too
@@ -121,6 +122,8 @@ def copy(source: Connection, target: Connection, table: Table, seen: Seen) -> Pr
     hold, naming them: nothing is left out in silence. `seen` is told how many rows each step has done."""
     sums = _Sums(table)
     wrong: list[str] = []
+    if table is deliveries:
+        _make_parts(source, target)
     narrower = source.dialect.name == "sqlite" and target.dialect.name == "postgresql"
     unfit = _unfit(table) if narrower else None
     with _writing(target, table) as write:
@@ -135,6 +138,13 @@ def copy(source: Connection, target: Connection, table: Table, seen: Seen) -> Pr
         more = f"\nand {len(wrong) - MOST_NAMED} more" if len(wrong) > MOST_NAMED else ""
         raise DatabaseError("\n".join(wrong[:MOST_NAMED]) + more)
     return sums.print()
+
+
+def _make_parts(source: Connection, target: Connection) -> None:
+    """On PostgreSQL deliveries stand in parts, by their editions: those that have any need one."""
+    has_some = select(deliveries.c.id).where(deliveries.c.edition_id == editions.c.id).exists()
+    for edition_id in source.scalars(select(editions.c.id).where(has_some).order_by(editions.c.id)).all():
+        make_room_for(target, edition_id)
 
 
 def fingerprint(connection: Connection, table: Table, seen: Seen) -> Print:
