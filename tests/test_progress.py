@@ -93,7 +93,8 @@ def test_a_stopped_process_is_told_of_with_its_cure(room: Newsroom) -> None:
     finally:
         process.kill()
         process.communicate()
-    assert sending_holder(room.engine) is None
+    if not place:  # a lease stands for its time, or until another takes it from the dead
+        assert sending_holder(room.engine) is None
 
 
 # --- How fast -------------------------------------------------------------------------------------
