@@ -33,7 +33,7 @@ def figures(room: Newsroom) -> dict[str, Any]:
         "deliveries_late": found.late,
         "edition": latest.edition or "",
         "runner": found.runner,
-        "sending": seen.holder is not None and not seen.holder.stopped,
+        "sending": seen.cluster.sending > 0 or (seen.holder is not None and not seen.holder.stopped),
         "speed": round(seen.speed, 3),
         "remaining": seen.remaining,
         "paused": seen.paused,

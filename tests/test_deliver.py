@@ -19,8 +19,10 @@ from newsletter.config import DeliveryTable
 from newsletter.deliver import Ending, Ledger, Run, Stop, deliver, journal, pace, recover, settle
 from newsletter.deliver.judge import End, Judge, is_throttling
 from newsletter.deliver.ledger import GRACE
+from newsletter.deliver.supply import GRACE
 from newsletter.errors import DatabaseError
 from newsletter.links import Signer
+from newsletter.mail import Supply
 from newsletter.mail.message import WireTemplate, freeze
 from newsletter.model import (
     DAILY,
@@ -506,6 +508,31 @@ def test_a_stop_finishes_what_has_begun_and_no_more(engine: Engine) -> None:  # 
     assert post.counts() == {"accepted": 3, "pending": 7}
     assert post.run(FakeMailer()).end is End.DONE
     assert post.counts() == {"accepted": 10}
+
+
+def test_a_stop_is_noticed_while_each_line_waits_for_its_relay(engine: Engine) -> None:  # R15
+    """Nothing but `left` is asked then; without it the relay's ten minutes for an answer would be waited out."""
+    post = Post(engine, "ama", "kodjo")
+    stop = Stop(post.clock)
+    told: list[float | None] = []
+
+    class Silent(FakeMailer):
+        def lines(self, count: int) -> Silent:  # type: ignore[override]
+            return self
+
+        def run(self, supply: Supply) -> None:
+            offer = supply.take()
+            assert offer is not None
+            told.append(supply.left())
+            stop.ask()
+            told.append(supply.left())
+            supply.ended(offer, ANSWERS["doubt"])
+            assert supply.rest() is None
+
+    assert post.run(Silent(), stop=stop).end is End.STOPPED  # type: ignore[arg-type]
+    assert told[0] is None
+    assert told[1] is not None
+    assert 0 < told[1] <= GRACE
 
 
 def test_the_time_given_is_kept(engine: Engine) -> None:

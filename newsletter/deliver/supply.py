@@ -114,7 +114,9 @@ class Supply:
         self._ready.appendleft(offer.of.delivery)
 
     def left(self) -> float | None:
-        """Once we are told to stop, what has begun may end; but nobody waits for a relay that says nothing (R15)."""
+        """Once we are told to stop, what has begun may end; but nobody waits for a relay that says nothing (R15). While
+        each line waits for its relay, this alone is asked."""
+        self._stopped()
         return None if self._stopped_at is None else self._stopped_at + GRACE - time.monotonic()
 
     def rest(self) -> float | None:
