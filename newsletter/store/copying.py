@@ -36,6 +36,7 @@ from newsletter.errors import DatabaseError
 from newsletter.model import DeliveryState
 from newsletter.store import notes as noted
 from newsletter.store.columns import Instant
+from newsletter.store.partitions import make_room_for_all
 from newsletter.store.schema import deliveries, leases, metadata, notes, slices, workers
 
 LEFT_BEHIND = {leases.name, slices.name, workers.name}
@@ -255,6 +256,8 @@ def _writing(connection: Connection, table: Table) -> Iterator[Callable[[Sequenc
         return
     import psycopg
 
+    if table.name == deliveries.name:
+        make_room_for_all(connection)
     raw: Any = connection.connection.dbapi_connection
     names = ", ".join(_quoted(connection, name) for name in columns)
     command = f"COPY {_quoted(connection, table.name)} ({names}) FROM STDIN"
