@@ -87,6 +87,17 @@ def test_there_is_always_room_for_the_next_editions_too(engine: Engine) -> None:
     assert names(engine) == [f"deliveries_{first}" for first in (1, 9, 17, 97, 105)]
 
 
+@ON_POSTGRESQL
+def test_who_copies_a_ledger_makes_room_for_all_of_it(engine: Engine) -> None:
+    with write(engine) as connection:
+        rows = [
+            {"id": i, "day": date(2026, 1, 1) + timedelta(days=i), "slot": "daily", "status": "sent"} for i in (3, 50)
+        ]
+        connection.execute(insert(schema.editions), [row | {"picked_at": NOW} for row in rows])
+        partitions.make_room_for_all(connection)
+    assert names(engine) == [f"deliveries_{first}" for first in (1, 9, 49, 57)]
+
+
 def test_deliveries_are_planned_wherever_they_belong(engine: Engine) -> None:
     people(engine, 3)
     for number in (1, WIDTH, WIDTH + 1, 50 * WIDTH):

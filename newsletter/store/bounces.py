@@ -23,6 +23,7 @@ from newsletter.model import (
 from newsletter.store import deliveries as ledger
 from newsletter.store import letters as post
 from newsletter.store.dialect import upsert
+from newsletter.store.partitions import newest_first
 from newsletter.store.schema import bounces, deliveries, editions, letters, subscribers
 from newsletter.store.subscribers import at_domain
 
@@ -62,7 +63,7 @@ def recent(connection: Connection, subscriber_id: int, *, limit: int) -> list[De
     """The last editions that somebody was sent, the newest first."""
     query = select(deliveries).join(editions, editions.c.id == deliveries.c.edition_id)
     here = deliveries.c.subscriber_id == subscriber_id, deliveries.c.first_attempt.is_not(None)
-    query = query.where(*here, editions.c.status.in_(FROZEN)).order_by(deliveries.c.id.desc()).limit(limit)
+    query = query.where(*here, editions.c.status.in_(FROZEN)).order_by(newest_first(connection)).limit(limit)
     return [ledger.delivery(row) for row in connection.execute(query)]
 
 

@@ -25,7 +25,7 @@ from sqlalchemy import (
 )
 
 from newsletter.model import FROZEN, Delivery, DeliveryState, Edition, Variant
-from newsletter.store.partitions import in_part, make_room_for
+from newsletter.store.partitions import in_part, make_room_for, newest_first
 from newsletter.store.schema import deliveries, editions, subscribers, wires
 from newsletter.store.subscribers import on_the_list, receiving
 
@@ -332,7 +332,7 @@ def of_subscriber(
         .join(editions, editions.c.id == deliveries.c.edition_id)
         .outerjoin(wires, frozen)
         .where(deliveries.c.subscriber_id == subscriber_id, editions.c.status.in_(FROZEN))
-        .order_by(deliveries.c.id.desc())
+        .order_by(newest_first(connection))
         .limit(limit)
     )
     rows = connection.execute(query if before is None else query.where(deliveries.c.id < before)).all()

@@ -8,7 +8,7 @@ does anything there.
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, select, text
 
@@ -51,6 +51,12 @@ def make_room_for(connection: Connection, edition_id: int) -> bool:
     return bool(missing)
 
 
+def make_room_for_all(connection: Connection) -> None:
+    """The same for every edition there is: who copies a ledger puts it in at once."""
+    for edition_id in connection.scalars(select(editions.c.id).order_by(editions.c.id)).all():
+        make_room_for(connection, edition_id)
+
+
 def any_of(*which: ColumnElement[bool]) -> ColumnElement[bool]:
     """Whether an edition has such a delivery, in a query over `editions`: looked up for each of them by the index. (An
     EXISTS is turned by PostgreSQL into a scan of all parts, where it takes that for cheaper; this never is.)"""
@@ -71,6 +77,15 @@ def in_part(edition_id: int) -> ColumnElement[bool]:
     is one row it reads all of them instead, for each of the ids (500 ids of 5,000 rows took 0.6 s, 2026-11).
     """
     return deliveries.c.edition_id.between(*cell(edition_id))
+
+
+def newest_first(connection: Connection) -> ColumnElement[Any]:
+    """The order of one reader's deliveries. PostgreSQL is not to know that it is that of their key: it goes through all
+    deliveries of all readers by it then, until it has met enough of this one's (85 ms for 2.7 with 4 million, 2026-11).
+    SQLite's index by reader has that order too."""
+    if connection.dialect.name == "postgresql":
+        return (deliveries.c.id + 0).desc()
+    return deliveries.c.id.desc()
 
 
 def parts(connection: Connection) -> list[Part]:
