@@ -26,7 +26,7 @@ from newsletter.newsroom import Newsroom
 from newsletter.sending import Watch, ledger_of, run_over
 from newsletter.speaker import about
 from newsletter.store import deliveries, editions, slices
-from newsletter.store.database import read, write
+from newsletter.store.database import read, revision, write
 from newsletter.store.holder import sending_holder
 from newsletter.store.lease import lease
 from newsletter.store.slices import Slice
@@ -60,6 +60,7 @@ def deliver_slice(room: Newsroom, edition_id: int, number: int, watch: Watch) ->
     Raises AlreadyRunning where another has it in hand, NotSent in a database that was not adopted, DatabaseError where
     the database is lost, or another has taken the slice over: nothing more of it is begun then.
     """
+    revision(room.engine)  # a newer program may have changed the schema, and no longer serve ours
     settle_own(room)
     found = _to_deliver(room, edition_id, number)
     if found is None:

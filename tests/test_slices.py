@@ -21,7 +21,7 @@ from newsletter.model import DeliveryState, Edition, EditionStatus
 from newsletter.newsroom import Newsroom
 from newsletter.report import Report
 from newsletter.sending import Watch
-from newsletter.store import editions, progress, runs, schema, subscribers
+from newsletter.store import editions, progress, runs, schema, subscribers, upgrading
 from newsletter.store import slices as cut
 from newsletter.store.database import read, sending_lock, write
 from newsletter.store.lease import FRESH, lease
@@ -192,6 +192,17 @@ def test_what_is_not_to_go_is_left_alone(room: Newsroom, clock: Clock) -> None:
     assert slices.deliver_slice(room, edition.id, 0, watch(room)) is slices.ALONE
     assert slices.deliver_slice(room, edition.id, 99, watch(room)) is slices.ALONE
     assert not (room.config.folder / "outbox").exists() or outbox(room) == []
+
+
+def test_a_worker_that_the_schema_no_longer_serves_delivers_nothing(room: Newsroom) -> None:
+    """Another machine was upgraded meanwhile, by a migration that takes away what this program needs."""
+    edition = frozen(room)
+    with write(room.engine) as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+        upgrading.contracts(connection, "9999")
+    with pytest.raises(DatabaseError, match="upgrade the program"):
+        slices.deliver_slice(room, edition.id, 0, watch(room))
+    assert states(room) == {"pending": 30}
 
 
 def test_what_another_machine_had_claimed_waits_a_minute_for_it(room: Newsroom, clock: Clock) -> None:

@@ -36,13 +36,8 @@ from newsletter.errors import DatabaseError
 from newsletter.model import DeliveryState
 from newsletter.store import notes as noted
 from newsletter.store.columns import Instant
-<<<<<<< HEAD
 from newsletter.store.partitions import make_room_for
 from newsletter.store.schema import deliveries, editions, leases, metadata, notes, slices, workers
-=======
-from newsletter.store.partitions import make_room_for_all
-from newsletter.store.schema import deliveries, leases, metadata, notes, slices, workers
->>>>>>> grow
 
 LEFT_BEHIND = {leases.name, slices.name, workers.name}
 OF_ITS_PLACE = ("instance", "schema_serves", "queue")  # the last: how new the tables of the queue are, which stay too
@@ -270,8 +265,6 @@ def _writing(connection: Connection, table: Table) -> Iterator[Callable[[Sequenc
         return
     import psycopg
 
-    if table.name == deliveries.name:
-        make_room_for_all(connection)
     raw: Any = connection.connection.dbapi_connection
     names = ", ".join(_quoted(connection, name) for name in columns)
     command = f"COPY {_quoted(connection, table.name)} ({names}) FROM STDIN"

@@ -51,12 +51,6 @@ def make_room_for(connection: Connection, edition_id: int) -> bool:
     return bool(missing)
 
 
-def make_room_for_all(connection: Connection) -> None:
-    """The same for every edition there is: who copies a ledger puts it in at once."""
-    for edition_id in connection.scalars(select(editions.c.id).order_by(editions.c.id)).all():
-        make_room_for(connection, edition_id)
-
-
 def any_of(*which: ColumnElement[bool]) -> ColumnElement[bool]:
     """Whether an edition has such a delivery, in a query over `editions`: looked up for each of them by the index. (An
     EXISTS is turned by PostgreSQL into a scan of all parts, where it takes that for cheaper; this never is.)"""
