@@ -28,6 +28,12 @@ LASTS = timedelta(seconds=30)
 RENEWED_EVERY = 10.0  # seconds
 FRESH = 0.05  # seconds for which what was read of the fence is believed
 
+# The view shows a lock's 64 bits in two halves (pg_locks, 54.12).
+HELD = """
+SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 1 AND granted
+AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+AND (classid::bigint << 32 | objid::bigint) = :key
+"""
 
 Ask = Callable[..., Any]
 
@@ -129,7 +135,12 @@ def read_holder(text: str) -> tuple[int, str]:
 
 
 def holder(engine: Engine, name: str) -> str | None:
-    """Who holds it now."""
+    """Who holds it now; nobody, where its holder has died: the lock of its fence went with its connection."""
     with read(engine) as connection:
         lasts = leases.c.until > literal_column("clock_timestamp()")
-        return connection.execute(select(leases.c.holder).where(leases.c.name == name, lasts)).scalar()
+        query = select(leases.c.holder, leases.c.fence, func.current_schema().label("schema"))
+        row = connection.execute(query.where(leases.c.name == name, lasts)).one_or_none()
+        if row is None:
+            return None
+        key = advisory_key(f"{name} {row.schema} {row.fence}")
+        return str(row.holder) if connection.execute(text(HELD), {"key": key}).scalar() else None
