@@ -31,7 +31,7 @@ State = DeliveryState
 FOLD = 0.1  # seconds after which what the journal holds stands in the database at the latest
 # How long what a run on another machine had claimed is left to that machine, whose journal alone knows what of it has
 # left: a process that is started anew there settles it (see `settle`). A minute is long enough for that.
-GRACE = timedelta(seconds=60)
+RETURNS_WITHIN = timedelta(seconds=60)
 
 
 class Ledger:
@@ -53,7 +53,7 @@ class Ledger:
         self._engine = engine
         self._edition = edition_id
         self._span = span
-        self._grace = GRACE if engine.dialect.name == "postgresql" else timedelta(0)
+        self._grace = RETURNS_WITHIN if engine.dialect.name == "postgresql" else timedelta(0)
         self._clock = clock
         self._folder = folder
         self._repeats = repeats  # what falls into doubt is repeated by itself
