@@ -18,7 +18,7 @@ from sqlalchemy import Engine, update
 from newsletter.config import DeliveryTable
 from newsletter.deliver import Ending, Ledger, Run, Stop, deliver, journal, pace, recover, settle
 from newsletter.deliver.judge import End, Judge, is_throttling
-from newsletter.deliver.ledger import GRACE
+from newsletter.deliver.ledger import GRACE as CLAIMS_GRACE
 from newsletter.deliver.supply import GRACE
 from newsletter.errors import DatabaseError
 from newsletter.links import Signer
@@ -721,11 +721,11 @@ def test_another_machine_s_claims_have_time_to_come_back(engine: Engine) -> None
     with write(engine) as connection:
         connection.execute(update(schema.runs).values(place="another machine/its boot"))
     on_postgresql = engine.dialect.name == "postgresql"
-    soon = Ledger(engine, post.id, lambda: MORNING + GRACE / 2, post.folder)
+    soon = Ledger(engine, post.id, lambda: MORNING + CLAIMS_GRACE / 2, post.folder)
     assert len(soon.recover(repeats_safely=False)) == (0 if on_postgresql else 1)
-    assert soon.due() == (MORNING + GRACE if on_postgresql else None)
+    assert soon.due() == (MORNING + CLAIMS_GRACE if on_postgresql else None)
     soon.close(done=True)
-    later = Ledger(engine, post.id, lambda: MORNING + GRACE, post.folder)
+    later = Ledger(engine, post.id, lambda: MORNING + CLAIMS_GRACE, post.folder)
     assert len(later.recover(repeats_safely=False)) == (1 if on_postgresql else 0)
     later.close(done=True)
     assert post.states() == {"ama": "uncertain", "kodjo": "uncertain", "efua": "pending"}
