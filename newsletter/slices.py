@@ -8,7 +8,7 @@ to workers: a job that is lost is asked for again, and one too many finds nothin
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -83,6 +83,34 @@ def unwatched(room: Newsroom, edition_id: int) -> Edition | None:
         if edition.status is not EditionStatus.SENDING or edition.paused_at or _left(room, connection, edition):
             return None
     return None if sending_holder(room.engine) else edition
+
+
+def attend(room: Newsroom) -> list[Edition]:
+    """What a worker does from time to time for editions on their way that nobody watches: what is due of them is asked
+    for, should its job be lost. Returns those of which nothing is left; somebody is to bring them to their end."""
+    if sending_holder(room.engine):
+        return []
+    done = []
+    with read(room.engine) as connection:
+        under_way = [one for one in editions.sending(connection) if not one.paused_at]
+        left = {one.id: _left(room, connection, one) for one in under_way}
+        held = slices.held(connection)
+    for edition in under_way:
+        _ask_for(room, _due_and_free(room, left[edition.id], held))
+        done += [] if left[edition.id] else [edition]
+    return done
+
+
+def _due_and_free(room: Newsroom, found: list[Slice], held: Container[str]) -> list[Slice]:
+    now = room.clock()
+    return [one for one in found if one.lease not in held and (one.due_at is None or one.due_at <= now)]
+
+
+def _ask_for(room: Newsroom, due: list[Slice]) -> None:
+    """Have these delivered by workers, those for which there is no job yet."""
+    if due and room.queue:
+        waiting = room.queue.waiting()
+        room.queue.ask_for([name for one in due if (name := (one.edition_id, one.number)) not in waiting])
 
 
 def _left(room: Newsroom, connection: Connection, edition: Edition) -> list[Slice]:
@@ -192,10 +220,9 @@ class _Overseer:
             return Ending(End.DONE)
         if self._watch.stop.asked:
             return Ending(End.STOPPED)
-        now = self._room.clock()
         with read(self._room.engine) as connection:
             held = slices.held(connection)
-        due = [one for one in found if one.lease not in held and (one.due_at is None or one.due_at <= now)]
+        due = _due_and_free(self._room, found, held)
         if self._by_workers(due):
             return self._troubled(found) or self._rest(found, held)
         return self._by_ourselves(due) if due else self._rest(found, held)
@@ -213,9 +240,7 @@ class _Overseer:
         queue = self._room.queue
         if queue is None or not queue.alive():
             return False
-        waiting = queue.waiting()
-        missing = [(one.edition_id, one.number) for one in due if (one.edition_id, one.number) not in waiting]
-        queue.ask_for(missing)
+        _ask_for(self._room, due)
         return True
 
     def _by_ourselves(self, due: list[Slice]) -> Ending | None:

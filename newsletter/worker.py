@@ -23,7 +23,7 @@ from newsletter import __version__, daily, instance, queue, runner, slices
 from newsletter.config import Config
 from newsletter.deliver import Stop
 from newsletter.errors import AlreadyRunning, ConfigError, DatabaseError, NewsletterError, NotSent
-from newsletter.model import Delivery, DeliveryState
+from newsletter.model import Delivery, DeliveryState, Edition
 from newsletter.newsroom import Newsroom
 from newsletter.sending import Watch
 from newsletter.speaker import about
@@ -34,6 +34,7 @@ from newsletter.store.workers import Place
 log = logging.getLogger(__name__)
 
 SAID_EVERY = 5.0  # seconds between two words about ourselves
+ATTENDED_EVERY = 15.0  # seconds between two looks after editions that nobody watches
 BUSY = timedelta(seconds=5)  # until a slice that another has in hand is asked for again
 TROUBLE = timedelta(seconds=30)  # until one is that met a fault of the house
 FIRST_REST, LONGEST_REST = 5.0, 60.0  # seconds to take nothing after trouble: doubled each time, while it lasts
@@ -58,9 +59,13 @@ def deliver(room: Newsroom, edition_id: int, number: int, watch: Watch) -> Left:
     if left.due is None and left is not slices.ALONE:
         edition = slices.unwatched(room, edition_id)
         if edition:
-            found = daily.send_named(room, edition.name, watch=Watch(watch.stop), patient=False)
-            log.info("edition %s: %s", found.edition, found.said)
+            _bring_to_its_end(room, edition, watch.stop)
     return left
+
+
+def _bring_to_its_end(room: Newsroom, edition: Edition, stop: Stop) -> None:
+    found = daily.send_named(room, edition.name, watch=Watch(stop), patient=False)
+    log.info("edition %s: %s", found.edition, found.said)
 
 
 def check(config: Config) -> None:
@@ -122,7 +127,7 @@ def work(
     if jobs is None:
         raise ConfigError(f"{room.config.path}: newsletter.database: there is no queue")
     errand = _Errand(room, stop, doing, deliver)
-    with _said(room, doing, said_every), _running(room, stop, wanted=runs):
+    with _said(room, doing, said_every), _attending(room, stop), _running(room, stop, wanted=runs):
         jobs.work(errand.run, lambda: stop.asked, errand.rest)
 
 
@@ -207,6 +212,30 @@ def _running(room: Newsroom, stop: Stop, *, wanted: bool) -> Iterator[None]:
         room.stirred.set()
         if wanted:
             thread.join()
+
+
+@contextmanager
+def _attending(room: Newsroom, stop: Stop) -> Iterator[None]:
+    """A look now and then after editions that nobody watches any more."""
+    from contextvars import copy_context
+
+    over = threading.Event()
+
+    def look() -> None:
+        while not over.wait(ATTENDED_EVERY):
+            try:
+                for edition in slices.attend(room):
+                    _bring_to_its_end(room, edition, stop)
+            except NewsletterError as error:
+                log.warning("%s", error)
+
+    thread = threading.Thread(target=copy_context().run, args=(look,), name="attending")
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
 
 
 @contextmanager

@@ -313,3 +313,20 @@ def test_how_fast_it_goes_is_seen_in_whatever_slices_are_in_hand(room: Newsroom,
         since = clock() - timedelta(seconds=10)
         assert len(cut.in_hand(connection, edition.id, since)) == 2
         assert progress.speed(connection, edition.id, since, clock()) == 2.0
+
+
+def test_where_who_sent_it_has_died_workers_ask_for_what_has_no_job(room: Newsroom) -> None:
+    """The queue was emptied, or they had not been asked for yet."""
+    edition = frozen(room)
+    workers = Workers(room)
+    room.queue = workers
+    with sending_lock(room.engine):
+        assert slices.attend(room) == []
+    assert workers.asked == []
+    with lease(room.engine, f"slice {edition.id}/1"):
+        assert slices.attend(room) == []
+    assert workers.asked == [(edition.id, 0), (edition.id, 2)]
+    workers.asked.append((edition.id, 1))
+    workers.waiting()
+    assert [one.id for one in slices.attend(room)] == [edition.id]
+    assert states(room) == {"accepted": READERS}
