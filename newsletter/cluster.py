@@ -13,9 +13,7 @@ from sqlalchemy import Connection
 from newsletter.newsroom import Newsroom
 from newsletter.store import editions, slices, workers
 from newsletter.store.database import read
-from newsletter.store.workers import Seen
-
-SILENT = 30.0  # seconds without a word, after which a worker counts as dead: it says one every five
+from newsletter.store.workers import SILENT, Seen
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,8 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import Connection
+
 from newsletter import collect as collecting
 from newsletter import pauses, report, slices
 from newsletter.deliver import Ending, deliver, recover
@@ -28,6 +30,7 @@ from newsletter.speaker import about
 from newsletter.store import articles, audience, deliveries, editions, partitions, subscribers
 from newsletter.store import slices as slices_in_store
 from newsletter.store.database import newcomers_lock, read, write
+from newsletter.store.ours import Ours
 
 Status = EditionStatus
 CHUNK = 5_000  # subscribers planned in one transaction: 25 ms on SQLite, 42 at the worst (measured 2026-11)
@@ -50,7 +53,7 @@ def send_edition(
             return report.of_edition(connection, edition, said=_nobody_said(edition))
     room.mailer, room.sealer  # noqa: B018  a way out or a key that cannot be used is told before anything is frozen
     _check_gate(room, edition, watch)
-    _freeze(room, edition, rendered)
+    _freeze(room, edition, rendered, watch.still_ours)
     found = deliver_edition(room, edition, watch, patient=patient)
     return replace(found, remarks=remarks + found.remarks)
 
@@ -157,7 +160,7 @@ def wire_of(
     )
 
 
-def _freeze(room: Newsroom, edition: Edition, rendered: Rendered) -> None:
+def _freeze(room: Newsroom, edition: Edition, rendered: Rendered, ours: Ours) -> None:
     """From here on nothing that changes outside changes a message: content, headers, keys, audience are stored.
 
     A large audience is planned in short transactions, so that nobody who signs up meanwhile has to wait; the last of
@@ -165,8 +168,9 @@ def _freeze(room: Newsroom, edition: Edition, rendered: Rendered) -> None:
     """
     wires = {variant: wire_of(room, edition, rendered, variant=variant).dumps() for variant in Variant}
     now = room.clock()
-    after = _plan_all_but_the_end(room, edition, now)
+    after = _plan_all_but_the_end(room, edition, now, ours)
     with write(room.engine) as connection:
+        ours.hold(connection)
         values: dict[str, Any] = {"subject": rendered.subject, "started_at": now}
         open_ones = [Status.DRAFT, Status.APPROVED]
         if not editions.move(connection, edition.id, open_ones, Status.SENDING, seen=edition, **values):
@@ -182,22 +186,34 @@ def _freeze(room: Newsroom, edition: Edition, rendered: Rendered) -> None:
         editions.leave_out(connection, edition.id, dict.fromkeys(rendered.left_out, too_heavy))
 
 
-def _plan_all_but_the_end(room: Newsroom, edition: Edition, now: datetime) -> int:
-    """Plan as long as there are whole chunks; returns the subscriber's id after which the rest begins."""
+def _plan_all_but_the_end(room: Newsroom, edition: Edition, now: datetime, ours: Ours) -> int:
+    """Plan as long as there are whole chunks; returns the subscriber's id after which the rest begins.
+
+    Who has lost the lock meanwhile writes nothing: another may have frozen the edition, and be sending it.
+    """
     with write(room.engine) as connection:
         partitions.make_room_for(connection, edition.id)
     dropped = CHUNK
     while dropped == CHUNK:  # what a dead run may have planned
         with write(room.engine) as connection:
+            _check_unfrozen(connection, edition, ours)
             dropped = deliveries.drop_plan(connection, edition.id, CHUNK)
     with read(room.engine) as connection:
         newest = subscribers.newest(connection)
     after = 0
     while newest - after > CHUNK:
         with write(room.engine) as connection:
+            _check_unfrozen(connection, edition, ours)
             after = audience.plan(connection, edition, now, after=after, limit=CHUNK) or newest
         room.sleep(BREATH)
     return after
+
+
+def _check_unfrozen(connection: Connection, edition: Edition, ours: Ours) -> None:
+    """Raises DatabaseError or NotSent where the edition may be in another's hands."""
+    ours.hold(connection)
+    if editions.by_id(connection, edition.id).frozen:
+        raise NotSent(f"the edition of {edition.name} was begun by another run a moment ago")
 
 
 def deliver_edition(room: Newsroom, edition: Edition, watch: Watch, *, patient: bool = True) -> Report:
@@ -281,6 +297,8 @@ def _problem(room: Newsroom, ending: Ending, edition: Edition) -> NewsletterErro
             return Unfinished("stopped before the end; run `newsletter send` again to go on")
         case End.LOST:
             return Unfinished(f"the line to {via} keeps breaking{reply}; run `newsletter send` again to go on")
+        case End.STUCK:
+            return Unfinished(f"the workers do not get on{reply}; they go on trying; `newsletter send` looks again")
         case End.REFUSED:
             return Unavailable(f"the relay {via} refuses everything{reply}")
         case End.DONE | End.WAITING:

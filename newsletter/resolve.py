@@ -80,6 +80,7 @@ def resolve(
                 in_doubt.take_for_accepted(connection, edition.id, ids, room.clock())
             elif ids:
                 in_doubt.send_again(connection, edition.id, ids, room.clock())
+                slices.make_due(connection, edition.id)
                 editions.move(connection, edition.id, [Status.SENT, Status.STOPPED], Status.SENDING, ended_at=None)
             edition = editions.by_id(connection, edition.id)
     return Doubts(edition, chosen)

@@ -14,6 +14,7 @@ from newsletter.report import Report
 from newsletter.store import editions
 from newsletter.store.database import read
 from newsletter.store.deliveries import ALL, Span
+from newsletter.store.ours import Ours
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +22,7 @@ class Watch:
     """Who looks on while an edition is sent, and can end it."""
 
     stop: Stop
-    still_ours: Callable[[], None] = lambda: None  # see store.database.sending_lock
+    still_ours: Ours = field(default_factory=Ours)  # see store.database.sending_lock
     called: Callable[[], bool] = lambda: False  # an editor sends another edition: one that only waits makes way for it
     begun: Callable[[Report], None] = field(default=lambda report: None)
     ended: Callable[[Delivery, DeliveryState], None] = field(default=lambda delivery, state: None)

@@ -20,12 +20,12 @@ from newsletter import instance, pauses
 from newsletter.deliver import Ending, Ledger, Recovered, deliver, recover, settle
 from newsletter.deliver.judge import End
 from newsletter.deliver.supply import expire
-from newsletter.errors import AlreadyRunning
+from newsletter.errors import AlreadyRunning, DatabaseError, NewsletterError
 from newsletter.model import Edition, EditionStatus
 from newsletter.newsroom import Newsroom
 from newsletter.sending import Watch, ledger_of, run_over
 from newsletter.speaker import about
-from newsletter.store import deliveries, editions, slices
+from newsletter.store import editions, slices, workers
 from newsletter.store.database import read, revision, write
 from newsletter.store.holder import sending_holder
 from newsletter.store.lease import lease
@@ -70,19 +70,26 @@ def deliver_slice(room: Newsroom, edition_id: int, number: int, watch: Watch) ->
         return Left(one.due_at)
     told = about(edition=edition.name, slice=one.number)
     with told, lease(room.engine, one.lease) as still_ours, pauses.heeded(room, edition, watch.stop) as stop:
-        left = _deliver(room, edition, one, replace(watch, stop=stop, still_ours=still_ours))
-        with write(room.engine) as connection:
-            slices.put_off(connection, one, left.due, left.trouble or None)
+        if _to_deliver(room, edition_id, number) is None:  # stopped, or at its end, before it was ours
+            return ALONE
+        try:
+            left = _deliver(room, edition, one, replace(watch, stop=stop, still_ours=still_ours))
+        except NewsletterError as error:
+            if not isinstance(error, DatabaseError) or isinstance(error.__cause__, OSError):  # a fault of our house
+                _put_off(room, one, Left(_later(room, one), str(error)))
+            raise
+        _put_off(room, one, left)
     return left
 
 
-def unwatched(room: Newsroom, edition_id: int) -> Edition | None:
-    """The edition where all its slices are done and nobody is there to bring it to its end: who sent it has died."""
-    with read(room.engine) as connection:
-        edition = editions.by_id(connection, edition_id)
-        if edition.status is not EditionStatus.SENDING or edition.paused_at or _left(room, connection, edition):
-            return None
-    return None if sending_holder(room.engine) else edition
+def _put_off(room: Newsroom, one: Slice, left: Left) -> None:
+    with write(room.engine) as connection:
+        slices.put_off(connection, one, left.due, left.trouble or None)
+
+
+def _later(room: Newsroom, one: Slice) -> datetime:
+    """When a slice that met trouble is due again."""
+    return room.clock() + min(TROUBLE * 2.0 ** min(one.tries, 10), LONGEST)
 
 
 def attend(room: Newsroom) -> list[Edition]:
@@ -93,12 +100,19 @@ def attend(room: Newsroom) -> list[Edition]:
     done = []
     with read(room.engine) as connection:
         under_way = [one for one in editions.sending(connection) if not one.paused_at]
+        in_hand = {one.id for one in under_way if _in_hand(connection, one)}
         left = {one.id: _left(room, connection, one) for one in under_way}
         held = slices.held(connection)
     for edition in under_way:
         _ask_for(room, _due_and_free(room, left[edition.id], held))
-        done += [] if left[edition.id] else [edition]
+        done += [] if left[edition.id] or edition.id in in_hand else [edition]
     return done
+
+
+def _in_hand(connection: Connection, edition: Edition) -> bool:
+    """Whether somebody has a slice of it. Asked before what is left: until it is out of their hands, they may give back
+    what seems to have ended."""
+    return any(name.startswith(f"slice {edition.id}/") for name in slices.held(connection))
 
 
 def _due_and_free(room: Newsroom, found: list[Slice], held: Container[str]) -> list[Slice]:
@@ -146,10 +160,11 @@ def _deliver(room: Newsroom, edition: Edition, one: Slice, watch: Watch) -> Left
     now, due, trouble = room.clock(), None, ""
     if ending.end is End.WAITING:
         due = _due(room, edition, one) or now
+        due = min(due, run.until) if now < run.until else due
     elif ending.end is End.STOPPED:
         due = now
     elif ending.end in (End.LOST, End.REFUSED):
-        due = now + min(TROUBLE * 2.0 ** min(one.tries, 10), LONGEST)
+        due = _later(room, one)
         trouble = ending.reply or "the line to the relay keeps breaking"
     return Left(due, trouble, ending.end)
 
@@ -177,8 +192,15 @@ def deliver_by_slices(room: Newsroom, edition: Edition, watch: Watch, *, patient
     too_late = _expire(room, edition, watch)
     ending = _Overseer(room, edition, watch, patient=patient).oversee()
     with read(room.engine) as connection:
-        again = deliveries.repeated(connection, edition.id)
-    return Recovered(too_late, (_said(again),) if again else ()), ending
+        again = slices.repeated(connection, edition.id)
+        too_late = max(too_late, slices.too_late(connection, edition.id))
+        idle = len(workers.alive(connection)) if room.queue is None else 0
+    remarks = [_said(again)] if again else []
+    if idle:
+        remarks.append(
+            f"{idle} workers live, but not for us: here the extra is missing (pip install 'newsletter[cluster]')"
+        )
+    return Recovered(too_late, tuple(remarks)), ending
 
 
 def _said(again: int) -> str:
@@ -203,8 +225,8 @@ class _Overseer:
         self._edition = edition
         self._watch = watch
         self._patient = patient
-        self._left = 0
-        self._well_at = room.clock()  # when a slice last got on
+        self._seen = (0, 0)  # slices left, and messages of all workers, when something last got on
+        self._well_at = room.clock()  # when that was
 
     def oversee(self) -> Ending:
         ending = None
@@ -215,31 +237,28 @@ class _Overseer:
 
     def _look(self) -> Ending | None:
         """One look, and what is to be done now; how it ended, where it has."""
-        found = self._unfinished()
-        if not found:
+        with read(self._room.engine) as connection:
+            held = slices.held(connection)
+            in_hand = _in_hand(connection, self._edition)
+            found = _left(self._room, connection, self._edition)
+        if not found and not in_hand:
             return Ending(End.DONE)
         if self._watch.stop.asked:
             return Ending(End.STOPPED)
-        with read(self._room.engine) as connection:
-            held = slices.held(connection)
         due = _due_and_free(self._room, found, held)
         if self._by_workers(due):
-            return self._troubled(found) or self._rest(found, held)
+            return self._stuck(found, due) or self._rest(found, held)
         return self._by_ourselves(due) if due else self._rest(found, held)
 
-    def _unfinished(self) -> list[Slice]:
-        with read(self._room.engine) as connection:
-            found = _left(self._room, connection, self._edition)
-        if len(found) < self._left or not any(one.trouble for one in found):
-            self._well_at = self._room.clock()
-        self._left = len(found)
-        return found
-
     def _by_workers(self, due: list[Slice]) -> bool:
-        """Have the workers asked for what is due; False where none lives."""
+        """Have the workers asked for what is due; False where none lives, or all of them are in trouble: our own way
+        out may be well."""
         queue = self._room.queue
         if queue is None or not queue.alive():
             return False
+        with read(self._room.engine) as connection:
+            if workers.all_in_trouble(connection):
+                return False
         _ask_for(self._room, due)
         return True
 
@@ -260,17 +279,24 @@ class _Overseer:
             edition = editions.by_id(connection, self._edition.id)
         return None if edition.status is EditionStatus.SENDING else Ending(End.STOPPED)
 
-    def _troubled(self, found: list[Slice]) -> Ending | None:
-        """The workers' relays are in trouble, and nothing gets on: somebody has to know. They go on trying."""
-        said = [one.trouble for one in found if one.trouble]
-        stands = self._room.clock() - self._well_at >= PATIENCE
-        return Ending(End.LOST, said[0]) if said and stands else None
+    def _stuck(self, found: list[Slice], due: list[Slice]) -> Ending | None:
+        """Workers live, and yet nothing gets on: somebody has to know. They go on trying."""
+        with read(self._room.engine) as connection:
+            seen = len(found), workers.messages(connection)
+        trouble = next((one.trouble for one in found if one.trouble), None)
+        if seen != self._seen or not (trouble or due):
+            self._seen, self._well_at = seen, self._room.clock()
+        if self._room.clock() - self._well_at < PATIENCE:
+            return None
+        return Ending(End.STUCK, trouble or "they live, and none takes what is due: see their log")
 
-    def _rest(self, found: list[Slice], held: dict[str, str]) -> Ending | None:
-        """Nothing to do for us now. Where all that is left was put off, who is not patient goes."""
+    def _rest(self, found: list[Slice], held: Container[str]) -> Ending | None:
+        """Nothing to do for us now. Where all that is left was put off, by a relay in trouble too, who is not patient
+        goes: other editions wait."""
         now = self._room.clock()
-        waits = all(one.due_at and one.due_at > now and one.lease not in held for one in found)
-        if waits and not any(one.trouble for one in found) and (not self._patient or self._watch.called()):
+        waits = all(one.lease not in held and (one.trouble or (one.due_at and one.due_at > now)) for one in found)
+        trouble = any(one.trouble for one in found)
+        if found and waits and (not self._patient or (self._watch.called() and not trouble)):
             return Ending(End.WAITING)
         self._room.sleep(min(GLANCE, self._watch.stop.seconds_left()))
         return None
@@ -280,19 +306,20 @@ class _Overseer:
 
 
 def put_in_order(room: Newsroom, edition: Edition) -> tuple[str, ...]:
-    """What dead runs left of an edition on its way is put in order, but for slices that somebody has in hand. Only for
-    who holds the sending lock. Returns what there is to tell about it."""
+    """What dead runs left of an edition on its way is put in order. Only for who holds the sending lock. Returns what
+    there is to tell about it. Raises AlreadyRunning while somebody has a slice of it in hand."""
     safely = room.mailer.repeats_safely
     if room.engine.dialect.name == "sqlite":
         with _ledger(room, edition, None) as ledger:
             return tuple(ledger.recover(safely))
     settle_own(room)
     with write(room.engine) as connection:
+        slices.check_idle(connection, edition.id)
         slices.cut(connection, edition.id)
         found = slices.left(connection, edition.id, repeats=False)
     told: list[str] = []
     for one in found:
-        with suppress(AlreadyRunning), lease(room.engine, one.lease), _ledger(room, edition, one) as ledger:
+        with lease(room.engine, one.lease), _ledger(room, edition, one) as ledger:
             told += ledger.recover(safely)
     return tuple(told)
 

@@ -23,7 +23,7 @@ from newsletter import __version__, daily, instance, queue, runner, slices
 from newsletter.config import Config
 from newsletter.deliver import Stop
 from newsletter.errors import AlreadyRunning, ConfigError, DatabaseError, NewsletterError, NotSent
-from newsletter.model import Delivery, DeliveryState, Edition
+from newsletter.model import Delivery, DeliveryState
 from newsletter.newsroom import Newsroom
 from newsletter.sending import Watch
 from newsletter.speaker import about
@@ -51,21 +51,6 @@ class Left(Protocol):
 
 
 Deliver = Callable[[Newsroom, int, int, Watch], Left]
-
-
-def deliver(room: Newsroom, edition_id: int, number: int, watch: Watch) -> Left:
-    """A slice; and where it was the last, and who sent the edition has died, the edition's end."""
-    left = slices.deliver_slice(room, edition_id, number, watch)
-    if left.due is None and left is not slices.ALONE:
-        edition = slices.unwatched(room, edition_id)
-        if edition:
-            _bring_to_its_end(room, edition, watch.stop)
-    return left
-
-
-def _bring_to_its_end(room: Newsroom, edition: Edition, stop: Stop) -> None:
-    found = daily.send_named(room, edition.name, watch=Watch(stop), patient=False)
-    log.info("edition %s: %s", found.edition, found.said)
 
 
 def check(config: Config) -> None:
@@ -113,7 +98,7 @@ def work(
     doing: Doing,
     *,
     runs: bool = True,
-    deliver: Deliver = deliver,
+    deliver: Deliver = slices.deliver_slice,
     said_every: float = SAID_EVERY,
 ) -> None:
     """Until `stop` is asked. With `runs`, the runner lives beside it: letters, and what is due.
@@ -127,7 +112,7 @@ def work(
     if jobs is None:
         raise ConfigError(f"{room.config.path}: newsletter.database: there is no queue")
     errand = _Errand(room, stop, doing, deliver)
-    with _said(room, doing, said_every), _attending(room, stop), _running(room, stop, wanted=runs):
+    with _said(room, doing, said_every), _attending(room, stop, errand.ended), _running(room, stop, wanted=runs):
         jobs.work(errand.run, lambda: stop.asked, errand.rest)
 
 
@@ -150,6 +135,7 @@ class _Errand:
         self._doing = doing
         self._deliver = deliver
         self._rest = 0.0
+        self.ended = threading.Event()  # nothing is left of a slice
 
     def run(self, edition_id: int, number: int) -> datetime | None:
         """Returns when it is to be brought again, by whomever. What is raised here would be a fault of the program."""
@@ -177,6 +163,8 @@ class _Errand:
             self._met(str(error))
             return now() + TROUBLE
         self._met(left.trouble)
+        if left.due is None:
+            self.ended.set()
         return left.due
 
     def _met(self, trouble: str) -> None:
@@ -215,19 +203,27 @@ def _running(room: Newsroom, stop: Stop, *, wanted: bool) -> Iterator[None]:
 
 
 @contextmanager
-def _attending(room: Newsroom, stop: Stop) -> Iterator[None]:
-    """A look now and then after editions that nobody watches any more."""
+def _attending(room: Newsroom, stop: Stop, ended: threading.Event) -> Iterator[None]:
+    """A look now and then, and when a slice has ended, after editions that nobody watches any more. In a thread of its
+    own: who brings an edition to its end waits for the slices that we deliver meanwhile."""
     from contextvars import copy_context
 
     over = threading.Event()
 
     def look() -> None:
-        while not over.wait(ATTENDED_EVERY):
+        while not over.is_set():
+            ended.wait(ATTENDED_EVERY)
+            ended.clear()
+            if over.is_set():
+                return
             try:
                 for edition in slices.attend(room):
-                    _bring_to_its_end(room, edition, stop)
+                    found = daily.send_named(room, edition.name, watch=Watch(stop), patient=False)
+                    log.info("edition %s: %s", found.edition, found.said)
             except NewsletterError as error:
                 log.warning("%s", error)
+            except Exception:
+                log.exception("a fault of the program")
 
     thread = threading.Thread(target=copy_context().run, args=(look,), name="attending")
     thread.start()
@@ -235,6 +231,7 @@ def _attending(room: Newsroom, stop: Stop) -> Iterator[None]:
         yield
     finally:
         over.set()
+        ended.set()
         thread.join()
 
 

@@ -21,7 +21,7 @@ from newsletter.model import DeliveryState, Edition, EditionStatus
 from newsletter.newsroom import Newsroom
 from newsletter.report import Report
 from newsletter.sending import Watch
-from newsletter.store import editions, progress, runs, schema, subscribers, upgrading
+from newsletter.store import editions, progress, runs, schema, subscribers, upgrading, workers
 from newsletter.store import slices as cut
 from newsletter.store.database import read, sending_lock, write
 from newsletter.store.lease import FRESH, lease
@@ -248,8 +248,8 @@ class Workers:
 def test_workers_deliver_and_who_sends_brings_it_to_its_end(
     room: Newsroom, database: str, make_room: Callable[..., Newsroom]
 ) -> None:
-    workers = Workers(make_room(NEWSLETTER_DATABASE=database))
-    room.queue = workers
+    team = Workers(make_room(NEWSLETTER_DATABASE=database))
+    room.queue = team
     found = daily.send(room, room.today(), watch=watch(room))
     assert (found.status, found.accepted, found.problem) == ("sent", READERS, None)
     assert len(outbox(room)) == READERS
@@ -258,26 +258,29 @@ def test_workers_deliver_and_who_sends_brings_it_to_its_end(
 
 
 def test_where_the_last_worker_is_gone_who_sends_goes_on_alone(room: Newsroom) -> None:
-    workers = Workers(room)
-    room.queue = workers
+    team = Workers(room)
+    room.queue = team
 
     def last(which: list[tuple[int, int]]) -> None:
-        workers.number = 0
+        team.number = 0
 
-    workers.ask_for = last  # type: ignore[method-assign]
+    team.ask_for = last  # type: ignore[method-assign]
     assert daily.send(room, room.today(), watch=watch(room)).accepted == READERS
 
 
-def test_put_in_order_leaves_alone_what_somebody_has_in_hand(room: Newsroom, clock: Clock) -> None:
+def test_what_somebody_has_in_hand_is_not_put_in_order(room: Newsroom, clock: Clock) -> None:
+    """A correction waits for it: it goes to exactly those who have what it corrects."""
     edition = frozen(room)
     with write(room.engine) as connection:
         dead = runs.begin(connection, edition.id, "another machine/its boot", clock())
         connection.execute(update(schema.deliveries).values(state="claimed", run_id=dead, at=clock()))
     clock.move(hours=1)
-    with lease(room.engine, f"slice {edition.id}/0"), sending_lock(room.engine):
-        told = slices.put_in_order(room, edition)
-    assert told == ()  # an outbox repeats nothing: so there is no doubt
-    assert states(room) == {"claimed": 10, "pending": 20}
+    with sending_lock(room.engine):
+        with lease(room.engine, f"slice {edition.id}/0"), pytest.raises(AlreadyRunning):
+            slices.put_in_order(room, edition)
+        assert states(room) == {"claimed": 30}
+        assert len(slices.put_in_order(room, edition)) == 3  # one for each slice
+    assert states(room) == {"uncertain": 30}
 
 
 def test_nobody_decides_on_doubts_while_a_worker_is_sending(room: Newsroom) -> None:
@@ -293,15 +296,16 @@ def test_nobody_decides_on_doubts_while_a_worker_is_sending(room: Newsroom) -> N
 
 def test_where_who_sent_it_has_died_a_worker_brings_it_to_its_end(room: Newsroom) -> None:
     edition = frozen(room)
-    assert slices.unwatched(room, edition.id) is None
     for number in range(3):
+        assert slices.attend(room) == []
         slices.deliver_slice(room, edition.id, number, watch(room))
     with sending_lock(room.engine):
-        assert slices.unwatched(room, edition.id) is None
-    found = slices.unwatched(room, edition.id)
-    assert found is not None
+        assert slices.attend(room) == []
+    with lease(room.engine, f"slice {edition.id}/2"):
+        assert slices.attend(room) == []  # what seems to have ended may yet be given back
+    [found] = slices.attend(room)
     assert daily.send_named(room, found.name, watch=watch(room), patient=False).status == "sent"
-    assert slices.unwatched(room, edition.id) is None
+    assert slices.attend(room) == []
 
 
 def test_how_fast_it_goes_is_seen_in_whatever_slices_are_in_hand(room: Newsroom, clock: Clock) -> None:
@@ -318,15 +322,56 @@ def test_how_fast_it_goes_is_seen_in_whatever_slices_are_in_hand(room: Newsroom,
 def test_where_who_sent_it_has_died_workers_ask_for_what_has_no_job(room: Newsroom) -> None:
     """The queue was emptied, or they had not been asked for yet."""
     edition = frozen(room)
-    workers = Workers(room)
-    room.queue = workers
+    team = Workers(room)
+    room.queue = team
     with sending_lock(room.engine):
         assert slices.attend(room) == []
-    assert workers.asked == []
+    assert team.asked == []
     with lease(room.engine, f"slice {edition.id}/1"):
         assert slices.attend(room) == []
-    assert workers.asked == [(edition.id, 0), (edition.id, 2)]
-    workers.asked.append((edition.id, 1))
-    workers.waiting()
+    assert team.asked == [(edition.id, 0), (edition.id, 2)]
+    team.asked.append((edition.id, 1))
+    team.waiting()
     assert [one.id for one in slices.attend(room)] == [edition.id]
     assert states(room) == {"accepted": READERS}
+
+
+def a_worker(room: Newsroom, trouble: str | None) -> None:
+    """One that lives, as it says itself."""
+    with write(room.engine) as connection:
+        number = workers.begin(connection, workers.Place("b.example", 812, "0.1.0", "smtp://relay-b.example:587"))
+        workers.say(connection, number, None, {}, trouble)
+
+
+def test_who_sends_takes_over_where_all_workers_are_in_trouble(room: Newsroom) -> None:
+    """It is a worker's own relay: that of who sends may be well."""
+    idle = Workers(room)
+    idle.waiting = set  # type: ignore[assignment, method-assign]
+    room.queue = idle
+    a_worker(room, "the relay cannot connect")
+    found = daily.send(room, room.today(), watch=watch(room))
+    assert (found.accepted, found.problem) == (READERS, None)
+
+
+def test_who_sends_tells_where_workers_live_and_nothing_gets_on(room: Newsroom, clock: Clock) -> None:
+    """Each look takes a minute here."""
+    idle = Workers(room)
+
+    def waiting() -> set[tuple[int, int]]:
+        clock.move(minutes=1)
+        return set()
+
+    idle.waiting = waiting  # type: ignore[method-assign]
+    room.queue = idle
+    a_worker(room, None)
+    found = daily.send(room, room.today(), watch=watch(room))
+    assert "the workers do not get on" in str(found.problem)
+    assert (found.status, found.pending) == ("sending", READERS)
+
+
+def test_workers_that_it_cannot_ask_are_told_of(room: Newsroom) -> None:
+    room.queue = None
+    a_worker(room, None)
+    found = daily.send(room, room.today(), watch=watch(room))
+    assert found.accepted == READERS
+    assert any("newsletter[cluster]" in remark for remark in found.remarks)

@@ -39,6 +39,7 @@ class End(StrEnum):
     STOPPED = "stopped"  # told to stop, or out of time
     LOST = "lost"  # the line to the relay keeps dying
     REFUSED = "refused"  # the relay refuses everything
+    STUCK = "stuck"  # workers have it in hand, and nothing gets on
 
 
 class Judge:

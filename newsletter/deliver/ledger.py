@@ -24,7 +24,7 @@ from newsletter.store import deliveries, runs
 from newsletter.store.database import Held, read, write
 from newsletter.store.deliveries import ALL, Span
 from newsletter.store.departures import Departures
-from newsletter.store.recording import record
+from newsletter.store.recording import record, record_over_doubts
 
 State = DeliveryState
 
@@ -32,6 +32,7 @@ FOLD = 0.1  # seconds after which what the journal holds stands in the database 
 # How long what a run on another machine had claimed is left to that machine, whose journal alone knows what of it has
 # left: a process that is started anew there settles it (see `settle`). A minute is long enough for that.
 RETURNS_WITHIN = timedelta(seconds=60)
+AGAIN = timedelta(seconds=1)  # between two looks whether it has
 
 
 class Ledger:
@@ -64,6 +65,7 @@ class Ledger:
         self._run = 0
         self._journal: Journal | None = None
         self._departures = Departures(self._held, clock)
+        self._shares = shared_clock is not None
         self._taken = Taken(self._held, shared_clock) if shared_clock else None
 
     def _begin(self) -> Journal:
@@ -101,7 +103,9 @@ class Ledger:
         has had its time to come back.
         """
         with self._held.write() as connection:
-            claims = [one for one in runs.left_claims(connection, self._edition, self._span) if self._is_over(one)]
+            found = runs.left_claims(connection, self._edition, self._span)
+            up = self._up_since(connection) if found else None
+            claims = [one for one in found if self._is_over(one, up)]
             told = [
                 _recover(connection, self._edition, self._span, one, self._order(one, repeats_safely)) for one in claims
             ]
@@ -110,10 +114,15 @@ class Ledger:
                 journal.forget(self._folder, one.run_id)
         return [text for text in told if text]
 
-    def _is_over(self, claims: runs.Claims) -> bool:
+    def _up_since(self, connection: Connection) -> datetime | None:
+        """Before that moment nobody could settle anything: the database was away. Not by a clock that we were given."""
+        return runs.server_began(connection) if self._shares else None
+
+    def _is_over(self, claims: runs.Claims, up: datetime | None) -> bool:
         """Not while its own machine may settle it."""
         known = self._told(claims) is not None or journal.is_lost(claims.place)
-        return known or self._clock() - claims.at >= self._grace
+        since = max(claims.at, up) if up else claims.at
+        return known or self._clock() - since >= self._grace
 
     def _told(self, claims: runs.Claims) -> journal.Told | None:
         if claims.run_id is None:
@@ -121,7 +130,9 @@ class Ledger:
         return journal.read(self._folder, claims.run_id, claims.place)
 
     def _order(self, claims: runs.Claims, repeats_safely: bool) -> Order:
-        return Order(self._told(claims), repeats_safely, self._repeats, self._clock())
+        """Whether sending again repeats nothing is known of our own way out; another machine may have another."""
+        ours = claims.place == journal.here() or journal.is_lost(claims.place) or not self._grace
+        return Order(self._told(claims), repeats_safely and ours, self._repeats, self._clock())
 
     # --- Taking hold
 
@@ -221,7 +232,8 @@ class Ledger:
         with read(self._engine) as connection:
             again = deliveries.next_attempt(connection, self._edition, self._span)
             claimed = deliveries.oldest_claim(connection, self._edition, self._span)
-        return min((one for one in (again, claimed and claimed + self._grace) if one), default=None)
+        back = claimed and max(claimed + self._grace, self._clock() + AGAIN)
+        return min((one for one in (again, back) if one), default=None)
 
     def expire(self, reason: str, *, untried: bool) -> int:
         self.fold()
@@ -265,7 +277,7 @@ def _recover(connection: Connection, edition_id: int, span: Span, claims: runs.C
     else:
         said = "the run ended before the relay's reply was recorded"
         deliveries.doubt(connection, edition_id, run_id, [one.id for one in doubts], said, by.now)
-    deliveries.give_back(connection, edition_id, run_id, unbegun, by.now, repeats=by.repeats)
+    deliveries.give_back(connection, edition_id, run_id, unbegun, by.now, repeats=by.repeats, claimed=True)
     if not doubtful:
         return ""
     may = f"{len(doubts)} reader{'' if len(doubts) == 1 else 's'} may or may not have the edition:"
@@ -281,7 +293,8 @@ def settle(
     their journals. Returns what there is to tell about it.
 
     So a process that is started anew, or has lost the database for a while, leaves no doubt but about what was at its
-    dot.
+    dot. Where it has taken longer than others waited, what it knows settles what they took for doubtful meanwhile, and
+    have not repeated yet.
     """
     told = []
     for run_id in journal.left(folder):
@@ -289,8 +302,9 @@ def settle(
             if found is None:
                 continue
             with write(engine) as connection:
-                edition_id = runs.editions_of(connection, [run_id]).get(run_id)
+                edition_id = runs.edition_of(connection, run_id, journal.here())
                 if edition_id is not None:
+                    record_over_doubts(connection, edition_id, run_id, found.ended)
                     claims = runs.Claims(run_id, journal.here(), clock())
                     order = Order(found, repeats_safely, repeats, clock())
                     told.append(_recover(connection, edition_id, ALL, claims, order))

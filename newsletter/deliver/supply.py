@@ -16,6 +16,7 @@ from newsletter.errors import BadData
 from newsletter.mail import Offer
 from newsletter.mail.masked import without_names
 from newsletter.model import Delivery, DeliveryState, Entry, Message, Outcome, Variant, Verdict
+from newsletter.store.deliveries import EXPIRED
 
 if TYPE_CHECKING:
     from newsletter.deliver.run import Run
@@ -324,5 +325,5 @@ def expire(run: Run) -> int:
     """What the relay has put off for too long is given up. What was never tried is not: where some readers have the
     edition, the others get it too, up to three days late. Where nobody has it, nobody gets it any more."""
     untried = not run.ledger.reached() or run.clock() >= run.until + LATEST
-    reason = f"expired: not accepted within {run.rules.retry_for_hours:g} hours"
+    reason = f"{EXPIRED}not accepted within {run.rules.retry_for_hours:g} hours"
     return run.ledger.expire(reason, untried=untried)

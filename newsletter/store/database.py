@@ -13,7 +13,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from newsletter.errors import AlreadyRunning, DatabaseError
 from newsletter.store import postgresql
+from newsletter.store.ours import Ours
 
 log = logging.getLogger(__name__)
 
@@ -264,23 +265,23 @@ def revision(engine: Engine) -> str | None:
 # --- One sender at a time -------------------------------------------------------------------------
 
 
-def sending_lock(engine: Engine) -> AbstractContextManager[Callable[[], None]]:
+def sending_lock(engine: Engine) -> AbstractContextManager[Ours]:
     """Held while a run sends an edition; see `_lock`."""
     return _lock(engine, "sending", ".lock")
 
 
-def letters_lock(engine: Engine) -> AbstractContextManager[Callable[[], None]]:
+def letters_lock(engine: Engine) -> AbstractContextManager[Ours]:
     """Held while letters are sent, beside an edition it may be; see `_lock`."""
     return _lock(engine, "letters", ".letters.lock")
 
 
-def newcomers_lock(engine: Engine) -> AbstractContextManager[Callable[[], None]]:
+def newcomers_lock(engine: Engine) -> AbstractContextManager[Ours]:
     """Held while newcomers get an edition that has ended; see `_lock`."""
     return _lock(engine, "newcomers", ".newcomers.lock")
 
 
-def _lock(engine: Engine, name: str, ending: str) -> AbstractContextManager[Callable[[], None]]:
-    """One at a time, over all processes. Gives a look at whether it still is ours, which raises DatabaseError if not.
+def _lock(engine: Engine, name: str, ending: str) -> AbstractContextManager[Ours]:
+    """One at a time, over all processes.
 
     SQLite: flock on a file beside the database, which the kernel lets go when the process dies, and never before:
     nobody takes over from a run that merely sleeps. PostgreSQL: a lease with a fence. Raises AlreadyRunning at once
@@ -294,7 +295,7 @@ def _lock(engine: Engine, name: str, ending: str) -> AbstractContextManager[Call
 
 
 @contextmanager
-def _file_lock(path: Path) -> Iterator[Callable[[], None]]:
+def _file_lock(path: Path) -> Iterator[Ours]:
     try:
         file = path.open("a+")
     except OSError as error:
@@ -308,7 +309,7 @@ def _file_lock(path: Path) -> Iterator[Callable[[], None]]:
         file.truncate(0)
         file.write(str(os.getpid()))
         file.flush()
-        yield lambda: None
+        yield Ours()
 
 
 def advisory_key(name: object) -> int:

@@ -32,6 +32,7 @@ from newsletter.store.subscribers import on_the_list, receiving
 State = DeliveryState
 Claimed = list[Delivery]
 MOST_IDS = 10_000
+EXPIRED = "expired: "  # how the reply of those begins whose time was over
 TAKEN = [getattr(deliveries.c, name) for name in Delivery._fields[:10]]  # what a run needs to know
 
 
@@ -152,7 +153,10 @@ def _claim(
     ids = select(deliveries.c.id).where(which).order_by(deliveries.c.id).limit(limit).scalar_subquery()
     # The Date of its message is fixed before anything of it can leave: so a repeat is the same, whatever we forget.
     begun = func.coalesce(deliveries.c.first_attempt, literal(now.replace(microsecond=0), deliveries.c.at.type))
-    query = update(deliveries).where(in_part(edition_id), deliveries.c.id.in_(ids))
+    # PostgreSQL: who waited for a row looks at it again, and at what stands here alone: another may have taken it, or
+    # decided on it. (As an expression, lest its index be taken for the way to the rows.)
+    free = (deliveries.c.state + "").in_([State.PENDING.value, State.DEFERRED.value, State.UNCERTAIN.value])
+    query = update(deliveries).where(in_part(edition_id), deliveries.c.id.in_(ids), free)
     query = query.values(state=State.CLAIMED, run_id=run_id, at=now, first_attempt=begun, **values)
     rows = connection.execute(query.returning(*TAKEN)).fetchall()
     taken = [Delivery(*row[:4], STATES[row[4]], VARIANTS[row[5]], *row[6:], None, None, now) for row in rows]  # type: ignore[call-arg]
@@ -189,16 +193,19 @@ def give_back(
     now: datetime,
     *,
     repeats: bool = True,
+    claimed: bool = False,
 ) -> None:
     """To be sent as before: nothing was offered to the relay, or the line died before the dot, or the relay refused
     everybody alike. No attempt is counted, or not one more. What was to be repeated after a doubt is in doubt again
     where doubts are repeated by themselves; else somebody has decided that it is to be sent, and that stays so.
 
-    Here and in what follows, what is not in that run's hands any more stays as it is. Somebody has taken over.
+    Here and in what follows, what is not in that run's hands any more stays as it is: somebody has taken over. With
+    `claimed`, so does what has ended in them: a run may take its own word back, who comes after it may not.
     """
     first = case((deliveries.c.attempts > 0, deliveries.c.first_attempt))
     for some in in_pieces(ids):
         here = _in_hands(edition_id, run_id, some)
+        here = and_(here, deliveries.c.state == State.CLAIMED) if claimed else here
         fresh = and_(here, ~deliveries.c.repeated) if repeats else here
         change(connection, fresh, state=State.PENDING, at=now, first_attempt=first)
         if repeats:
@@ -213,7 +220,7 @@ def doubt(
     values: dict[str, Any] = {"state": State.UNCERTAIN, "code": None, "reply": reply, "at": now, "next_attempt": None}
     values["repeated"] = False
     for some in in_pieces(ids):
-        here = _in_hands(edition_id, run_id, some)
+        here = and_(_in_hands(edition_id, run_id, some), deliveries.c.state == State.CLAIMED)
         change(connection, here, **values, attempts=deliveries.c.attempts + 1)
 
 
@@ -250,12 +257,6 @@ def reached(connection: Connection, edition_id: int) -> bool:
 def doubtful(connection: Connection, edition_id: int, span: Span = ALL) -> int:
     """How many uncertain deliveries have not been repeated yet."""
     here = of_state(edition_id, State.UNCERTAIN, span), ~deliveries.c.repeated
-    return connection.execute(select(func.count()).where(*here)).scalar_one()
-
-
-def repeated(connection: Connection, edition_id: int) -> int:
-    """How many were sent once more after a doubt: as many at the most have it twice."""
-    here = deliveries.c.edition_id == edition_id, deliveries.c.repeated, deliveries.c.attempts > 1
     return connection.execute(select(func.count()).where(*here)).scalar_one()
 
 

@@ -17,11 +17,12 @@ from contextlib import closing, contextmanager, suppress
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Engine, func, literal_column, select, text, update
+from sqlalchemy import Connection, Engine, func, literal_column, select, text, update
 
 from newsletter.errors import AlreadyRunning, DatabaseError
 from newsletter.store.database import advisory_key, explained, read, write
 from newsletter.store.dialect import upsert
+from newsletter.store.ours import Ours
 from newsletter.store.schema import leases
 
 LASTS = timedelta(seconds=30)
@@ -39,9 +40,8 @@ Ask = Callable[..., Any]
 
 
 @contextmanager
-def lease(engine: Engine, name: str, *, renewed_every: float = RENEWED_EVERY) -> Iterator[Callable[[], None]]:
-    """Held while the block lasts. Gives a look at whether it is ours still, which raises DatabaseError if not: to be
-    called before each beginning. Raises AlreadyRunning where another holds it."""
+def lease(engine: Engine, name: str, *, renewed_every: float = RENEWED_EVERY) -> Iterator[Ours]:
+    """Held while the block lasts. Raises AlreadyRunning where another holds it."""
     with explained(engine):
         connection = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
     turn = threading.Lock()  # a connection is for one thread at a time
@@ -55,7 +55,7 @@ def lease(engine: Engine, name: str, *, renewed_every: float = RENEWED_EVERY) ->
             held = _Lease(engine, name, _take(engine, name, ask), renewed_every)
             held.start()
             try:
-                yield lambda: held.check(ask)
+                yield Ours(lambda: held.check(ask), held.hold)
             finally:
                 held.end()
         finally:
@@ -102,7 +102,7 @@ class _Lease:
         self._every = renewed_every
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._renew, name="lease", daemon=True)
-        self._read_at = time.monotonic()
+        self._read_at = _now()
 
     def start(self) -> None:
         self._thread.start()
@@ -119,13 +119,24 @@ class _Lease:
                 connection.execute(update(leases).where(self._mine).values(until=func.clock_timestamp() + LASTS))
 
     def check(self, ask: Ask) -> None:
-        """The clock is one that goes on while we are stopped: who wakes up reads anew."""
-        if time.monotonic() - self._read_at < FRESH:
+        if _now() - self._read_at < FRESH:
             return
-        fence = ask("SELECT fence FROM leases WHERE name = :name", name=self._name)
+        self._compare(ask("SELECT fence FROM leases WHERE name = :name", name=self._name))
+        self._read_at = _now()
+
+    def hold(self, connection: Connection) -> None:
+        """Whoever takes it waits for the row until that transaction has ended."""
+        query = select(leases.c.fence).where(leases.c.name == self._name).with_for_update(read=True)
+        self._compare(connection.execute(query).scalar())
+
+    def _compare(self, fence: object) -> None:
         if fence != self._fence:
             raise DatabaseError("another run has taken over the sending: this one begins nothing more")
-        self._read_at = time.monotonic()
+
+
+def _now() -> float:
+    """Seconds by a clock that goes on while we are stopped, or the whole machine sleeps: who wakes up reads anew."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
 def read_holder(text: str) -> tuple[int, str]:

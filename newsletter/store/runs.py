@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from datetime import datetime
 from typing import NamedTuple
 
@@ -27,6 +26,12 @@ def begin(connection: Connection, edition_id: int, place: str, now: datetime) ->
     return int(connection.execute(query).scalar_one())
 
 
+def server_began(connection: Connection) -> datetime:
+    """When this PostgreSQL was started."""
+    found: datetime = connection.execute(select(func.pg_postmaster_start_time())).scalar_one()
+    return found
+
+
 def latest(connection: Connection) -> datetime | None:
     """When somebody last set about sending."""
     found: datetime | None = connection.execute(select(func.max(runs.c.began_at))).scalar()
@@ -46,10 +51,12 @@ def left_claims(connection: Connection, edition_id: int, span: Span = ALL) -> li
     return [Claims(*row) for row in connection.execute(query)]
 
 
-def editions_of(connection: Connection, ids: Collection[int]) -> dict[int, int]:
-    """The edition of each of these runs, by the run's number; those that are not known are not there."""
-    query = select(runs.c.id, runs.c.edition_id).where(runs.c.id.in_(ids))
-    return {row.id: row.edition_id for row in connection.execute(query)}
+def edition_of(connection: Connection, run_id: int, place: str | None) -> int | None:
+    """The edition of a run of that place; None where it is none: a database that was restored, or made anew, gives its
+    numbers once more."""
+    query = select(runs.c.edition_id).where(runs.c.id == run_id, runs.c.place == place)
+    found: int | None = connection.execute(query).scalar()
+    return found
 
 
 def purge(connection: Connection, before: datetime, limit: int) -> int:

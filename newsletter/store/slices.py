@@ -9,7 +9,7 @@ from sqlalchemy import Connection, and_, exists, func, insert, literal_column, o
 
 from newsletter.errors import AlreadyRunning
 from newsletter.model import ENDED, DeliveryState
-from newsletter.store.deliveries import ALL, Span, of_state
+from newsletter.store.deliveries import ALL, EXPIRED, Span, of_state
 from newsletter.store.schema import deliveries, editions, leases, slices
 
 SHARES = 200  # slices of an edition, that many workers have something to do until its end
@@ -100,6 +100,12 @@ def put_off(connection: Connection, one: Slice, due_at: datetime | None, trouble
     connection.execute(update(slices).where(*here).values(due_at=due_at, tries=tries, trouble=trouble))
 
 
+def make_due(connection: Connection, edition_id: int) -> None:
+    """Something of them is to be sent now, whatever was put off."""
+    here = slices.c.edition_id == edition_id
+    connection.execute(update(slices).where(here).values(due_at=None))
+
+
 def held(connection: Connection) -> dict[str, str]:
     """The slices in somebody's hands: the names of their leases, each with who holds it."""
     lasts = leases.c.until > literal_column("clock_timestamp()")
@@ -116,11 +122,13 @@ def in_hand(connection: Connection, edition_id: int, since: datetime) -> list[Sp
     return [Slice(*row).span for row in connection.execute(found)] if numbers else []
 
 
-def check_idle(connection: Connection) -> None:
-    """Raises AlreadyRunning while somebody has a slice in hand: workers go on where who sent the edition has ended."""
+def check_idle(connection: Connection, edition_id: int | None = None) -> None:
+    """Raises AlreadyRunning while somebody has a slice in hand, of that edition where one is named: workers go on where
+    who sent it has ended."""
     if connection.dialect.name == "postgresql":
-        for holder in held(connection).values():
-            raise AlreadyRunning(f"a worker is sending ({holder})")
+        for name, holder in held(connection).items():
+            if edition_id is None or name.startswith(f"slice {edition_id}/"):
+                raise AlreadyRunning(f"a worker is sending ({holder})")
 
 
 def forget_leases(connection: Connection, before: datetime, limit: int) -> int:
@@ -136,3 +144,22 @@ def purge(connection: Connection, before: datetime) -> int:
     """Delete the slices of editions that had ended by that moment; returns how many."""
     over = select(editions.c.id).where(editions.c.ended_at < before)
     return connection.execute(slices.delete().where(slices.c.edition_id.in_(over))).rowcount
+
+
+# --- What came of the whole edition, whoever delivered it ------------------------------------------
+
+
+def repeated(connection: Connection, edition_id: int) -> int:
+    """How many were sent once more after a doubt: as many at the most have it twice."""
+    here = deliveries.c.edition_id == edition_id, deliveries.c.repeated, deliveries.c.attempts > 1
+    return connection.execute(select(func.count()).where(*here)).scalar_one()
+
+
+def too_late(connection: Connection, edition_id: int) -> int:
+    """How many got nothing since their time was over before anybody tried."""
+    here = (
+        of_state(edition_id, DeliveryState.REJECTED),
+        deliveries.c.attempts == 0,
+        deliveries.c.reply.startswith(EXPIRED),
+    )
+    return connection.execute(select(func.count()).where(*here)).scalar_one()

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Interval, delete, func, insert, literal, lite
 from newsletter.store.schema import workers
 
 COUNTED = ("accepted", "rejected", "deferred", "uncertain")
+SILENT = 30.0  # seconds without a word, after which one counts as dead: it says one every five
 NOW = literal_column("clock_timestamp()", workers.c.seen_at.type)
 
 
@@ -64,6 +65,23 @@ def say(
 
 def end(connection: Connection, worker: int) -> None:
     connection.execute(delete(workers).where(workers.c.id == worker))
+
+
+def messages(connection: Connection) -> int:
+    """How many deliveries those who live have ended, or put off: grows while anything gets on."""
+    row = connection.execute(select(*(func.coalesce(func.sum(workers.c[name]), 0) for name in COUNTED))).one()
+    return sum(int(number) for number in row)
+
+
+def alive(connection: Connection) -> list[Seen]:
+    """Those that have said something lately."""
+    return [one for one in known(connection) if one.silent < SILENT]
+
+
+def all_in_trouble(connection: Connection) -> bool:
+    """Whether there are some, and none of them does well."""
+    living = alive(connection)
+    return bool(living) and all(one.trouble for one in living)
 
 
 def known(connection: Connection) -> list[Seen]:
