@@ -21,7 +21,7 @@ from bench.postgres import Postgres
 PARTS = ("rates", "claims")
 WORKERS = (1, 2, 4)
 MANY = (1, 2, 5, 10, 20, 50, 100)
-COUNTS = {"fast": 60_000, "far": 10_000}  # mails of one run
+COUNTS = {"fast": 60_000, "far": 20_000}  # mails of one run
 PACES = (0.0, 20.0)  # messages a second of each worker of a simulation; 0: as many as it can
 
 
