@@ -92,12 +92,14 @@ def _number(value: float | None) -> str:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.cluster.report", description=__doc__)
-    parser.add_argument("results", nargs="+", metavar="RESULTS.json", help="what stands in a later one counts")
+    parser.add_argument("results", nargs="+", metavar="RESULTS.json", help="parts may be measured one by one")
     parser.add_argument("--into", metavar="PAGE", help=f"between {MARKS[0]} and {MARKS[1]}")
     wanted = parser.parse_args()
     found: dict[str, Any] = {}
     for file in wanted.results:
-        found |= json.loads(Path(file).read_text(encoding="utf-8"))
+        one = json.loads(Path(file).read_text(encoding="utf-8"))
+        both = {part: [*found.get(part, []), *one.get(part, [])] for part in ("rates", "claims", "wrong")}
+        found |= one | both
     made = markdown(found)
     if not wanted.into:
         sys.stdout.write(made)
