@@ -37,7 +37,7 @@ bench-million: .venv/installed-for-tests
 bench-web: .venv/installed
 	$(BIN)/python -m bench.web
 
-# Whole: about an hour. A part, or a short one: .venv/bin/python -m bench.chaos --help
+# Whole: about an hour and a half. A part, or a short one: .venv/bin/python -m bench.chaos --help
 chaos: .venv/installed-for-tests
 	$(BIN)/python -m bench.chaos --json chaos.json
 

@@ -56,6 +56,7 @@ class Sink:
     port: int
     count: Count = field(default_factory=Count)
     begun: threading.Event = field(default_factory=threading.Event)  # the first message is there; fastsink alone tells
+    pid: int = 0
 
 
 @contextmanager
@@ -67,7 +68,7 @@ def fast(binary: str, folder: Path, delay: int = 0) -> Iterator[Sink]:
     if process.stdout is None:
         raise RuntimeError("no output")
     said = process.stdout
-    sink = Sink(int(said.readline().partition("=")[2]))
+    sink = Sink(int(said.readline().partition("=")[2]), pid=process.pid)
     told: dict[str, str] = {}
     listener = threading.Thread(target=_listen, args=(said, told, sink.begun))
     listener.start()
@@ -116,7 +117,7 @@ def postfix(binary: str, folder: Path) -> Iterator[Sink]:
     with printed.open("wb") as out:
         words = [binary, "-c", *user, f"127.0.0.1:{port}", "1000"]
         process = subprocess.Popen(words, stdout=out)  # noqa: S603
-    sink = Sink(port)
+    sink = Sink(port, pid=process.pid)
     over = threading.Event()
     watch = threading.Thread(target=_watch, args=(printed, sink.count, over))
     try:

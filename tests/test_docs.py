@@ -225,14 +225,14 @@ def test_the_next_migration_is_told_by_its_number() -> None:
 
 # --- Promises ---------------------------------------------------------------------------------------
 
-COUNTS = {"M": 29, "S": 16, "W": 15, "F": 8, "B": 10, "R": 15}
+COUNTS = {"M": 29, "S": 16, "W": 15, "F": 8, "B": 10, "R": 16}
 IDS = [f"{letter}{number:02}" for letter, most in COUNTS.items() for number in range(1, most + 1)] + ["R18"]
 ROW = re.compile(r"^\| ([MSWFBR]\d\d) \| (MUST|SHOULD|MAY) \| (.+?) \| (.+) \|$", re.MULTILINE)
 NAMED = re.compile(r"`(tests/\w+\.py)::(\w+)`")
 
 
 def test_every_promise_stands_there_once() -> None:
-    assert len(IDS) == 94
+    assert len(IDS) == 95
     assert [row[0] for row in ROW.findall(text_of("docs/promises.md"))] == IDS
 
 

@@ -11,7 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, delete, make_url, select, text, update
+from sqlalchemy import create_engine, delete, insert, make_url, select, text, update
 
 from newsletter import daily, instance, resolve, slices
 from newsletter.deliver import Stop
@@ -375,3 +375,18 @@ def test_workers_that_it_cannot_ask_are_told_of(room: Newsroom) -> None:
     found = daily.send(room, room.today(), watch=watch(room))
     assert found.accepted == READERS
     assert any("newsletter[cluster]" in remark for remark in found.remarks)
+
+
+def test_nobody_waits_for_a_dead_one_s_slice(room: Newsroom) -> None:
+    """`send` was killed at a slice, and is called again: its lease would last for half a minute more."""
+    edition = frozen(room)
+    with write(room.engine) as connection:
+        first = cut.get(connection, edition.id, 0)
+        assert first is not None
+        until = text("clock_timestamp() + interval '30 seconds'")
+        dead = {"name": first.lease, "fence": 7, "holder": "process 1 on another.example"}
+        connection.execute(insert(schema.leases).values(until=until, **dead))
+    with read(room.engine) as connection:
+        assert cut.held(connection) == {}
+    with lease(room.engine, first.lease), read(room.engine) as connection:
+        assert list(cut.held(connection)) == [first.lease]

@@ -10,7 +10,11 @@ by what an outside sink holds against the frozen audience.
     steps     kill -9 right before and after named steps      full      a full disk
     starts    many starts at once; a stopped sender           leave     readers who leave during a run
     locks     another writer holds the database               ends      SIGTERM
-    driver    the command line, with a bomb in it
+    driver    the command line, with a bomb in it, or with less time
+
+    cluster   workers killed, stopped, cut off and added; the one that sends and PostgreSQL die too
+    machines  the machines of a cluster, played by one               proxy     their lines to the database
+    doubts    what each incident may have cost; pure
 
 Nothing here imports the program's delivery. `python -m bench.chaos --help`; README.md says how to read the result.
 """

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.chaos import finding
+from bench.chaos.cluster import clusters
 from bench.chaos.ends import sigterms
 from bench.chaos.finding import Finding, World, markdown
 from bench.chaos.full import full_disk
@@ -61,6 +62,7 @@ PARTS = {
     ),
     "full": Part(lambda world, base, policy, n: full_disk(world, base, policy, trials=n), 20, databases=LITE),
     "power": Part(lambda world, base, policy, n: power_cuts(world, base, policy, cuts=n, readers=500), 100),
+    "cluster": Part(lambda world, base, policy, n: clusters(world, policy, trials=n), 2, databases=("postgresql",)),
     "leave": Part(lambda world, base, policy, n: races(world, base, policy, number=n), 1000, policies=ONE),
 }
 

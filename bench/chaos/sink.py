@@ -1,11 +1,14 @@
-"""A mail server outside: python -m bench.chaos.sink --log FILE [--delay MS]
+"""A mail server outside: python -m bench.chaos.sink --log FILE [--delay MS] [--hosts N]
 
 Every message it accepts is in the log (one JSON object a line, written at once) BEFORE the 250 is sent, so that what
 the log holds is what readers got. `--delay` is the time between the two: in it a sender cannot know. Times are of
 CLOCK_MONOTONIC, which all processes of a machine share; they are those of the bytes' arrival, not of their reading.
 
     {"what": "began", "connection": 3, "rcpt": …, "began": …}      MAIL FROM had come at `began`, RCPT TO was accepted
-    {"what": "took",  "connection": 3, "rcpt": …, "began": …, "at": …, "id": Message-ID, "sha256": …, "bytes": …}
+    {"what": "took",  "connection": 3, "host": …, "rcpt": …, "began": …, "at": …, "id": …, "sha256": …, "bytes": …}
+
+It listens on 127.0.0.1, and with `--hosts` on as many addresses from there on: by which of them a message came (`host`)
+tells which machine sent it.
 
 On stdin it takes orders, one JSON object a line, each answered by "ok" on stdout:
 
@@ -104,6 +107,7 @@ class Talk(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport: Any = transport
+        self._host: str = transport.get_extra_info("sockname")[0]
         self._answer("CONNECT")
 
     def data_received(self, data: bytes) -> None:
@@ -186,6 +190,7 @@ class Talk(asyncio.Protocol):
         self._log.write(
             what="took",
             connection=self._number,
+            host=self._host,
             rcpt=self._rcpt,
             began=self._began,
             at=came,
@@ -221,9 +226,12 @@ class Talk(asyncio.Protocol):
         self._transport.close()
 
 
-async def serve(log: Log, rules: Rules, port: int) -> None:
+async def serve(log: Log, rules: Rules, port: int, hosts: int = 1) -> None:
     loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: Talk(log, rules), "127.0.0.1", port, backlog=200)
+    port = server.sockets[0].getsockname()[1]
+    others = [f"127.0.0.{number}" for number in range(2, hosts + 1)]
+    more = [await loop.create_server(lambda: Talk(log, rules), host, port, backlog=200) for host in others]
     over = asyncio.Event()
 
     def order() -> None:
@@ -236,10 +244,11 @@ async def serve(log: Log, rules: Rules, port: int) -> None:
         sys.stdout.flush()
 
     loop.add_reader(sys.stdin, order)
-    sys.stdout.write(f"{server.sockets[0].getsockname()[1]}\n")
+    sys.stdout.write(f"{port}\n")
     sys.stdout.flush()
     await over.wait()
-    server.close()
+    for one in (server, *more):
+        one.close()
 
 
 def main() -> None:
@@ -247,10 +256,13 @@ def main() -> None:
     parser.add_argument("--log", required=True, metavar="FILE")
     parser.add_argument("--port", type=int, default=0, help="0 takes any free one; it is printed")
     parser.add_argument("--delay", type=float, default=0, metavar="MS", help="between accepting and saying so")
+    parser.add_argument(
+        "--hosts", type=int, default=1, metavar="N", help="listen on so many addresses, from 127.0.0.1 on"
+    )
     wanted = parser.parse_args()
     rules = Rules()
     rules.delay = wanted.delay / 1000
-    asyncio.run(serve(Log(wanted.log), rules, wanted.port))
+    asyncio.run(serve(Log(wanted.log), rules, wanted.port, wanted.hosts))
 
 
 if __name__ == "__main__":

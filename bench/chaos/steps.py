@@ -31,6 +31,7 @@ class Step:
 
 
 AFTER = ("after",)
+LITE, POSTGRES = ("sqlite",), ("postgresql",)  # where an edition goes as a whole, and where slice by slice
 STEPS = (
     # Becoming the one that sends
     Step("newsletter.instance:renew"),
@@ -41,7 +42,10 @@ STEPS = (
     Step("newsletter.store.editions:keep_wires", when=AFTER),
     Step("newsletter.store.editions:move", 1, when=AFTER),
     # Taking hold
-    Step("newsletter.dispatch:recover"),
+    Step("newsletter.dispatch:recover", databases=LITE),
+    Step("newsletter.store.slices:cut", when=AFTER, databases=POSTGRES),
+    Step("newsletter.slices:lease", databases=POSTGRES),
+    Step("newsletter.slices:recover", databases=POSTGRES),
     Step("newsletter.deliver.ledger:Ledger.recover"),
     Step("newsletter.deliver.ledger:Ledger.claim"),
     Step("newsletter.store.deliveries:claim", when=AFTER),
@@ -66,6 +70,7 @@ STEPS = (
     Step("newsletter.deliver.journal:Journal.folded"),
     Step("newsletter.deliver.ledger:record", when=("before", "after")),
     # The end
+    Step("newsletter.store.slices:put_off", databases=POSTGRES),
     Step("newsletter.deliver.supply:Supply.close"),
     Step("newsletter.deliver.ledger:Ledger.close"),
     Step("newsletter.deliver.journal:Journal.close"),

@@ -17,7 +17,7 @@ from contextlib import closing, contextmanager, suppress
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Engine, func, literal_column, select, text, update
+from sqlalchemy import ColumnElement, Connection, Engine, func, literal_column, select, text, update
 
 from newsletter.errors import AlreadyRunning, DatabaseError
 from newsletter.store.database import advisory_key, explained, read, write
@@ -30,10 +30,9 @@ RENEWED_EVERY = 10.0  # seconds
 FRESH = 0.05  # seconds for which what was read of the fence is believed
 
 # The view shows a lock's 64 bits in two halves (pg_locks, 54.12).
-HELD = """
-SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 1 AND granted
+LOCKS = """
+SELECT classid::bigint << 32 | objid::bigint FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 1 AND granted
 AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-AND (classid::bigint << 32 | objid::bigint) = :key
 """
 
 Ask = Callable[..., Any]
@@ -146,12 +145,16 @@ def read_holder(text: str) -> tuple[int, str]:
 
 
 def holder(engine: Engine, name: str) -> str | None:
-    """Who holds it now; nobody, where its holder has died: the lock of its fence went with its connection."""
+    """Who holds it now; nobody, where its holder has died."""
     with read(engine) as connection:
-        lasts = leases.c.until > literal_column("clock_timestamp()")
-        query = select(leases.c.holder, leases.c.fence, func.current_schema().label("schema"))
-        row = connection.execute(query.where(leases.c.name == name, lasts)).one_or_none()
-        if row is None:
-            return None
-        key = advisory_key(f"{name} {row.schema} {row.fence}")
-        return str(row.holder) if connection.execute(text(HELD), {"key": key}).scalar() else None
+        return held(connection, leases.c.name == name).get(name)
+
+
+def held(connection: Connection, which: ColumnElement[bool]) -> dict[str, str]:
+    """Those leases that somebody holds now, each with who does. A holder that has died is none, at once: the lock of
+    its fence went with its connection."""
+    lasts = leases.c.until > literal_column("clock_timestamp()")
+    query = select(leases.c.name, leases.c.holder, leases.c.fence, func.current_schema().label("schema"))
+    rows = connection.execute(query.where(which, lasts)).all()
+    locks = set(connection.scalars(text(LOCKS))) if rows else set()
+    return {row.name: row.holder for row in rows if advisory_key(f"{row.name} {row.schema} {row.fence}") in locks}

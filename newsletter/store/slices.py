@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from sqlalchemy import Connection, and_, exists, func, insert, literal_column, or_, select, update
+from sqlalchemy import Connection, and_, exists, func, insert, or_, select, update
 
 from newsletter.errors import AlreadyRunning
 from newsletter.model import ENDED, DeliveryState
+from newsletter.store import lease
 from newsletter.store.deliveries import ALL, EXPIRED, Span, of_state
 from newsletter.store.schema import deliveries, editions, leases, slices
 
@@ -107,10 +108,8 @@ def make_due(connection: Connection, edition_id: int) -> None:
 
 
 def held(connection: Connection) -> dict[str, str]:
-    """The slices in somebody's hands: the names of their leases, each with who holds it."""
-    lasts = leases.c.until > literal_column("clock_timestamp()")
-    query = select(leases.c.name, leases.c.holder).where(leases.c.name.like("slice %"), lasts)
-    return {row.name: row.holder for row in connection.execute(query)}
+    """The slices in somebody's hands: the names of their leases, each with who holds it. Not in those of the dead."""
+    return lease.held(connection, leases.c.name.like("slice %"))
 
 
 def in_hand(connection: Connection, edition_id: int, since: datetime) -> list[Span]:
