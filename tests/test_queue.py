@@ -168,6 +168,34 @@ def test_a_slice_that_is_due_at_once_goes_not_round_and_round(cluster: Engine) -
     assert calls[2] - calls[0] >= 1.0
 
 
+def test_a_clock_that_is_behind_makes_no_worker_go_round_and_round(cluster: Engine) -> None:
+    """What counts is how long it is until a slice is due, by whatever clock."""
+    behind = lambda: now() - timedelta(minutes=5)  # noqa: E731
+    queue, calls = Queue(cluster, behind, QUICK), []
+
+    def handle(edition: int, number: int) -> datetime | None:
+        calls.append(time.monotonic())
+        return behind() + timedelta(seconds=2) if len(calls) == 1 else None
+
+    queue.ask_for([(1, 1)])
+    with working(queue, handle):
+        until(lambda: len(calls) == 2 and not queue.waiting())
+    assert calls[1] - calls[0] >= 2
+
+
+def test_a_clock_that_is_ahead_keeps_no_slice_waiting(cluster: Engine) -> None:
+    ahead = lambda: now() + timedelta(days=1)  # noqa: E731
+    queue, calls = Queue(cluster, ahead, QUICK), []
+
+    def handle(edition: int, number: int) -> datetime | None:
+        calls.append(number)
+        return ahead() + timedelta(seconds=1) if len(calls) == 1 else None
+
+    queue.ask_for([(1, 1)])
+    with working(queue, handle):
+        until(lambda: len(calls) == 2 and not queue.waiting())
+
+
 def test_a_slice_asked_for_while_it_is_in_work_is_kept_once(cluster: Engine) -> None:
     queue, begun, go_on = Queue(cluster, now, QUICK), threading.Event(), threading.Event()
     calls = []
@@ -321,6 +349,50 @@ def test_a_job_that_went_to_another_is_not_ours_to_end(cluster: Engine) -> None:
     queue.ask_for([(1, 1)])
     with working(queue, handle):
         until(lambda: done == [1, 2] and not queue.waiting())
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_a_worker_that_wakes_up_leaves_its_job_to_who_came_after(cluster: Engine, again: bool) -> None:
+    """It gave no sign for long, and its job went to another, who is at it: neither ended nor given to a third."""
+    queue, begun, go_on = Queue(cluster, now, QUICK), threading.Event(), threading.Event()
+
+    def handle(edition: int, number: int) -> datetime | None:
+        begun.set()
+        go_on.wait(20)
+        return now() if again else None
+
+    queue.ask_for([(1, 1)])
+    with working(queue, handle):
+        assert begun.wait(20)
+        with write(cluster) as connection:
+            connection.execute(text("INSERT INTO procrastinate_workers DEFAULT VALUES"))
+            connection.execute(
+                text("UPDATE procrastinate_jobs SET worker_id = (SELECT max(id) FROM procrastinate_workers)")
+            )
+        go_on.set()
+        time.sleep(0.5)
+        assert queue.counts() == {"todo": 0, "doing": 1}
+
+
+def test_of_two_who_rescue_a_job_the_slower_does_not_take_it_from_its_new_worker(cluster: Engine) -> None:
+    queue = Queue(cluster, now, QUICK)
+    queue.ask_for([(1, 1)])
+    with write(cluster) as connection:
+        put = "INSERT INTO procrastinate_workers DEFAULT VALUES RETURNING id"
+        dead, living = (connection.execute(text(put)).scalar_one() for _ in range(2))
+        take = text("UPDATE procrastinate_jobs SET status = 'doing', worker_id = :worker RETURNING id")
+        job = connection.execute(take, {"worker": dead}).scalar_one()
+        raw = connection.connection.driver_connection
+        assert raw is not None
+
+        def rescue() -> int:
+            whose = {"job": job, "worker": dead, "seconds": 0.0}
+            return int(raw.execute(jobs.PUT_BACK, whose).rowcount)
+
+        assert rescue() == 1
+        connection.execute(take, {"worker": living})
+        assert rescue() == 0
+    assert queue.counts() == {"todo": 0, "doing": 1}
 
 
 # --- Its tables -----------------------------------------------------------------------------------

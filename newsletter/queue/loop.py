@@ -19,11 +19,12 @@ from typing import Any, NamedTuple
 import psycopg
 from procrastinate import App, PsycopgConnector
 from procrastinate.exceptions import ConnectorException, UniqueViolation
-from procrastinate.jobs import Job, Status
+from procrastinate.jobs import Job
 from sqlalchemy import Engine
 
 from newsletter.errors import DatabaseError
 from newsletter.queue import Handle, Queue
+from newsletter.store import jobs
 from newsletter.store.database import shown
 from newsletter.store.postgresql import CALM
 
@@ -165,12 +166,13 @@ class _Loop:
 
     async def _settle(self, job: Job, again: datetime | None) -> None:
         """Write down what came of it, as soon as the database takes it. Told to stop, we try for a moment only."""
-        if again is not None and not self._stopped():
-            again = max(again, self._clock() + timedelta(seconds=self._times.look))  # never round and round
+        least = 0.0 if self._stopped() else self._times.look  # never round and round
+        # A moment by our clock, which may not be the database's: so what counts is how long it is until then.
+        left = None if again is None else max((again - self._clock()).total_seconds(), least)
         pause, deadline = FIRST_PAUSE, None
         while True:
             try:
-                await (self._put_back(job, again) if again else self._finish(job))
+                await (self._finish(job) if left is None else self._put_back(job, left))
                 return
             except TROUBLE as error:
                 self._complain(error)
@@ -181,19 +183,16 @@ class _Loop:
             await asyncio.sleep(min(pause, GLANCE if self._stopped() else pause))
             pause = min(2 * pause, self._times.trouble)
 
-    async def _put_back(self, job: Job, at: datetime | None = None) -> None:
+    async def _put_back(self, job: Job, seconds: float = 0.0) -> None:
+        """To be taken again in so long. Nothing, as for `_finish`, where it went to another when we gave no sign."""
+        whose = {"job": job.id, "worker": job.worker_id}
         try:
-            await self._jobs.retry_job(job, retry_at=at or self._clock())
+            await self._app.connector.execute_query_async(jobs.PUT_BACK, seconds=seconds, **whose)
         except UniqueViolation:  # it was asked for meanwhile, and waits
             await self._finish(job)
-        except ConnectorException as error:
-            _unless_gone(error)
 
     async def _finish(self, job: Job) -> None:
-        try:
-            await self._jobs.finish_job(job, status=Status.SUCCEEDED, delete_job=True)
-        except ConnectorException as error:
-            _unless_gone(error)
+        await self._app.connector.execute_query_async(jobs.FINISH, job=job.id, worker=job.worker_id)
 
     # --- The living and the dead
 
@@ -240,12 +239,6 @@ async def _pass(seconds: float, stopped: Callable[[], bool]) -> None:
     end = time.monotonic() + seconds
     while not stopped() and (left := end - time.monotonic()) > 0:
         await asyncio.sleep(min(left, GLANCE))
-
-
-def _unless_gone(error: ConnectorException) -> None:
-    """procrastinate says so (RAISE) where the job is not ours any more: it went to another when we gave no sign."""
-    if not isinstance(error.__cause__, psycopg.errors.RaiseException):
-        raise error
 
 
 def _said(engine: Engine, error: BaseException) -> str:

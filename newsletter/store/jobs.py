@@ -1,4 +1,5 @@
-"""What stands in the queue: procrastinate's tables, looked at. Its own functions change them (`newsletter.queue`).
+"""What stands in the queue: procrastinate's tables, looked at. Its own functions change them (`newsletter.queue`), but
+for the end of a job: those go by its number alone, and so a worker that wakes up would end its successor's.
 
 They stand in the same schema as ours. One of the same name elsewhere on the search path is another newsletter's.
 """
@@ -14,6 +15,15 @@ ONE_OF_OURS = """SELECT EXISTS (
     SELECT 1 FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
     WHERE nspname = current_schema() AND relname = 'procrastinate_jobs'
 )"""
+
+# For procrastinate's connector, whose placeholders are psycopg's. A job is whose number it bears while it is in work;
+# nobody's once that worker's row is gone.
+FINISH = """DELETE FROM procrastinate_jobs
+    WHERE id = %(job)s AND status = 'doing' AND worker_id IS NOT DISTINCT FROM CAST(%(worker)s AS bigint)"""
+# By the database's clock, which also says when it is due: that of the machine may be another.
+PUT_BACK = """UPDATE procrastinate_jobs SET status = 'todo', attempts = attempts + 1,
+    scheduled_at = clock_timestamp() + make_interval(secs => CAST(%(seconds)s AS double precision))
+    WHERE id = %(job)s AND status = 'doing' AND worker_id IS NOT DISTINCT FROM CAST(%(worker)s AS bigint)"""
 
 
 def are_kept(connection: Connection) -> bool:
