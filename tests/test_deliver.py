@@ -698,13 +698,58 @@ def test_a_torn_line_at_the_journal_s_end_is_none(tmp_path: Path) -> None:
     assert journal.read(tmp_path, 7, None) is None
 
 
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], list[str]]:
+    """Be on a machine of that id; gives what `journal.here` says, in its parts."""
+
+    def be(machine: str) -> list[str]:
+        file = tmp_path / "machine-id"
+        file.write_text(f"{machine}\n")
+        monkeypatch.setattr(journal, "MACHINE_ID", file)
+        return str(journal.here()).split("/")
+
+    return be
+
+
+@pytest.mark.parametrize("machine", ["", "uninitialized", "4f1c0ffee"])
+def test_a_host_of_the_same_image_is_not_an_earlier_boot_of_ours(
+    place: Callable[[str], list[str]], machine: str
+) -> None:
+    """Containers of one image have the machine-id that came with it, an empty one often."""
+    found, boot, host = place(machine)
+    assert found == machine.replace("uninitialized", "")
+    assert not journal.is_lost(f"{found}/another boot/b-example")
+    assert not journal.is_lost(f"{found}/another boot")  # by an older program: nobody knows
+    assert not journal.is_lost(f"{found}/{boot}/{host}")
+    assert journal.is_lost(f"{found}/another boot/{host}") == bool(found)
+
+
+def test_in_the_same_boot_it_is_here_under_another_name_of_the_host(
+    place: Callable[[str], list[str]], tmp_path: Path
+) -> None:
+    """A container that is started anew bears another; older programs wrote none."""
+    machine, boot, host = place("4f1c0ffee")
+    for number, written in enumerate([f"{machine}/{boot}", f"{machine}/{boot}/b-example", f"{machine}/{boot}/{host}"]):
+        assert journal.is_here(written)
+        assert not journal.is_lost(written)
+        (tmp_path / f"run-{number}.journal").write_text(f"newsletter-journal 1 {number} {written}\n> 5\n")
+        told = journal.read(tmp_path, number, written)
+        assert told is not None
+        assert told.sending == {5}
+        with journal.dead(tmp_path, number) as told:
+            assert told is not None
+    for other in (None, "unknown", f"{machine}/another boot/{host}", f"b/{boot}/{host}"):
+        assert not journal.is_here(other)
+    assert len(str(journal.here())) <= 120
+
+
 def test_in_another_boot_all_that_was_claimed_is_in_doubt(engine: Engine) -> None:
     """R07: after a power cut the journal does not count, and the report says so."""
     post = Post(engine, "ama", "kodjo", "efua")
     dead_run(post)
     with write(engine) as connection:
-        machine = str(journal.here()).partition("/")[0]
-        connection.execute(update(schema.runs).values(place=f"{machine}/another boot"))
+        machine, _, host = str(journal.here()).split("/")
+        connection.execute(update(schema.runs).values(place=f"{machine}/another boot/{host}"))
     again = Ledger(engine, post.id, lambda: MORNING, post.folder)
     [said] = again.recover(repeats_safely=False)
     again.close(done=True)

@@ -4,7 +4,7 @@ A line is written before a message's bytes are, and one when the relay has answe
 database a little later, many at a time. The file is not synced: it outlives a killed process, not a power cut. So it
 counts only on the machine, and in the boot, that wrote it, and elsewhere every claim that was not folded is in doubt.
 
-    newsletter-journal 1 7 d41d…/3f2a…      the run, and its place
+    newsletter-journal 1 7 d41d…/3f2a…/a    the run, and its place
     > 1234                                  about to be sent
     < 1234 accepted 250 1764050400123 - 1 2.0.0 queued as 4XyZ
     > 1235
@@ -16,7 +16,9 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import hashlib
 import os
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
@@ -33,6 +35,7 @@ MACHINE_ID = Path("/etc/machine-id")
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECOND = timedelta(milliseconds=1)
+SHORT = re.compile(r"[\w.-]{1,50}", re.ASCII)  # a host's name that fits into a place, which has 120 characters
 
 
 class Told(NamedTuple):
@@ -43,19 +46,44 @@ class Told(NamedTuple):
 
 
 def here() -> str | None:
-    """This machine in this boot; None where the system does not tell."""
+    """This machine in this boot: the ids of both, and the host's name; None where the system tells of no boot.
+
+    The machine's id may be missing, empty (containers) or another's too, where it came with an image. A boot's is not.
+    """
     try:
-        return f"{MACHINE_ID.read_text().strip()}/{BOOT_ID.read_text().strip()}"
+        boot = BOOT_ID.read_text().strip()
     except OSError:
         return None
+    host = os.uname().nodename
+    if not SHORT.fullmatch(host):
+        host = hashlib.sha256(host.encode()).hexdigest()[:32]
+    return f"{_machine()}/{boot}/{host}" if boot else None
+
+
+def _machine() -> str:
+    """Its id (machine-id(5)), which before the first boot is none; empty where it has none."""
+    try:
+        found = MACHINE_ID.read_text().strip()[:32]
+    except OSError:
+        return ""
+    return "" if found == "uninitialized" else found
+
+
+def is_here(place: str | None) -> bool:
+    """Whether it is this machine in this boot. The host's name does not matter: a container that is started anew bears
+    another, and places of older programs have none."""
+    now = here()
+    return place is not None and now is not None and place.split("/")[:2] == now.split("/")[:2]
 
 
 def is_lost(place: str | None) -> bool:
-    """Whether what was written there counts no more anywhere: it was this machine, in an earlier boot."""
+    """Whether what was written there counts no more anywhere: it was this machine, in an earlier boot. Only where its
+    id and its name both say so: else it may live, and has its time to come back."""
     now = here()
-    if place is None or now is None or place == now:
+    if place is None or now is None or is_here(place):
         return False
-    return place.partition("/")[0] == now.partition("/")[0]
+    machine, _, host = now.split("/")
+    return machine != "" and place.split("/")[0::2] == [machine, host]
 
 
 def path_of(folder: Path, run_id: int) -> Path:
@@ -142,13 +170,14 @@ class Journal:
 
 def read(folder: Path, run_id: int, place: str | None) -> Told | None:
     """What a dead run has left in its journal; None where there is none that counts here and now."""
-    if place is None or place != here():
+    if not is_here(place):
         return None
     try:
         lines = path_of(folder, run_id).read_bytes().split(b"\n")[:-1]  # behind the last line's end: torn, or nothing
     except OSError:
         return None
-    if not lines or lines[0].decode("ascii", "replace") != f"{HEAD} {run_id} {place}":
+    written, _, at = (lines[0] if lines else b"").decode("ascii", "replace").rpartition(" ")
+    if written != f"{HEAD} {run_id}" or not is_here(at):
         return None
     return _told(lines[1:])
 
