@@ -106,9 +106,10 @@ def take_turn(connection: Connection, name: str, now: datetime, every: timedelta
 
 
 def is_due(connection: Connection, name: str, now: datetime, every: timedelta) -> bool:
-    """Whether the last turn is so long ago; or to come, by a clock that was set back since."""
+    """Whether the last turn is so long ago; or so long to come, by a clock that was set back since. One that is to come
+    in a moment was taken by a machine whose clock is a little ahead of ours."""
     return _is_over(get(connection, name), now, every)
 
 
 def _is_over(last: str | None, now: datetime, every: timedelta) -> bool:
-    return last is None or not timedelta(0) <= now - datetime.fromisoformat(last) < every
+    return last is None or abs(now - datetime.fromisoformat(last)) >= every
