@@ -17,6 +17,7 @@ from sqlalchemy import Connection
 
 from newsletter import (
     clearance,
+    clocks,
     dispatch,
     edit,
     gather,
@@ -113,7 +114,7 @@ def send(room: Newsroom, day: date, *, regardless: bool = False, dry_run: bool =
     """The day's edition, from the sites to the inboxes; returns when every delivery has ended, or `watch.stop` is set.
 
     `regardless` does not mind that it is late, or no day of the schedule. What is not as it should be stands in the
-    report's `problem`, and the editors are told. Raises ConfigError and DatabaseError.
+    report's `problem`, and the editors are told. Raises ConfigError, DatabaseError, and WrongClock before anything.
     """
     started = room.clock()
     name = day.isoformat()
@@ -137,7 +138,7 @@ def send_named(
     Neither the schedule's days nor its hours matter, and nothing is picked anew. Without `patient`, what the relay puts
     off is left for a later call; of another slot than the day's it is left too when the day's hour has come: that must
     not wait for an extra's last mailbox. `go_at`: only as an editor's call for that moment, where it still stands.
-    Raises BadData where there is none, ConfigError and DatabaseError.
+    Raises BadData where there is none, ConfigError, DatabaseError and WrongClock.
     """
     edition = edit.named(room, None, name)
     watch = _foretelling(room, watch)
@@ -149,6 +150,7 @@ def send_named(
 
 def _sent(room: Newsroom, name: str, work: Callable[[], Report], watch: Watch) -> Report:
     """Letters ahead, then the work; after it the editors are told of what is wrong, and the house is tidied."""
+    clocks.check(room)
     started = room.clock()
 
     def after_letters() -> Report:
@@ -322,6 +324,7 @@ def _rehearse(room: Newsroom, day: date, regardless: bool, force: bool) -> Repor
     """All but the writing: what would be sent now, and whether the doctor would hinder it."""
     from newsletter.doctor import gate  # it looks at editions too, and so imports us
 
+    clocks.check(room)
     instance.check(room)
     with read(room.engine) as connection:
         edition = editions.get(connection, day, DAILY)

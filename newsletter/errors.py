@@ -8,7 +8,8 @@ NewsletterError
 │   ├── TooOften         somebody has to wait a little: the sites of others are asked by it
 │   └── TemplateError    a template is missing or broken
 ├── Unavailable          all sources are down, or the relay refuses everything
-│   └── DatabaseError    the database cannot be reached or written
+│   ├── DatabaseError    the database cannot be reached or written
+│   └── WrongClock       this machine's clock is not the database's
 ├── NotSent              by decision: held, too late, not adopted
 │   └── Unfit            the doctor finds that mail would be lost; carries all that fails
 ├── AlreadyRunning       another run is sending
@@ -62,6 +63,10 @@ class Unavailable(NewsletterError):
 
 class DatabaseError(Unavailable):
     """The database cannot be reached, read or written."""
+
+
+class WrongClock(Unavailable):
+    """This machine's clock and the database's differ by so much that what is done by it would be wrong."""
 
 
 class NotSent(NewsletterError):

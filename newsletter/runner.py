@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable
 from datetime import date, timedelta
 
-from newsletter import daily, dispatch, draft, gather, going, hour, instance, monitor, post, returns, tidy
+from newsletter import clocks, daily, dispatch, draft, gather, going, hour, instance, monitor, post, returns, tidy
 from newsletter.deliver import Stop
 from newsletter.errors import DatabaseError, NewsletterError, Unavailable, Unfinished
 from newsletter.model import DAILY, EditionStatus
@@ -39,7 +39,8 @@ DONE = ("sent", "nothing_new", "cancelled", "late")  # a held edition may be app
 def run(room: Newsroom, stop: Stop, look: float = LOOK) -> None:
     """Until `stop` is asked, with `look` seconds between two looks at each work. Each has a thread of its own, so that
     none delays another: an edition on its way no letter, newcomers who get the latest edition by a slow relay none
-    either, and nothing the sign of life or the hours of the editors."""
+    either, and nothing the sign of life or the hours of the editors. By a clock that is wrong, nothing is done."""
+    clock = clocks.Watched(room)
     works = {
         "post": (lambda: send_letters(room, stop), room.stirred),
         "newcomers": (lambda: welcome_newcomers(room, stop), threading.Event()),
@@ -50,7 +51,7 @@ def run(room: Newsroom, stop: Stop, look: float = LOOK) -> None:
 
     def loop(work: Callable[[], object], stirred: threading.Event) -> None:
         with speaking(room.config.newsletter.list_id):
-            _loop(stop, work, stirred, look)
+            _loop(stop, lambda: clock.is_right() and work(), stirred, look)
 
     threads = [threading.Thread(target=loop, args=work, name=name) for name, work in works.items()]
     for thread in threads:

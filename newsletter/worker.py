@@ -19,10 +19,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from newsletter import __version__, daily, instance, queue, runner, slices
+from newsletter import __version__, clocks, daily, instance, queue, runner, slices
 from newsletter.config import Config
 from newsletter.deliver import Stop
-from newsletter.errors import AlreadyRunning, ConfigError, DatabaseError, NewsletterError, NotSent
+from newsletter.errors import AlreadyRunning, ConfigError, DatabaseError, NewsletterError, NotSent, WrongClock
 from newsletter.model import Delivery, DeliveryState
 from newsletter.newsroom import Newsroom
 from newsletter.sending import Watch
@@ -37,6 +37,7 @@ SAID_EVERY = 5.0  # seconds between two words about ourselves
 ATTENDED_EVERY = 15.0  # seconds between two looks after editions that nobody watches
 BUSY = timedelta(seconds=5)  # until a slice that another has in hand is asked for again
 TROUBLE = timedelta(seconds=30)  # until one is that met a fault of the house
+GLANCE = 0.2  # seconds between two looks whether we are told to stop
 FIRST_REST, LONGEST_REST = 5.0, 60.0  # seconds to take nothing after trouble: doubled each time, while it lasts
 
 
@@ -101,7 +102,8 @@ def work(
     deliver: Deliver = slices.deliver_slice,
     said_every: float = SAID_EVERY,
 ) -> None:
-    """Until `stop` is asked. With `runs`, the runner lives beside it: letters, and what is due.
+    """Until `stop` is asked. With `runs`, the runner lives beside it: letters, and what is due. While the
+    clock is wrong, it waits.
 
     Raises ConfigError where it could never work, NotSent in a database that was not adopted, DatabaseError where the
     database cannot be reached at the beginning."""
@@ -112,8 +114,10 @@ def work(
     if jobs is None:
         raise ConfigError(f"{room.config.path}: newsletter.database: there is no queue")
     errand = _Errand(room, stop, doing, deliver)
-    with _said(room, doing, said_every), _attending(room, stop, errand.ended), _running(room, stop, wanted=runs):
-        jobs.work(errand.run, lambda: stop.asked, errand.rest)
+    with _said(room, doing, said_every):
+        _wait_for_clock(room, stop, doing)
+        with _attending(room, stop, errand.ended), _running(room, stop, wanted=runs):
+            jobs.work(errand.run, lambda: stop.asked, errand.rest)
 
 
 def _check_instance(room: Newsroom) -> None:
@@ -124,6 +128,22 @@ def _check_instance(room: Newsroom) -> None:
             raise
         cure = "; on several machines newsletter.instance must be set, to the same name on each"
         raise NotSent(f"{error}{cure}") from error
+
+
+def _wait_for_clock(room: Newsroom, stop: Stop, doing: Doing) -> None:
+    """By a wrong one, what nobody has yet would be too late."""
+    while not stop.asked:
+        try:
+            clocks.check(room)
+        except WrongClock as error:
+            doing.trouble = str(error)
+            log.warning("%s", error)
+        else:
+            doing.trouble = None
+            return
+        again = time.monotonic() + clocks.AGAIN
+        while time.monotonic() < again and not stop.asked:
+            time.sleep(GLANCE)
 
 
 class _Errand:

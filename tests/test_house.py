@@ -38,6 +38,7 @@ OPERATIONS = {
     "sending",
     "slices",
     "worker",
+    "clocks",
     "logs",
     "cluster",
     "subscribe",

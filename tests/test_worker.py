@@ -25,7 +25,7 @@ from cli import cli
 from newsletter import cluster, progress, tidy, worker
 from newsletter.commands.watching import who_sends
 from newsletter.deliver import Stop
-from newsletter.errors import AlreadyRunning, ConfigError, DatabaseError, NotSent, Unavailable
+from newsletter.errors import AlreadyRunning, ConfigError, DatabaseError, NotSent, Unavailable, WrongClock
 from newsletter.logs import AsJson, AsText
 from newsletter.newsroom import Newsroom
 from newsletter.queue import Queue, Times
@@ -211,7 +211,9 @@ def test_trouble_is_told_and_the_worker_rests(found: Callable[..., Newsroom], ca
     assert "shutting down" in caplog.text
 
 
-@pytest.mark.parametrize("error", [DatabaseError("cut"), Unavailable("the relay refuses"), ConfigError("no key")])
+@pytest.mark.parametrize(
+    "error", [DatabaseError("cut"), Unavailable("the relay refuses"), WrongClock("300 s behind"), ConfigError("no key")]
+)
 def test_a_slice_that_met_a_fault_of_the_house_is_asked_for_again(
     found: Callable[..., Newsroom], error: Exception
 ) -> None:

@@ -34,7 +34,7 @@ EXIT_CODES = {
     3: "finished, some rejected or uncertain",
     4: "not sent by decision (held, too late, not adopted)",
     65: "bad data",
-    69: "all sources down, the relay refuses everything, or no database",
+    69: "all sources down, the relay refuses everything, no database, or a clock that is wrong",
     75: "unfinished, run again",
     78: "configuration",
 }
