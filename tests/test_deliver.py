@@ -743,12 +743,12 @@ def test_in_the_same_boot_it_is_here_under_another_name_of_the_host(
     assert len(str(journal.here())) <= 120
 
 
-def test_in_another_boot_all_that_was_claimed_is_in_doubt(engine: Engine) -> None:
+def test_in_another_boot_all_that_was_claimed_is_in_doubt(engine: Engine, place: Callable[[str], list[str]]) -> None:
     """R07: after a power cut the journal does not count, and the report says so."""
+    machine, _, host = place("4f1c0ffee")
     post = Post(engine, "ama", "kodjo", "efua")
     dead_run(post)
     with write(engine) as connection:
-        machine, _, host = str(journal.here()).split("/")
         connection.execute(update(schema.runs).values(place=f"{machine}/another boot/{host}"))
     again = Ledger(engine, post.id, lambda: MORNING, post.folder)
     [said] = again.recover(repeats_safely=False)
