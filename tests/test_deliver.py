@@ -793,6 +793,25 @@ def test_a_machine_settles_what_died_on_it_whoever_has_the_slice_now(engine: Eng
     living.close(done=False)
 
 
+@pytest.mark.parametrize("former", ["/former-name", ""])
+def test_a_machine_settles_under_another_name_too(engine: Engine, former: str) -> None:
+    """A container that is started anew; a program that was upgraded, of which the older one wrote no name."""
+    post = Post(engine, "ama", "kodjo")
+    dead = Ledger(engine, post.id, lambda: MORNING, post.folder)
+    first, _second = dead.claim(2)
+    dead.sending([first.id])
+    dead.record(entry(first, State.ACCEPTED))
+    dead.close(done=False)
+    here = str(journal.here())
+    place = here.rpartition("/")[0] + former
+    file = journal.path_of(post.folder, dead.run)
+    file.write_text(file.read_text().replace(here, place))
+    with write(engine) as connection:
+        connection.execute(update(schema.runs).values(place=place))
+    settle(engine, post.folder, lambda: MORNING, repeats_safely=False, repeats=True)
+    assert post.states() == {"ama": "accepted", "kodjo": "pending"}
+
+
 def test_what_one_claimed_who_had_lost_the_lock_is_sent_all_the_same(engine: Engine) -> None:  # R04
     post = Post(engine, *[f"r{i}" for i in range(6)])
     zombie = Ledger(engine, post.id, lambda: MORNING, post.folder)

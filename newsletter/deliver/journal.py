@@ -43,6 +43,7 @@ class Told(NamedTuple):
 
     ended: list[Entry]
     sending: set[int]  # about to be sent, and nothing is known since
+    place: str = ""  # where it was written, as the run's row has it too
 
 
 def here() -> str | None:
@@ -179,10 +180,10 @@ def read(folder: Path, run_id: int, place: str | None) -> Told | None:
     written, _, at = (lines[0] if lines else b"").decode("ascii", "replace").rpartition(" ")
     if written != f"{HEAD} {run_id}" or not is_here(at):
         return None
-    return _told(lines[1:])
+    return _told(lines[1:], at)
 
 
-def _told(lines: Iterable[bytes]) -> Told:
+def _told(lines: Iterable[bytes], place: str) -> Told:
     ended: dict[int, Entry] = {}
     sending: set[int] = set()
     for line in lines:
@@ -198,7 +199,7 @@ def _told(lines: Iterable[bytes]) -> Told:
             entry = _entry(line.decode())
             ended[entry.delivery_id] = entry
             sending.discard(entry.delivery_id)
-    return Told(list(ended.values()), sending)
+    return Told(list(ended.values()), sending, place)
 
 
 def left(folder: Path) -> list[int]:

@@ -131,7 +131,7 @@ class Ledger:
 
     def _order(self, claims: runs.Claims, repeats_safely: bool) -> Order:
         """Whether sending again repeats nothing is known of our own way out; another machine may have another."""
-        ours = claims.place == journal.here() or journal.is_lost(claims.place) or not self._grace
+        ours = journal.is_here(claims.place) or journal.is_lost(claims.place) or not self._grace
         return Order(self._told(claims), repeats_safely and ours, self._repeats, self._clock())
 
     # --- Taking hold
@@ -302,10 +302,10 @@ def settle(
             if found is None:
                 continue
             with write(engine) as connection:
-                edition_id = runs.edition_of(connection, run_id, journal.here())
+                edition_id = runs.edition_of(connection, run_id, found.place)
                 if edition_id is not None:
                     record_over_doubts(connection, edition_id, run_id, found.ended)
-                    claims = runs.Claims(run_id, journal.here(), clock())
+                    claims = runs.Claims(run_id, found.place, clock())
                     order = Order(found, repeats_safely, repeats, clock())
                     told.append(_recover(connection, edition_id, ALL, claims, order))
             journal.forget(folder, run_id)
