@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from newsletter import instance, pauses
+from newsletter import clocks, instance, pauses
 from newsletter.deliver import Ending, Ledger, Recovered, deliver, recover, settle
 from newsletter.deliver.judge import End
 from newsletter.deliver.supply import expire
@@ -57,10 +57,12 @@ def deliver_slice(room: Newsroom, edition_id: int, number: int, watch: Watch) ->
     """Deliver what is due in a slice, without waiting for what the relay puts off. What an editor has stopped, and what
     has ended, is left alone.
 
-    Raises AlreadyRunning where another has it in hand, NotSent in a database that was not adopted, DatabaseError where
-    the database is lost, or another has taken the slice over: nothing more of it is begun then.
+    Raises AlreadyRunning where another has it in hand, NotSent in a database that was not adopted, WrongClock where
+    our clock is not the database's, DatabaseError where that is lost, or another has taken the slice over: nothing more
+    of it is begun then.
     """
     revision(room.engine)  # a newer program may have changed the schema, and no longer serve ours
+    clocks.check(room)  # somebody may have set it since we began
     settle_own(room)
     found = _to_deliver(room, edition_id, number)
     if found is None:

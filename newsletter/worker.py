@@ -102,8 +102,8 @@ def work(
     deliver: Deliver = slices.deliver_slice,
     said_every: float = SAID_EVERY,
 ) -> None:
-    """Until `stop` is asked. With `runs`, the runner lives beside it: letters, and what is due. While the
-    clock is wrong, it waits.
+    """Until `stop` is asked. With `runs`, the runner lives beside it: letters, and what is due. While the clock
+    is wrong, it waits.
 
     Raises ConfigError where it could never work, NotSent in a database that was not adopted, DatabaseError where the
     database cannot be reached at the beginning."""

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, text
 
-from newsletter import clocks, config, daily, runner, worker
+from newsletter import clocks, config, daily, runner, slices, worker
 from newsletter.commands import exit_code
 from newsletter.deliver import Stop
 from newsletter.errors import DatabaseError, WrongClock
@@ -114,6 +114,24 @@ def test_a_wrong_clock_expires_nobody(room: Newsroom) -> None:
         daily.send_named(room, name, watch=Watch(Stop(room.clock)))
     set_apart(room, seconds=0)
     assert daily.send_named(room, name, watch=Watch(Stop(room.clock))).accepted == READERS
+
+
+def test_a_worker_whose_clock_is_set_ahead_later_gives_its_slices_back(room: Newsroom) -> None:
+    assert send(room, freeze_only=True).pending == READERS
+    assert room.queue is not None
+    room.queue.ask_for([(1, 0)])
+    doing = Doing("lettre.journal.example")
+
+    def too_late(room: Newsroom, edition_id: int, number: int, watch: Watch) -> slices.Left:
+        set_apart(room, hours=12, seconds=1)
+        return slices.deliver_slice(room, edition_id, number, watch)
+
+    with living(room, lambda stop: worker.work(room, stop, doing, runs=False, deliver=too_late)):
+        until(lambda: doing.trouble)
+    with read(room.engine) as connection:
+        assert connection.execute(text("SELECT count(*) FROM deliveries WHERE state = 'pending'")).scalar() == READERS
+        left = connection.execute(text("SELECT scheduled_at - clock_timestamp() FROM procrastinate_jobs")).scalar_one()
+    assert left <= worker.TROUBLE  # not by half a day
 
 
 @contextmanager
