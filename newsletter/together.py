@@ -1,8 +1,8 @@
 """Several newsletters in one process. None may keep the others: one whose database does not answer is waited for,
 beside them.
 
-What would make two of them one is refused: the same database under whatever name, the same folder, and, where pages
-are served, the same address on the web.
+What would make two of them one is refused: the same database under whatever name, the same folder, the same mailbox for
+what comes back, and, where pages are served, the same address on the web.
 """
 
 from __future__ import annotations
@@ -99,6 +99,8 @@ def check(configs: Sequence[Config], *, served: bool) -> None:
         _databases: f"newsletter.database: both lead to the same database: {OWN}",
         _folders: "both lie in {same}: move one, or give each a newsletter.instance",
         _lists: "newsletter.list_id: both are {same}: give each its own",
+        _inboxes: "bounces.inbox: both read {same}, and would take what came back for the other: give each its own",
+        _pings: "monitor.ping_url: both are {same}: one that does its work would hide that the other does not",
         _hosts: "newsletter.public_url, desk.url: both are found at {same}: give each a host of its own",
     }
     problems: dict[tuple[Config, Config], str] = {}  # for each two, the first that is found
@@ -134,6 +136,21 @@ def _folders(config: Config) -> set[str]:
 
 def _lists(config: Config) -> set[str]:
     return {config.newsletter.list_id}
+
+
+def _inboxes(config: Config) -> set[str]:
+    """By what it leads to, in whatever words. A host and INBOX (RFC 9051, 5.1) are the same in any letters."""
+    inbox = config.bounces.inbox
+    if inbox is None:
+        return set()
+    if inbox.kind != "imap":
+        return {str(config.resolve(inbox.path).resolve())}
+    folder = "INBOX" if inbox.folder.upper() == "INBOX" else inbox.folder
+    return {f"{folder} of {inbox.user} at {host_name(inbox.host)}"}
+
+
+def _pings(config: Config) -> set[str]:
+    return {config.monitor.ping_url} - {""}
 
 
 def _hosts(config: Config) -> set[str]:

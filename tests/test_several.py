@@ -112,6 +112,34 @@ def test_two_that_would_be_one_are_refused(found: Found, tmp_path: Path) -> None
     together.check([config.load(first, {}), config.load(same_host, {})], served=False)
 
 
+PING = '[monitor]\nping_url = "https://watch.example/4711"\n'
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "said"),
+    [
+        ('[bounces]\ninbox = "maildir:../back"\n', '[bounces]\ninbox = "mbox:../x/../back"\n', "back"),
+        (
+            '[bounces]\ninbox = "imaps://back@mail.example"\n',
+            '[bounces]\ninbox = "imap+starttls://back@MAIL.example/inbox"\n',
+            "INBOX of back at mail.example",
+        ),
+        (PING, PING, "monitor.ping_url: both are https://watch.example/4711"),
+    ],
+)
+def test_two_that_would_take_what_is_the_others_are_refused(found: Found, one: str, other: str, said: str) -> None:
+    loaded = [config.load(found(name, more=more), {}) for name, more in (("matin", one), ("hebdo", other))]
+    with pytest.raises(ConfigError, match=said) as raised:
+        together.check(loaded, served=False)
+    assert len(raised.value.problems) == 1
+
+
+def test_two_mailboxes_of_one_host_are_two(found: Found) -> None:
+    boxes = ("imaps://back@mail.example/Matin", "imaps://back@mail.example/Hebdo", "imaps://other@mail.example/Matin")
+    files = [found(f"n{n}", more=f'[bounces]\ninbox = "{box}"\n') for n, box in enumerate(boxes)]
+    together.check([config.load(file, {"NEWSLETTER_BOUNCES_PASSWORD": "x"}) for file in files], served=True)
+
+
 @pytest.mark.parametrize("how", ["link", "other words"])
 def test_one_sqlite_file_under_two_names_is_refused(
     found: Found, open_rooms: Callable[..., together.Together], how: str
