@@ -22,6 +22,7 @@ from newsletter.store import (
     letters,
     notes,
     partitions,
+    results,
     runs,
     slices,
     subscribers,
@@ -29,6 +30,7 @@ from newsletter.store import (
 )
 from newsletter.store import totals as totals_kept
 from newsletter.store.database import read, wipe, write
+from newsletter.store.postgresql import in_use
 from newsletter.subscribe import CONFIRM_WITHIN, ONE_LETTER, forget_one
 from newsletter.trends import totals
 
@@ -63,13 +65,11 @@ def tidy(room: Newsroom, *, dry_run: bool = False) -> Tidied:
     """Delete and forget what is over its time."""
     room.forgotten_secret  # noqa: B018  made before any transaction
     keep = room.config.retention
-    if keep.ledger and not dry_run:
-        totals.keep_before(room, _ledger_begins(room))  # what came of editions outlives their deliveries
     done = Tidied(
         unconfirmed=_all(room, lambda c: _drop_unconfirmed(room, c, keep.unconfirmed), dry_run),
         departed=_all(room, lambda c: _forget_departed(room, c, keep.departed), dry_run) if keep.departed else 0,
         letters=_all(room, lambda c: _purge_letters(room, c, keep.letters), dry_run),
-        deliveries=_fold(room, _ledger_begins(room), dry_run) if keep.ledger else 0,
+        deliveries=_fold(room, keep.ledger, dry_run) if keep.ledger else 0,
         sessions=_all(room, lambda c: _purge_sessions(room, c), dry_run),
         tickets=_all(room, lambda c: editors.purge_tickets(c, room.clock() - TICKETS_KEPT), dry_run),
         audit=_all(room, lambda c: _purge_audit(room, c, keep.audit), dry_run) if keep.audit else 0,
@@ -115,21 +115,38 @@ def _forget_traces(room: Newsroom) -> None:
         notes.purge(connection, before.date())
 
 
-def _fold(room: Newsroom, before: datetime, dry_run: bool) -> int:
-    """What is left of editions begun before that moment are their totals. On PostgreSQL, the rows of a large edition
-    wait for their part to go as a whole, but not for longer than PART_WAITS: a weekly fills one in months."""
-    total = 0 if dry_run else _drop_parts(room, before)
+def _fold(room: Newsroom, days: int, dry_run: bool) -> int:
+    """What is left of editions begun so many days ago are their totals. The clock is read once: an edition that came to
+    its time after the totals were kept would go without."""
+    before = room.clock() - timedelta(days=days)
+    if dry_run:
+        return _would_fold(room, before)
+    totals.keep_before(room, before)  # what came of editions outlives their deliveries
+    total = _drop_parts(room, before)
     with read(room.engine) as connection:
-        if partitions.parts(connection):
-            old = totals_kept.about_to_go(connection, before, audience=SMALL)
-            old += [one for one in totals_kept.about_to_go(connection, before - PART_WAITS) if one not in old]
-        else:
-            old = totals_kept.about_to_go(connection, before)
+        old = _row_by_row(connection, before)
     for edition_id in old:
-        total += _all(room, lambda c, one=edition_id: ageing.purge(c, one, BATCH), dry_run)  # type: ignore[misc]
-        if dry_run and total:
-            break
+        total += _all(room, lambda c, one=edition_id: ageing.purge(c, one, BATCH), False)  # type: ignore[misc]
     return total
+
+
+def _would_fold(room: Newsroom, before: datetime) -> int:
+    """Counted by the index: to drop a part in a rehearsal would keep everybody waiting all the same."""
+    with read(room.engine) as connection:
+        over = ageing.parts_over(connection, before)
+        old = totals_kept.about_to_go(connection, before)
+        gone = {one for one in old if any(part.first <= one < part.end for part in over)}
+        found = results.by_state(connection, sorted(gone.union(_row_by_row(connection, before))))
+    return sum(times for states in found.values() for state, times in states.items() if state.ended)
+
+
+def _row_by_row(connection: Connection, before: datetime) -> list[int]:
+    """The editions whose deliveries go one by one. On PostgreSQL, the rows of a large edition wait for their part to go
+    as a whole, but not for longer than PART_WAITS: a weekly fills one in months."""
+    if not partitions.parts(connection):
+        return totals_kept.about_to_go(connection, before)
+    old = totals_kept.about_to_go(connection, before, audience=SMALL)
+    return old + [one for one in totals_kept.about_to_go(connection, before - PART_WAITS) if one not in old]
 
 
 def _drop_parts(room: Newsroom, before: datetime) -> int:
@@ -142,6 +159,8 @@ def _drop_parts(room: Newsroom, before: datetime) -> int:
             with write(room.engine) as connection:
                 total += size if ageing.drop(connection, part, before, PATIENCE) else 0
         except DatabaseError as error:
+            if not in_use(error):
+                raise
             log.warning("old deliveries stay until the next tidying, since the ledger is in use: %s", error)
             break
     return total
@@ -172,10 +191,6 @@ def _purge_letters(room: Newsroom, connection: Connection, days: int) -> int:
     before = now - timedelta(days=days)
     probed = min(before, now - PROBES_KEPT)
     return letters.purge(connection, before, BATCH, blank_before=now - ONE_LETTER, probed_before=probed)
-
-
-def _ledger_begins(room: Newsroom) -> datetime:
-    return room.clock() - timedelta(days=room.config.retention.ledger)
 
 
 def _purge_sessions(room: Newsroom, connection: Connection) -> int:

@@ -15,12 +15,12 @@ from newsletter import tidy, trends
 from newsletter.errors import DatabaseError
 from newsletter.model import DeliveryState, Entry
 from newsletter.newsroom import Newsroom
-from newsletter.store import database, deliveries, doubts, editions, migrations, notes, partitions, runs, schema
+from newsletter.store import database, deliveries, doubts, editions, migrations, notes, partitions, runs, schema, totals
 from newsletter.store import slices as cut
 from newsletter.store.database import read, write
 from newsletter.store.partitions import WIDTH, Part, make_room_for, part_for, parts
 from newsletter.store.recording import record
-from tests.conftest import MORNING, Clock
+from tests.conftest import MORNING, Clock, TickingClock
 
 ON_POSTGRESQL = pytest.mark.parametrize("empty_engine", ["postgresql"], indirect=True)
 ON_SQLITE = pytest.mark.parametrize("empty_engine", ["sqlite"], indirect=True)
@@ -274,6 +274,47 @@ def test_large_editions_go_with_their_part_or_ten_days_later(told: Newsroom, clo
     assert tidy.tidy(told).deliveries == sum(before[number] for number in (17, 18, 19))
     assert left(told) == [20]
     trends.of_last(told, 20)
+
+
+def test_what_comes_to_its_time_while_we_tidy_has_its_totals_too(told: Newsroom) -> None:
+    begun = MORNING - timedelta(days=20 - 8)  # the eighth edition: with it a part of the ledger is over
+    for few in (True, False):
+        if not few:
+            large(told)
+        for late in range(1, 12):
+            told.clock = TickingClock(begun + timedelta(days=400, seconds=-late))
+            tidy.tidy(told)
+            with read(told.engine) as connection:
+                kept = totals.kept(connection, range(1, 21))
+            assert set(range(1, 21)) - set(left(told)) <= set(kept)
+    assert left(told)[0] in (8, 9)
+
+
+def test_a_rehearsal_counts_what_would_go(told: Newsroom, clock: Clock) -> None:
+    for days in (400 - 7, 4, 12):
+        large(told)
+        clock.move(days=days, hours=1)
+        would = tidy.tidy(told, dry_run=True).deliveries
+        assert tidy.tidy(told).deliveries == would > 0
+
+
+@ON_POSTGRESQL
+def test_a_part_that_is_none_of_ours_is_told_of(engine: Engine) -> None:
+    with write(engine) as connection:
+        connection.execute(text("CREATE TABLE rest PARTITION OF deliveries DEFAULT"))
+    with pytest.raises(DatabaseError, match="table rest: a part of the ledger with bounds"):
+        names(engine)
+
+
+@ON_POSTGRESQL
+def test_what_keeps_a_part_from_going_is_told_as_what_it_is(told: Newsroom, clock: Clock) -> None:
+    """A view that somebody made of a part is no reason to try again every day for ever."""
+    large(told)
+    clock.move(days=400 - 11, hours=1)
+    with write(told.engine) as connection:
+        connection.execute(text("CREATE VIEW mine AS SELECT * FROM deliveries_1"))
+    with pytest.raises(DatabaseError, match="other objects depend on it"):
+        tidy.tidy(told)
 
 
 @ON_POSTGRESQL

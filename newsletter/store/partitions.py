@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, select, text
 
+from newsletter.errors import DatabaseError
 from newsletter.store import notes
 from newsletter.store.schema import deliveries, editions
 
@@ -83,14 +84,18 @@ def newest_first(connection: Connection) -> ColumnElement[Any]:
 
 
 def parts(connection: Connection) -> list[Part]:
-    """All parts there are, in the order of their editions; none on SQLite."""
+    """All parts there are, in the order of their editions; none on SQLite. Raises DatabaseError for one that is not of
+    our making."""
     if connection.dialect.name != "postgresql":
         return []
     found = []
     for name, bounds in connection.execute(LIST):
         said = BOUNDS.search(bounds)
         if said is None:
-            raise ValueError(f"{name}: a part of the ledger with bounds that are none of ours: {bounds}")
+            cure = "detach it (ALTER TABLE deliveries DETACH PARTITION …), or give it numbers of editions as bounds"
+            raise DatabaseError(
+                f"table {name}: a part of the ledger with bounds that are none of ours, {bounds}: {cure}"
+            )
         found.append(Part(name, 0 if said[1] == "MINVALUE" else int(said[1]), int(said[2])))
     return sorted(found, key=lambda part: part.first)
 

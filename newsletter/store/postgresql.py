@@ -6,6 +6,9 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import Engine, create_engine, event, make_url
+from sqlalchemy.exc import DBAPIError
+
+from newsletter.errors import DatabaseError
 
 # What libpq does of itself, waiting two hours for a silent server, is not for who sends. Each may be said otherwise in
 # the URL. Seconds, and milliseconds for the last.
@@ -28,6 +31,7 @@ SETTINGS = {
     # that turn, reading some ten thousand rows is cheaper than looking for five hundred (2026-11: 0.17 s, not 9 ms).
     "random_page_cost": "1.1",
 }
+IN_USE = ("55P03", "40P01")  # lock_not_available; and deadlock_detected, where it is us whom PostgreSQL cut short
 
 
 def open_engine(url: str, *, kept: int, most: int) -> Engine:
@@ -40,6 +44,12 @@ def open_engine(url: str, *, kept: int, most: int) -> Engine:
     engine = create_engine(url, pool_pre_ping=True, connect_args=args, pool_size=kept, max_overflow=most - kept)
     event.listen(engine, "connect", _prepare)
     return engine
+
+
+def in_use(error: DatabaseError) -> bool:
+    """Whether it says that others had hold of something for too long: who asks again later may get it."""
+    cause = error.__cause__
+    return isinstance(cause, DBAPIError) and getattr(cause.orig, "sqlstate", None) in IN_USE
 
 
 def _prepare(raw: Any, _record: object) -> None:
