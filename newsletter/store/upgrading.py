@@ -12,17 +12,19 @@ import logging
 import time
 
 from sqlalchemy import Connection, Engine, text
-from sqlalchemy.exc import OperationalError
 
 from newsletter.errors import DatabaseError
 from newsletter.store.database import HEAD, advisory_key, shown, write
+from newsletter.store.postgresql import in_use
 
 log = logging.getLogger(__name__)
 
 NOTE = "schema_serves"
-LOCK_SECONDS = 2  # for which a migration may wait for a table: all who come after it wait behind it for as long
+# For which a migration may wait for a table: all who come after it wait behind it for as long. Two such waits, and the
+# work between them, are less than PostgreSQL's `deadlock_timeout`, 1 s: so it is us who give way, never a reader.
+LOCK_MS = 300
 PAUSE = 0.5  # seconds in which those go on
-TRIES = 40
+TRIES = 120
 
 
 def serves_us(connection: Connection) -> bool:
@@ -50,7 +52,7 @@ def migrate(engine: Engine) -> None:
                 _run(connection)
             return
         except DatabaseError as error:
-            if not _was_in_use(error):
+            if not in_use(error):
                 raise
             log.info("the database is in use: its upgrade waits for a quiet moment")
             time.sleep(PAUSE)
@@ -64,15 +66,9 @@ def _run(connection: Connection) -> None:
 
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": advisory_key("upgrade")})
-        connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'"))
+        connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_MS}ms'"))
     if connection.dialect.has_table(connection, "alembic_version"):
         found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
         if found and found > HEAD:  # a newer program was quicker
             return
     migrations.run(connection)
-
-
-def _was_in_use(error: DatabaseError) -> bool:
-    """PostgreSQL's lock_not_available (55P03)."""
-    cause = error.__cause__
-    return isinstance(cause, OperationalError) and getattr(cause.orig, "sqlstate", None) == "55P03"
