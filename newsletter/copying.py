@@ -29,6 +29,7 @@ from newsletter.store.database import (
     upgrade,
     write,
 )
+from newsletter.store.openers import openers
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
@@ -54,15 +55,16 @@ class Copied:
 @dataclass(frozen=True, slots=True)
 class Result:
     tables: list[Copied]
-    written_meanwhile: bool  # somebody has written into the source, or waited to: that is not in the copy
+    # Somebody has written into the source, or waited to: that is not in the copy. Who gave up waiting is not seen.
+    written_meanwhile: bool
 
 
 def copy(source_url: str, target_url: str, watch: Watch, *, retire: bool = False, dry_run: bool = False) -> Result:
     """Copy all that the source holds into an empty target. The URLs are those of `Config.database_at`.
 
-    With `retire` the source sends no more afterwards. Raises Unfinished where
-    somebody is sending, DatabaseError where either is not fit for it, where something cannot be read, held or written,
-    or where both differ in the end.
+    With `retire` the source sends no more afterwards. Raises Unfinished where somebody is sending or has SQLite's file
+    open, DatabaseError where either is not fit for it, where something cannot be read, held or written, or where both
+    differ in the end.
     """
     if source_url == target_url:
         raise DatabaseError("source and target are one database: name another target")
@@ -119,6 +121,7 @@ def _check_target(target: Engine) -> None:
 
 def _copy(source: Engine, target: Engine, watch: Watch, retire: bool) -> Result:
     with _nobody_sends(source), _nobody_sends(target):
+        _check_openers(source)
         door = Held(source)
         try:
             door.written_by_others()
@@ -146,6 +149,16 @@ def _nobody_sends(engine: Engine) -> Iterator[None]:
         except AlreadyRunning as error:
             raise Unfinished(f"database {shown(engine)}: {error}: copy it when that has ended") from error
         yield
+
+
+def _check_openers(source: Engine) -> None:
+    """Who waits to write into SQLite gives up after a minute, and nothing tells us of it: so nobody may be there."""
+    if source.dialect.name != "sqlite":
+        return
+    others = openers(Path(source.url.database or ""))
+    if others:
+        who = "process " + ", ".join(map(str, others))
+        raise Unfinished(f"database {shown(source)}: {who} has it open: stop `serve`, `run` and whatever else uses it")
 
 
 def _check_claims(connection: Connection, source: Engine) -> None:

@@ -341,6 +341,23 @@ def test_who_writes_meanwhile_waits_and_is_told_of(kind: str, new_database: NewD
     one.dispose()
 
 
+def test_a_file_that_somebody_has_open_is_not_copied(new_database: NewDatabase) -> None:
+    """Who waits for a minute to write gives up, and nothing would tell of it."""
+    source, target = new_database("sqlite"), new_database("sqlite")
+    opened(source).dispose()
+    code = (
+        "import sys; from newsletter.store import database\n"
+        "with database.read(database.open_engine(sys.argv[1])): pass\n"
+        "print('ready', flush=True); sys.stdin.readline()\n"
+    )
+    with writing_when_told(code, taken(source)) as (serving, say):
+        with pytest.raises(Unfinished, match=f"process {serving.pid} has it open: stop `serve`"):
+            copy(source, target)
+        copying.copy(taken(source), taken(target), lambda *seen: None, dry_run=True)
+        say()
+    copy(source, target)
+
+
 @contextmanager
 def writing_when_told(code: str, url: str) -> Iterator[tuple[subprocess.Popen[str], Callable[[], None]]]:
     environ = {**os.environ, "PYTHONPATH": str(ROOT)}
@@ -367,6 +384,7 @@ def test_a_copy_that_was_killed_leaves_nothing(other: str, new_database: NewData
         "copying.copy(sys.argv[1], sys.argv[2], watch)\n"
     )
     for doing in ("copied", "compared"):
+        one.dispose()  # what somebody has open is not copied
         command = [sys.executable, "-c", code, taken(source), taken(target), doing]
         killed = subprocess.run(command, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=False, timeout=120)
         assert killed.returncode == -signal.SIGKILL
