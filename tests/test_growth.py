@@ -13,9 +13,21 @@ from sqlalchemy import Engine, event, func, insert, select, text, update
 
 from newsletter import tidy, trends
 from newsletter.errors import DatabaseError
-from newsletter.model import DeliveryState, Entry
+from newsletter.model import DeliveryState, Entry, SubscriberStatus
 from newsletter.newsroom import Newsroom
-from newsletter.store import database, deliveries, doubts, editions, migrations, notes, partitions, runs, schema, totals
+from newsletter.store import (
+    database,
+    deliveries,
+    doubts,
+    editions,
+    migrations,
+    notes,
+    partitions,
+    runs,
+    schema,
+    subscribers,
+    totals,
+)
 from newsletter.store import slices as cut
 from newsletter.store.database import read, write
 from newsletter.store.partitions import WIDTH, Part, make_room_for, part_for, parts
@@ -375,6 +387,31 @@ def test_a_file_stops_growing_when_as_much_goes_as_comes(
     assert held(engine, 12) == 500
     assert held(engine, 9) == 0
     assert sizes[-1] <= sizes[4] * 1.1
+
+
+def test_nothing_stays_of_a_newcomer_who_was_forgotten_meanwhile(told: Newsroom, clock: Clock) -> None:
+    """The latest daily ended long ago, and an extra edition since: a newcomer gets the daily all the same."""
+    clock.move(days=9)
+    extra = {"id": 21, "day": (clock() - timedelta(days=2)).date(), "slot": "extra", "status": "sent"}
+    at = clock() - timedelta(days=2)
+    with write(told.engine) as connection:
+        values = extra | {"picked_at": at, "started_at": at, "ended_at": at}
+        connection.execute(insert(schema.editions).values(values))
+        [latest] = editions.sent(connection, "daily", limit=1)
+        assert latest.id == 20
+        person = {"id": 900, "address": "neuf@lecteurs.example", "key": "neuf@lecteurs.example", "status": "active"}
+        connection.execute(insert(schema.subscribers).values(**person, since=clock(), created_at=clock()))
+        assert deliveries.add_newcomer(connection, latest.id, 900, clock())
+        mine = schema.deliveries.c.subscriber_id == 900
+        connection.execute(update(schema.deliveries).where(mine).values(state=State.CLAIMED, run_id=77))
+        subscribers.forget(connection, 900, "hash", SubscriberStatus.FORGOTTEN, clock())
+        number = connection.execute(select(schema.deliveries.c.id).where(mine)).scalar_one()
+        reply = "5.1.1 <neuf@lecteurs.example>: no such mailbox"
+        record(connection, 20, 77, [Entry(number, State.REJECTED, clock(), 550, reply, None, True)])
+    clock.move(hours=1)
+    tidy.tidy(told)
+    with read(told.engine) as connection:
+        assert connection.execute(select(schema.deliveries.c.reply).where(mine)).scalar_one() is None
 
 
 # --- What else grows by the day ----------------------------------------------------------------------

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Connection, Row, and_, exists, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
-from newsletter.model import Act, Subscriber, SubscriberStatus, Variant
+from newsletter.model import DAILY, WENT_OUT, Act, Subscriber, SubscriberStatus, Variant
 from newsletter.store.dialect import upsert
 from newsletter.store.partitions import in_part
 from newsletter.store.schema import address_changes, bounces, consents, deliveries, editions, letters, subscribers
@@ -225,12 +225,13 @@ def blank_ledger(connection: Connection, since: datetime, limit: int) -> int:
     return blanked
 
 
-def _at_work(connection: Connection, since: datetime) -> Sequence[int]:
-    """The editions that wrote into the ledger since then: those that had not ended, and the last one to have ended,
-    which newcomers get."""
-    last = select(func.max(editions.c.ended_at)).scalar_subquery()
-    wrote = or_(editions.c.ended_at.is_(None), editions.c.ended_at >= since, editions.c.ended_at == last)
-    return connection.scalars(select(editions.c.id).where(wrote)).all()
+def _at_work(connection: Connection, since: datetime) -> set[int]:
+    """The editions that wrote into the ledger since then: those that had not ended; and the latest of the days', which
+    newcomers get, with the one before, which may be on its way to some of them when the next one goes out."""
+    wrote = or_(editions.c.ended_at.is_(None), editions.c.ended_at >= since)
+    days = select(editions.c.id).where(editions.c.status.in_(WENT_OUT), editions.c.slot == DAILY)
+    latest = days.order_by(editions.c.day.desc(), editions.c.id.desc()).limit(2)
+    return {*connection.scalars(select(editions.c.id).where(wrote)), *connection.scalars(latest)}
 
 
 def name_again(connection: Connection, subscriber_id: int, one: NewSubscriber) -> None:
