@@ -40,7 +40,7 @@ PLANNED_BESIDE = timedelta(days=7)  # an edition beside which somebody was forgo
 TICKETS_KEPT = timedelta(days=1)  # longer than any cap counts them
 PROBES_KEPT = timedelta(days=30)  # longer than one may take to come back
 WORKERS_KEPT = timedelta(days=1)  # after their last word: who was killed could not take their leave
-PART_WAITS = timedelta(days=10)  # at most; a part of the ledger holds about a week of a daily
+PART_WAITS = timedelta(days=10)  # at most, as the privacy page says; a part holds about a week of a daily
 SMALL = 20_000  # readers: rows that are deleted one by one are few enough
 PATIENCE = 500  # ms for which we keep others waiting, at most, to drop a part
 TRACES_KEPT = timedelta(days=60)  # longer than any edition is tried for

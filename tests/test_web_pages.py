@@ -27,7 +27,7 @@ from newsletter.store import subscribers
 from newsletter.store.database import write
 from newsletter.web import phrases
 from tests.browser import AMA, everything, reader, visit
-from tests.conftest import Clock
+from tests.conftest import Clock, on_both
 
 MakeRoom = Callable[..., Newsroom]
 Add = Callable[..., Path]
@@ -413,6 +413,13 @@ def test_privacy_is_told_from_the_configuration(make_room: MakeRoom) -> None:
     assert "jusqu’à ce que vous la fassiez effacer" in html
     assert embed.wording(room, "fr").text in html
     assert "3\u00a0ans" in visit(make_room()).get("/privacy").text
+
+
+@on_both
+def test_privacy_says_where_deliveries_outstay_their_time(room: Newsroom) -> None:
+    """On PostgreSQL they go in parts."""
+    answer = visit(room).get("/privacy").text
+    assert ("jusqu’à dix jours de plus" in answer) == (room.engine.dialect.name == "postgresql")
 
 
 def test_health_tells_only_ok_or_not(room: Newsroom, folder: Path) -> None:

@@ -139,6 +139,7 @@ def privacy() -> Response:
         controller=table.controller or paper.title,
         authority=table.authority,
         more=[part.strip() for part in table.more.split("\n\n") if part.strip()],
+        in_parts=config.database_url.startswith("postgresql"),
         keep={name: phrases.span(words(), days) for name, days in config.retention.model_dump().items()},
         wording=embed.wording(room(), language()),
     )
