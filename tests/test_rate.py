@@ -5,11 +5,13 @@ from __future__ import annotations
 import bisect
 import itertools
 import multiprocessing
+import random
 import socket
 import struct
 import tempfile
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,7 +20,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from newsletter import config
 from newsletter.config import DeliveryTable
@@ -192,6 +194,73 @@ def test_what_was_not_used_in_its_moment_is_lost(engine: Engine) -> None:
     while taken.take(rate) == 0 and at_once < 100:
         at_once += 1
     assert at_once <= 1 + pace.LATE / rate.interval
+
+
+class Distant(Held):
+    """A database whose answers come late, by so many seconds."""
+
+    def __init__(self, engine: Engine, late: Callable[[], float] = lambda: 0.0) -> None:
+        super().__init__(engine)
+        self.late = late
+        self.asked = 0
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        self.asked += 1
+        with super().write() as connection:
+            yield connection
+        time.sleep(self.late())
+
+
+@ON_POSTGRESQL
+def test_what_is_answered_late_is_good_for_one_message(engine: Engine) -> None:
+    rate, distant, used = a_rate("100/second"), Distant(engine), 0
+    taken = turns.Taken(distant, kept.now)
+    for _ in range(40):  # until it takes ten at once
+        time.sleep(taken.take(rate))
+    before, distant.late = distant.asked, lambda: 0.4
+    while distant.asked < before + 2:
+        left = taken.take(rate)
+        used += not left and distant.asked == before + 1
+        time.sleep(left)
+    assert used <= 1
+
+
+@ON_POSTGRESQL
+def test_the_rate_holds_where_the_database_answers_late(engine: Engine) -> None:
+    rate, machines, used, until = a_rate("100/second"), 3, [], time.monotonic() + 5
+
+    def send(number: int) -> None:
+        chance = random.Random(number)
+        taken = turns.Taken(Distant(engine, lambda: 0.4 * chance.random()), kept.now)
+        while time.monotonic() < until:
+            left = taken.take(rate)
+            if left:
+                time.sleep(min(left, 0.05))
+            else:
+                used.append(time.monotonic())
+
+    threads = [threading.Thread(target=send, args=[number]) for number in range(machines)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(used) > 10
+    # One in each hand may be held up by the machine between its turn and its leaving; and one by a late answer.
+    assert fullest(sorted(used), rate.seconds) <= rate.count + 2 * machines
+
+
+@ON_POSTGRESQL
+def test_turns_that_are_over_before_they_are_answered_let_one_message_go(engine: Engine) -> None:
+    """Neither all at once, nor none for ever."""
+
+    def slow(connection: Connection) -> datetime:
+        time.sleep(2 * pace.LATE)
+        return kept.now(connection)
+
+    rate, taken, began = a_rate("100/second"), turns.Taken(Held(engine), slow), time.monotonic()
+    assert [taken.take(rate) for _ in range(6)] == [0.0] * 6
+    assert time.monotonic() - began >= 6 * 2 * pace.LATE
 
 
 @ON_POSTGRESQL

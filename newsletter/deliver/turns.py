@@ -19,6 +19,7 @@ from newsletter.store import turns as kept
 from newsletter.store.database import Held
 
 Clock = Callable[[Connection], datetime]
+SOON = 0.001  # seconds until to ask again, where that moment has passed already
 
 
 def take_turn(connection: Connection, rate: Rate, now: datetime, *, letter: bool = False) -> float:
@@ -46,7 +47,8 @@ class Taken:
     def __init__(self, held: Held, clock: Clock) -> None:
         self._held = held
         self._clock = clock
-        self._moments: deque[float] = deque()  # by time.monotonic, each good for pace.LATE seconds
+        self._moments: deque[float] = deque()  # by time.monotonic, each good for `_lasts` seconds
+        self._lasts = pace.LATE
         self._most = 1  # doubled when all of them were used, halved when one was not
         self._all_used = True
         self._ask_at = 0.0
@@ -55,35 +57,44 @@ class Taken:
         """One: 0, where its moment has come; else the seconds until to ask again. Each is used in its moment or not at
         all: what was saved up would be sent at once later, on top of what others send."""
         now = time.monotonic()
-        while self._moments and now - self._moments[0] > pace.LATE:
+        left = self._first(now)
+        if left is None and now < self._ask_at:
+            left = self._ask_at - now
+        return self._ask(rate) if left is None else left
+
+    def _first(self, now: float) -> float | None:
+        """0 where one was used, the seconds until the first one's moment, or None where there is none."""
+        while self._moments and now - self._moments[0] > self._lasts:
             self._moments.popleft()
             self._all_used = False
-        if self._moments:
-            left = self._moments[0] - now
-            return left if left > 0 else self._use()
-        if now < self._ask_at:
-            return self._ask_at - now
-        return self._ask(rate)
-
-    def _use(self) -> float:
-        self._moments.popleft()
-        return 0.0
+        if not self._moments:
+            return None
+        left = self._moments[0] - now
+        if left <= 0:
+            self._moments.popleft()
+        return max(left, 0.0)
 
     def _ask(self, rate: Rate) -> float:
+        """The shared clock was read somewhen between two moments of ours: a turn begins by the later of them and ends
+        by the earlier, so it is used in its moment whatever the network took. Where the answer comes so late that all
+        are over, one is used all the same, or nothing would ever be sent."""
         self._most = min(self._most * 2, pace.most(rate)) if self._all_used else max(self._most // 2, 1)
         self._all_used = True
         with self._held.write() as connection:
             before = _read(connection)
-            offsets, left, after = pace.ask_some(before, rate, self._clock(connection), self._most)
+            asked = time.monotonic()
+            clock = self._clock(connection)
+            told = time.monotonic()
+            offsets, left, after = pace.ask_some(before, rate, clock, self._most)
             if after != before:
                 _keep(connection, after)
         answered = time.monotonic()
-        self._moments.extend(answered + offset for offset in offsets)
-        self._ask_at = answered + left
-        if not self._moments:
-            return left
-        first = self._moments[0] - answered
-        return first if first > 0 else self._use()
+        self._moments.extend(told + offset for offset in offsets)
+        self._lasts = pace.LATE - (told - asked)
+        self._ask_at = told + left
+        if not offsets:
+            return max(self._ask_at - answered, SOON)
+        return self._first(answered) or 0.0
 
 
 def _read(connection: Connection) -> pace.Turns:
