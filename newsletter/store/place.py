@@ -60,7 +60,7 @@ def make_schema(engine: Engine) -> None:
         quoted = connection.dialect.identifier_preparer.quote(name)
         user = connection.execute(text("SELECT quote_ident(current_user)")).scalar()
     if strange:
-        cure = f"name one schema alone, as ?options=-csearch_path%3D{name}"
+        cure = f"name that one alone, as ?options=-csearch_path%3D{strange}; or, for a new newsletter, {quoted} alone"
         raise DatabaseError(f"database {shown(engine)}: its search_path leads to the tables of {strange}: {cure}")
     if missing:
         _make(engine, quoted, f"CREATE SCHEMA {quoted} AUTHORIZATION {user};")
