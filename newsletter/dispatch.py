@@ -191,8 +191,7 @@ def _plan_all_but_the_end(room: Newsroom, edition: Edition, now: datetime, ours:
 
     Who has lost the lock meanwhile writes nothing: another may have frozen the edition, and be sending it.
     """
-    with write(room.engine) as connection:
-        partitions.make_room_for(connection, edition.id)
+    partitions.make_room(room.engine, edition.id)
     dropped = CHUNK
     while dropped == CHUNK:  # what a dead run may have planned
         with write(room.engine) as connection:

@@ -20,7 +20,7 @@ from newsletter.links import Purpose
 from newsletter.mail.addresses import normalise
 from newsletter.model import DAILY, Act, Consent, LetterKind, Origin, Subscriber, SubscriberStatus, Who
 from newsletter.newsroom import Newsroom
-from newsletter.store import audit, consents, deliveries, editions, letters, notes, subscribers
+from newsletter.store import audit, consents, deliveries, editions, letters, notes, partitions, subscribers
 from newsletter.store.database import read, wipe, write
 from newsletter.store.subscribers import NewSubscriber
 
@@ -186,6 +186,11 @@ def confirm(room: Newsroom, token: str, origin: Origin) -> Subscriber | None:
     if found is None or now - found[1] > CONFIRM_WITHIN:
         return None
     secret = room.forgotten_secret
+    if room.config.sign_up.send_latest_on_confirm:
+        with read(room.engine) as connection:
+            latest = editions.sent(connection, DAILY, limit=1)
+        for edition in latest:  # while no row is locked: see there
+            partitions.make_room(room.engine, edition.id)
     with write(room.engine) as connection:
         known = subscribers.by_id(connection, found[0], locked=True)
         if known is None or not _is_confirmable(known, found[1]):

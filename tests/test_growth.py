@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+import time
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -11,9 +12,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, event, func, insert, select, text, update
 
-from newsletter import tidy, trends
+from newsletter import subscribe, tidy, trends
 from newsletter.errors import DatabaseError
-from newsletter.model import DeliveryState, Entry, SubscriberStatus
+from newsletter.links import Purpose
+from newsletter.model import DeliveryState, Entry, Origin, SubscriberStatus
 from newsletter.newsroom import Newsroom
 from newsletter.store import (
     database,
@@ -135,6 +137,49 @@ def test_two_who_make_room_at_once_make_it_once(engine: Engine) -> None:
         thread.join()
     assert sorted(made) == [False, True]
     assert names(engine) == ["deliveries_1", "deliveries_9", "deliveries_97", "deliveries_105"]
+
+
+@ON_POSTGRESQL
+def test_room_is_made_between_others_and_keeps_nobody_waiting(engine: Engine) -> None:
+    """Somebody has written to subscribers and does not let go: who comes after us must not wait behind us for that."""
+    people(engine, 3)
+    maker = threading.Thread(target=partitions.make_room, args=[engine, 40])
+    with write(engine) as connection:
+        connection.execute(text("UPDATE subscribers SET name = 'x' WHERE id = 1"))
+        maker.start()
+        for number in range(20):
+            time.sleep(0.1)
+            with write(engine) as another:
+                another.execute(text("SET LOCAL lock_timeout = '20s'"))  # to fail, rather than wait for ever
+                another.execute(text(f"UPDATE subscribers SET name = '{number}' WHERE id = 2"))
+        assert maker.is_alive()
+    maker.join(60)
+    assert "deliveries_33" in names(engine)
+
+
+@ON_POSTGRESQL
+def test_two_confirm_where_there_is_no_part(told: Newsroom, make_room: Callable[..., Newsroom], clock: Clock) -> None:
+    """Each locks their row, and then both would want all rows."""
+    url = told.config.newsletter.database
+    room = make_room(NEWSLETTER_DATABASE=url, NEWSLETTER_SIGN_UP_SEND_LATEST_ON_CONFIRM="true")
+    with write(told.engine) as connection:
+        connection.execute(text("DROP TABLE deliveries_17"))
+        later = {"status": "pending", "created_at": clock(), "since": clock()}
+        connection.execute(update(schema.subscribers).where(schema.subscribers.c.id < 3).values(later))
+    at_once, done = threading.Barrier(2), []
+
+    def confirm(number: int) -> None:
+        token = room.signer.token(Purpose.CONFIRM, number, clock())
+        at_once.wait()
+        done.append(subscribe.confirm(room, token, Origin("page")))
+
+    threads = [threading.Thread(target=confirm, args=[number]) for number in (1, 2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert {one.id for one in done if one} == {1, 2}
+    assert held(told.engine, 20) == 2
 
 
 @ON_POSTGRESQL

@@ -8,15 +8,19 @@ does anything there.
 from __future__ import annotations
 
 import re
+import time
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, select, text
+from sqlalchemy import ColumnElement, Connection, Engine, select, text
 
 from newsletter.errors import DatabaseError
 from newsletter.store import notes
+from newsletter.store.database import read, shown, write
+from newsletter.store.postgresql import in_use
 from newsletter.store.schema import deliveries, editions
 
 WIDTH = 8  # editions: about a week of a daily, so that a delivery goes a week after its time at the latest
+LOCK_MS, PAUSE, TRIES = 300, 0.5, 20  # as long as one try keeps others waiting; seconds between two; how many
 LIST = text(
     "SELECT c.relname AS name, pg_get_expr(c.relpartbound, c.oid) AS bounds"
     " FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid"
@@ -33,16 +37,40 @@ class Part(NamedTuple):
     end: int
 
 
+def make_room(engine: Engine, edition_id: int) -> None:
+    """As `make_room_for`, in transactions of its own, for who has no other open: each waits for a moment only, and lets
+    go on who came after it, before it tries again. Raises DatabaseError where somebody never lets go."""
+    with read(engine) as connection:
+        there = parts(connection)
+    if not there or not _missing(there, _wanted(edition_id)):
+        return
+    for _ in range(TRIES):
+        try:
+            with write(engine) as connection:
+                connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_MS}ms'"))
+                make_room_for(connection, edition_id)
+            return
+        except DatabaseError as error:
+            if not in_use(error):
+                raise
+            time.sleep(PAUSE)
+    raise DatabaseError(
+        f"database {shown(engine)}: the ledger has no part for the next editions, and somebody holds subscribers or"
+        " editions for long: end that (pg_stat_activity tells who), then run again"
+    )
+
+
 def make_room_for(connection: Connection, edition_id: int) -> bool:
     """See that there is a part for an edition's deliveries, and one for the editions that come next: a program of the
     version before, which knows no parts, goes on while others are upgraded. True where something was made.
 
     Nobody who reads or writes deliveries waits for it; who writes subscribers or editions does, until our transaction
-    has ended (its foreign keys lock them): so let that be a short one. Safe when two do it at once.
+    has ended (its foreign keys lock them): so let that be a short one, in which nothing was written there before. Two
+    that had, and wait for each other, are a deadlock. Safe when two do it at once.
     """
     if connection.dialect.name != "postgresql":
         return False
-    wanted = [edition_id, edition_id + WIDTH]
+    wanted = _wanted(edition_id)
     if not _missing(parts(connection), wanted):
         return False
     notes.one_at_a_time(connection, "parts of the ledger")
@@ -110,6 +138,10 @@ def part_for(edition_id: int, there: list[Part]) -> Part:
         if one.first > edition_id:
             end = min(end, one.first)
     return Part(f"deliveries_{first}", first, end)
+
+
+def _wanted(edition_id: int) -> list[int]:
+    return [edition_id, edition_id + WIDTH]
 
 
 def _missing(there: list[Part], edition_ids: list[int]) -> list[int]:
