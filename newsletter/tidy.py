@@ -18,6 +18,7 @@ from newsletter.store import (
     ageing,
     audit,
     bounces,
+    editions,
     editors,
     letters,
     notes,
@@ -112,7 +113,8 @@ def _forget_traces(room: Newsroom) -> None:
     _all(room, lambda c: runs.purge(c, before, BATCH), dry_run=False)
     with write(room.engine) as connection:
         slices.purge(connection, before)
-        notes.purge(connection, before.date())
+        unended = [one.name for one in editions.sending(connection)]  # how long they were stopped still counts
+        notes.purge(connection, before.date(), unended)
 
 
 def _fold(room: Newsroom, days: int, dry_run: bool) -> int:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, event, func, insert, select, text, update
 
-from newsletter import subscribe, tidy, trends
+from newsletter import pauses, subscribe, tidy, trends
 from newsletter.errors import DatabaseError
 from newsletter.links import Purpose
 from newsletter.model import DeliveryState, Entry, Origin, SubscriberStatus
@@ -482,6 +482,20 @@ def test_what_served_editions_long_over_goes(told: Newsroom, clock: Clock) -> No
         assert connection.scalars(select(schema.runs.c.id)).all() == [young]  # when somebody last sent is asked for
         assert cut.get(connection, 1, 0) is None
         assert not [name for name in days if notes.get(connection, name)]
+
+
+def test_a_pause_counts_until_its_edition_has_ended(told: Newsroom, clock: Clock) -> None:
+    """Stopped, gone on with after a day, and stopped again for two months."""
+    with write(told.engine) as connection:
+        values = {"status": "sending", "ended_at": None, "paused_at": clock()}
+        connection.execute(update(schema.editions).where(schema.editions.c.id == 20).values(**values))
+        edition = editions.by_id(connection, 20)
+        clock.move(days=1)
+        pauses.add(connection, edition, clock())
+    clock.move(days=61)
+    tidy.tidy(told)
+    with read(told.engine) as connection:
+        assert pauses.length(connection, edition) == timedelta(days=1)
 
 
 def test_the_first_state_is_looked_up_edition_by_edition(told: Newsroom, clock: Clock) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 
 from sqlalchemy import Connection, delete, func, select, text
@@ -39,13 +40,14 @@ def drop(connection: Connection, name: str) -> None:
     connection.execute(delete(notes).where(notes.c.name == name))
 
 
-def purge(connection: Connection, before: date) -> int:
-    """Delete what was noted of days before that one; returns how many."""
-    gone = 0
+def purge(connection: Connection, before: date, keep: Iterable[str]) -> int:
+    """Delete what was noted of days before that one, but for the editions of the names in `keep`; returns how many."""
+    gone, names = 0, list(keep)
     for name in OF_A_DAY:
         day = func.substr(notes.c.name, len(name) + 2, 10)
         old = notes.c.name.like(f"{name} ____-__-__%"), day < before.isoformat()
-        gone += connection.execute(delete(notes).where(*old)).rowcount
+        kept = notes.c.name.in_([f"{name} {one}" for one in names])
+        gone += connection.execute(delete(notes).where(*old, ~kept)).rowcount
     return gone
 
 
