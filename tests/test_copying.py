@@ -218,6 +218,33 @@ def test_what_postgresql_cannot_hold_is_named(new_database: NewDatabase) -> None
 
 
 @pytest.mark.parametrize("other", KINDS)
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ("articles SET title = CAST(X'ff41' AS TEXT) WHERE id = 7", "articles, the row with id 7: Could not decode"),
+        ("editions SET day = 'tomorrow' WHERE id = 5", "editions, the row with id 5: .*tomorrow"),
+        ("subscribers SET since = 'soon' WHERE id = 9", "subscribers, the row with id 9: .*soon"),
+        ("subscribers SET since = 17 WHERE id = 9", "subscribers, the row with id 9: "),
+        ("articles SET title = X'0102' WHERE id = 3", "articles, the row with id 3: "),
+        ("letters SET content = 'abc' WHERE id = 3", "letters, the row with id 3: "),
+    ],
+)
+def test_a_row_that_cannot_be_read_is_named(change: str, named: str, other: str, new_database: NewDatabase) -> None:
+    """SQLite holds anything in any column, if somebody else puts it there."""
+    source, target = new_database("sqlite"), new_database(other)
+    one = opened(source)
+    fill(one)
+    with write(one) as connection:
+        connection.exec_driver_sql("UPDATE " + change)
+    one.dispose()
+    with pytest.raises(DatabaseError, match=named):
+        copy(source, target)
+    two = opened(target)
+    assert not any(held(two).values())
+    two.dispose()
+
+
+@pytest.mark.parametrize("other", KINDS)
 def test_a_copy_that_differs_is_not_kept(other: str, new_database: NewDatabase) -> None:
     source, target = new_database("sqlite"), new_database(other)
     one, two = opened(source), opened(target)

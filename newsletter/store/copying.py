@@ -31,6 +31,7 @@ from sqlalchemy import (
     select,
     text,
 )
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from newsletter.errors import DatabaseError
 from newsletter.model import DeliveryState
@@ -42,7 +43,13 @@ from newsletter.store.schema import deliveries, editions, leases, metadata, note
 LEFT_BEHIND = {leases.name, slices.name, workers.name}
 OF_ITS_PLACE = ("instance", "schema_serves", "queue")  # the last: how new the tables of the queue are, which stay too
 STAMP = "a copy"
-BATCH = 1000  # rows in memory at a time: a frozen edition's may be of 100 kB and more
+BATCH = 1000  # rows in memory at a time
+WIDE = {
+    "wires": 10,
+    "letters": 100,
+    "bounces": 100,
+    "audit": 100,
+}  # of these fewer: a frozen edition has 100 kB or more
 NARROW = 2**31  # PostgreSQL's integer; SQLite's are of 64 bits
 MOST_NAMED = 10  # rows that cannot be copied
 
@@ -128,10 +135,10 @@ def copy(source: Connection, target: Connection, table: Table, seen: Seen) -> Pr
     unfit = _unfit(table) if narrower else None
     with _writing(target, table) as write:
         for rows in _read(source, table):
-            sums.add(rows)
             if unfit:
                 wrong += [problem for row in rows for problem in unfit(row)]
             if not wrong:
+                sums.add(rows)
                 write(rows)
             seen(len(rows))
     if wrong:
@@ -164,8 +171,35 @@ def _rows(table: Table) -> Select[Any]:
 
 def _read(connection: Connection, table: Table) -> Iterator[Sequence[Row]]:
     """By a cursor in the server, so many rows at a time: 20 million must not stand in our memory."""
-    streaming = {"stream_results": True, "yield_per": BATCH}
-    yield from connection.execute(_rows(table), execution_options=streaming).partitions()
+    streaming = {"stream_results": True, "yield_per": WIDE.get(table.name, BATCH)}
+    try:
+        yield from connection.execute(_rows(table), execution_options=streaming).partitions()
+    except (ValueError, TypeError, AttributeError, SQLAlchemyError) as error:
+        if connection.dialect.name != "sqlite":
+            raise
+        raise DatabaseError(_first_odd(connection, table)) from error
+
+
+def _first_odd(connection: Connection, table: Table) -> str:
+    """Names a row that SQLite holds and cannot be read as what its columns are: looked for one by one."""
+    order = list(table.primary_key.columns)
+    good = 0
+    try:
+        for _ in connection.execute(_rows(table).order_by(*order), execution_options={"yield_per": 1}):
+            good += 1
+    except (ValueError, TypeError, AttributeError, SQLAlchemyError) as error:
+        said = str(error.orig) if isinstance(error, DBAPIError) else str(error)
+        keys = _rows(table).with_only_columns(*order).order_by(*order).offset(good).limit(1)
+        values = connection.execute(keys).one_or_none()
+        return f"{_which(table, values)}: {said}: mend it there" if values else f"{table.name}: {said}"
+    return f"{table.name}: a row could not be read, and now it can: try again"
+
+
+def _which(table: Table, key: Sequence[Any]) -> str:
+    names = (column.name for column in table.primary_key.columns)
+    return f"{table.name}, the row with " + ", ".join(
+        f"{name} {value!r}" for name, value in zip(names, key, strict=True)
+    )
 
 
 class _Sums:
@@ -173,6 +207,7 @@ class _Sums:
     moment in UTC to the microsecond, bytes as hexadecimal digits. Its SHA-256 is added up, modulo 2^256."""
 
     def __init__(self, table: Table) -> None:
+        self._table = table
         self._total = 0
         self._rows = 0
         kinds = [(place, column.type) for place, column in enumerate(table.columns)]
@@ -185,9 +220,13 @@ class _Sums:
             values = list(row)
             for place in moments:
                 values[place] = _moment(values[place])
-            for place in others:
-                values[place] = _plain(values[place])
-            digest = hashlib.sha256(encode(values).encode("ascii")).digest()
+            try:
+                for place in others:
+                    values[place] = _plain(values[place])
+                digest = hashlib.sha256(encode(values).encode("ascii")).digest()
+            except TypeError as error:  # SQLite holds anything in any column
+                key = [value for column, value in zip(self._table.columns, row, strict=True) if column.primary_key]
+                raise DatabaseError(f"{_which(self._table, key)}: {error}: mend it there") from error
             self._total += int.from_bytes(digest, "big")
         self._rows += len(rows)
 
@@ -206,6 +245,8 @@ def _moment(value: datetime | None) -> str | None:
 def _plain(value: Any) -> Any:
     if isinstance(value, (bytes, memoryview)):
         return bytes(value).hex()
+    if isinstance(value, str):
+        raise TypeError("a text, where bytes or a date should be")
     return value.isoformat() if isinstance(value, date) else value
 
 
@@ -222,8 +263,12 @@ def _unfit(table: Table) -> Callable[[Row], list[str]]:
     binary = [n for n, column in columns if isinstance(column.type, LargeBinary)]
     names = [column.name for column in table.columns]
     key = [names.index(column.name) for column in table.primary_key.columns]
+    needed = [n for n, column in columns if not column.nullable]
 
     def problems(row: Row) -> Iterator[tuple[int, str]]:
+        for place in needed:
+            if row[place] is None:
+                yield place, "is missing"
         for place, length in texts:
             value = row[place]
             if value is None:
@@ -246,8 +291,8 @@ def _unfit(table: Table) -> Callable[[Row], list[str]]:
         found = list(problems(row))
         if not found:
             return []
-        which = ", ".join(f"{names[place]} {row[place]!r}" for place in key)
-        return [f"{table.name}, the row with {which}: {names[place]} {why}: mend it there" for place, why in found]
+        which = _which(table, [row[place] for place in key])
+        return [f"{which}: {names[place]} {why}: mend it there" for place, why in found]
 
     return unfit
 
