@@ -68,7 +68,7 @@ SECRET = "•••"  # noqa: S105  what `newsletter config` shows for a passwor
 
 # With several files, the environment speaks to all of them: not of what makes a newsletter the one it is. Of
 # [newsletter], these alone may be common; and of the other tables, these may not.
-COMMON = {"language", "timezone", "colour", "postal_address", "editors", "instance"}
+COMMON = {"language", "timezone", "colour", "postal_address", "editors"}
 NEVER_COMMON = ("NEWSLETTER_DESK_URL", "NEWSLETTER_BOUNCES_INBOX", "NEWSLETTER_MONITOR_PING_URL")
 
 # Each with the environment variable that may hold it; else the file that its key with _file names.

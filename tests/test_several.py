@@ -85,6 +85,8 @@ def test_what_makes_a_newsletter_the_one_it_is_stands_in_its_file(found: Found) 
         config.load_all(paths, {"NEWSLETTER_DATABASE": "sqlite:///one.db", "NEWSLETTER_DESK_URL": "https://d.example"})
     assert len(raised.value.problems) == 2
     assert raised.value.problems[0].startswith("NEWSLETTER_DATABASE: speaks to all 2 files")
+    with pytest.raises(ConfigError, match="NEWSLETTER_INSTANCE: speaks to all 2 files"):
+        config.load_all(paths, {"NEWSLETTER_INSTANCE": "agence"})  # by it each knows its own database
     common = config.load_all(paths, {"NEWSLETTER_LANGUAGE": "en", "NEWSLETTER_DELIVERY_RATE": "5/second"})
     assert {one.newsletter.language for one in common} == {"en"}
     [alone] = config.load_all(paths[:1], {"NEWSLETTER_DATABASE": "sqlite:///one.db"})
