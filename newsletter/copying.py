@@ -55,6 +55,7 @@ class Copied:
 class Result:
     tables: list[Copied]
     written_meanwhile: bool  # somebody has written into the source, or waited to: that is not in the copy
+    retired: bool = False  # the source sends no more
 
 
 def copy(source_url: str, target_url: str, watch: Watch, *, retire: bool = False, dry_run: bool = False) -> Result:
@@ -132,7 +133,7 @@ def _copy(source: Engine, target: Engine, watch: Watch, retire: bool) -> Result:
                 if retire:
                     copying.retire(there, shown(target))
             time.sleep(AFTERWARDS)
-            return Result(result, waiting or bool(door.written_by_others()))
+            return Result(result, waiting or bool(door.written_by_others()), retire)
         finally:
             door.close()
 

@@ -521,6 +521,7 @@ def test_the_command_tells_counts_and_hashes(room: Newsroom, run: Callable[..., 
     assert line[2] == line[3]
     assert len(line[2]) == 16
     assert "it sends once it is adopted" in told.stdout
+    assert "still sends from here, until" in told.stdout.splitlines()[-1]
     assert (folder / "neu.db").stat().st_mode & 0o777 == 0o600
     assert "holds something already" in run(*names, code=69).output
     found = json.loads(run(names[0], "sqlite:///noch.db", "--json").stdout)
@@ -531,6 +532,26 @@ def test_the_command_tells_counts_and_hashes(room: Newsroom, run: Callable[..., 
     } == {"table": "subscribers", "rows": 2}
     assert found["written_meanwhile"] is False
     assert "must begin with sqlite" in run("mysql://x", "sqlite:///neu.db", code=78).output
+
+
+def test_of_a_newsroom_of_a_name_it_must_be_said_what_becomes_of_the_old_one(
+    make_room: MakeRoom, run: Callable[..., Result], folder: Path
+) -> None:
+    """Both have the name: without a word, both would send."""
+    toml = folder / "newsletter.toml"
+    toml.write_text(toml.read_text(encoding="utf-8").replace("[newsletter]", '[newsletter]\ninstance = "matin"', 1))
+    room = make_room()
+    instance.renew(room)
+    names = "sqlite:///subscribers.db", "sqlite:///neu.db"
+    assert "would go on sending" in run(*names, code=2).output
+    assert "one or the other" in run(*names, "--retire", "--keep", code=2).output
+    assert not (folder / "neu.db").exists()
+    assert "STILL SENDS" in run(*names, "--keep").stdout.splitlines()[-1]
+    instance.check(room)
+    told = run(names[0], "sqlite:///autre.db", "--retire")
+    assert "sends no more" in told.stdout.splitlines()[-1]
+    with pytest.raises(NotSent):
+        instance.check(room)
 
 
 def names_of(found: dict[str, Any]) -> list[str]:
