@@ -203,13 +203,13 @@ def _first_line(error: object) -> str:
         "file is not a database": "name another file, or restore a backup (docs/backup.md)",
         "database or disk is full": "free some space, then run again",
     }
-    cure = next((cure for sign, cure in cures.items() if sign in said), "")
+    cure = next((cure for sign, cure in cures.items() if sign in said), "") or postgresql.cure(said)
     return f"{said}: {cure}" if cure else said
 
 
 def shown(engine: Engine) -> str:
     """The database as we may print it: no password."""
-    return engine.url.database or "" if engine.dialect.name == "sqlite" else engine.url.render_as_string()
+    return engine.url.database or "" if engine.dialect.name == "sqlite" else postgresql.shown(engine.url)
 
 
 # --- The schema -----------------------------------------------------------------------------------

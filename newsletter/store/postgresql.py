@@ -3,9 +3,10 @@ waiting."""
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event, make_url
+from sqlalchemy import URL, Engine, create_engine, event, make_url
 
 # What libpq does of itself, waiting two hours for a silent server, is not for who sends. Each may be said otherwise in
 # the URL. Seconds, and milliseconds for the last.
@@ -28,6 +29,24 @@ SETTINGS = {
     # that turn, reading some ten thousand rows is cheaper than looking for five hundred (2026-11: 0.17 s, not 9 ms).
     "random_page_cost": "1.1",
 }
+# What to do about what it says, by a sign in it. Servers of a French house say it in French.
+CURES = {
+    r"password authentication failed|authentification par mot de passe|no password supplied": "write the password into"
+    " ~/.pgpass of the account that runs newsletter (mode 0600), or the whole URL into NEWSLETTER_DATABASE",
+    r"failed to resolve host|could not translate host name": "is the host's name spelt rightly in newsletter.database,"
+    " and does the DNS answer here?",
+    r"Connection refused": "does PostgreSQL run there, and listen on that address and port (listen_addresses)?",
+    r"timeout expired|Connection timed out|No route to host|Network is unreachable": "is the host up, and does no"
+    " firewall stand between?",
+    r"\.s\.PGSQL\.\d+\" failed: No such file": "does PostgreSQL run on this machine, with its socket in that folder?",
+    r'database ".*" does not exist|base de données .* n.existe pas': "createdb makes it, and docs/postgresql.md tells"
+    " how; or mend the name in newsletter.database",
+    r'role ".*" does not exist|rôle .* n.existe pas': "createuser makes the account, and docs/postgresql.md tells how;"
+    " or mend its name in newsletter.database",
+    r"pg_hba\.conf": "let this machine in, by a line in the server's pg_hba.conf (docs/postgresql.md)",
+    r"too many clients|trop de clients|connection slots": "raise the server's max_connections, or run fewer processes"
+    " (docs/cluster.md)",
+}
 
 
 def open_engine(url: str, *, kept: int, most: int) -> Engine:
@@ -45,3 +64,14 @@ def open_engine(url: str, *, kept: int, most: int) -> Engine:
 def _prepare(raw: Any, _record: object) -> None:
     raw.execute("SELECT " + ", ".join(f"set_config('{name}', '{value}', false)" for name, value in SETTINGS.items()))
     raw.commit()
+
+
+def shown(url: URL) -> str:
+    """The database's URL as people write it in newsletter.toml, without its password, wherever that stands."""
+    plain = url.set(drivername="postgresql").render_as_string()
+    return re.sub(r"([?&](?:ssl)?password=)[^&]*", r"\1***", plain)
+
+
+def cure(said: str) -> str:
+    """What a person can do about what the driver said; nothing where we do not know."""
+    return next((cure for sign, cure in CURES.items() if re.search(sign, said)), "")
