@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from sqlalchemy import URL, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 
 # What libpq does of itself, waiting two hours for a silent server, is not for who sends. Each may be said otherwise in
 # the URL. Seconds, and milliseconds for the last.
@@ -75,3 +75,10 @@ def shown(url: URL) -> str:
 def cure(said: str) -> str:
     """What a person can do about what the driver said; nothing where we do not know."""
     return next((cure for sign, cure in CURES.items() if re.search(sign, said)), "")
+
+
+def connections(connection: Connection) -> tuple[int, int]:
+    """How many connections the server has in use, of whomever, and how many it has for who is no superuser."""
+    used = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'"
+    most = "SELECT current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int"
+    return connection.execute(text(used)).scalar_one(), connection.execute(text(most)).scalar_one()
