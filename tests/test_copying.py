@@ -430,7 +430,7 @@ def test_the_whole_road(
     add_article: Add,
     clock: Clock,
     folder: Path,
-) -> None:
+) -> None:  # R10
     """Copied, switched, adopted: it goes on with exactly the rest, and from where it was before nothing goes any more."""
     urls = [new_database(kind), new_database(other)]
     before, after = (make_room("connections = 1", NEWSLETTER_DATABASE=url) for url in urls)
@@ -478,7 +478,7 @@ def without_forms(html: str) -> str:
 
 def test_a_newsroom_of_a_name_is_retired_in_its_old_database(
     new_database: NewDatabase, make_room: MakeRoom, add_article: Add, clock: Clock, folder: Path
-) -> None:
+) -> None:  # R10
     """Where `newsletter.instance` names the installation there is no state file: the old database itself must know."""
     urls = [new_database("sqlite"), new_database("postgresql")]
     before, after = (

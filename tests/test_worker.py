@@ -146,7 +146,7 @@ def test_the_last_of_an_edition_whose_sender_died_brings_it_to_its_end(found: Ca
         until(lambda: send(room).already)
 
 
-def test_a_worker_that_dies_in_a_slice_loses_nothing(found: Callable[..., Newsroom]) -> None:
+def test_a_worker_that_dies_in_a_slice_loses_nothing(found: Callable[..., Newsroom]) -> None:  # R01
     """A real process; the relay falls silent at its twelfth message, and it is killed there. What was at its dot may
     come twice; nothing else, and nobody goes without."""
     ok = Say("250 2.0.0 reçu")
@@ -355,7 +355,9 @@ def test_a_database_that_is_not_ours_is_left_alone_and_the_cure_is_said(found: C
         assert "set newsletter.instance first" in said
 
 
-def test_who_mistypes_the_name_of_the_installation_is_not_led_to_take_it_away(found: Callable[..., Newsroom]) -> None:
+def test_who_mistypes_the_name_of_the_installation_is_not_led_to_take_it_away(
+    found: Callable[..., Newsroom],
+) -> None:  # R10
     """`adopt` on a second machine would stop the edition, and shut all the others out."""
     room = found(instance="matin")
     with write(room.engine) as connection:
