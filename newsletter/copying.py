@@ -57,6 +57,7 @@ class Result:
     tables: list[Copied]
     # Somebody has written into the source, or waited to: that is not in the copy. Who gave up waiting is not seen.
     written_meanwhile: bool
+    retired: bool = False  # the source sends no more
 
 
 def copy(source_url: str, target_url: str, watch: Watch, *, retire: bool = False, dry_run: bool = False) -> Result:
@@ -135,7 +136,7 @@ def _copy(source: Engine, target: Engine, watch: Watch, retire: bool) -> Result:
                 if retire:
                     copying.retire(there, shown(target))
             time.sleep(AFTERWARDS)
-            return Result(result, waiting or bool(door.written_by_others()))
+            return Result(result, waiting or bool(door.written_by_others()), retire)
         finally:
             door.close()
 

@@ -20,14 +20,18 @@ import secrets
 from pathlib import Path
 from typing import Any
 
-from newsletter.errors import NotSent, Unavailable
+from newsletter.errors import AlreadyRunning, NotSent, Unavailable
 from newsletter.model import Edition, EditionStatus
 from newsletter.newsroom import Newsroom
-from newsletter.store import deliveries, editions, notes, slices
-from newsletter.store.database import read, sending_lock, write
+from newsletter.store import deliveries, editions, notes, slices, workers
+from newsletter.store.copying import MOVED, STAMP
+from newsletter.store.database import BACKUP, read, sending_lock, write
+from newsletter.store.workers import SILENT
 
 STATE_FILE = ".newsletter-instance"
 NOTE = "instance"
+COPIES = (STAMP, BACKUP)  # the stamps that `database copy` and `database backup` write
+ADOPT = "if this is the one that should send, run `newsletter adopt`"
 MACHINE_ID = Path("/etc/machine-id")
 
 
@@ -42,12 +46,26 @@ def check(room: Newsroom) -> None:
         if stamp == before:  # else a run has renewed it between our two looks
             break
     if problem:
-        raise NotSent(f"{problem}; if this is the one that should send, run `newsletter adopt`")
+        raise NotSent(f"{problem}; {_cure(room, stamp)}")
 
 
 def _stamp(room: Newsroom) -> str | None:
     with read(room.engine) as connection:
         return notes.get(connection, NOTE)
+
+
+def _cure(room: Newsroom, stamp: str | None) -> str:
+    """`adopt` takes the database away from whoever has it: on several machines it is the wrong answer nearly always."""
+    if stamp in COPIES or (stamp or "").startswith(MOVED):
+        return ADOPT
+    if room.config.newsletter.instance:
+        return (
+            "set newsletter.instance to the name that the other machines have; only if the installation has moved, run"
+            " `newsletter adopt`"
+        )
+    if room.engine.dialect.name == "postgresql":
+        return f"on several machines set newsletter.instance first, to the same name on each; {ADOPT}"
+    return ADOPT
 
 
 def renew(room: Newsroom) -> None:
@@ -71,13 +89,24 @@ def adopt(room: Newsroom, *, go_on: bool, dry_run: bool = False) -> list[Edition
 
     Unless `go_on`, the first are stopped: the original may have sent the rest of them, so what is open ends as
     uncertain and is not repeated. The others are held: the original may have sent them. Raises AlreadyRunning while a
-    run is sending.
+    run is sending, or a worker lives, on whatever machine: then this is no copy.
     """
+    _check_workers(room)
     with sending_lock(room.engine):
         unfinished = _take_over(room, go_on, dry_run)
         if not dry_run:
             renew(room)
     return unfinished
+
+
+def _check_workers(room: Newsroom) -> None:
+    with read(room.engine) as connection:
+        living = [one for one in workers.known(connection) if one.silent < SILENT]
+    for one in living:
+        raise AlreadyRunning(
+            f"a worker lives on {one.who.place} (process {one.who.process}), and sends from this database: stop all"
+            " workers first, if the installation has moved; else set newsletter.instance as it is set there"
+        )
 
 
 def _take_over(room: Newsroom, go_on: bool, dry_run: bool) -> list[Edition]:
@@ -101,6 +130,10 @@ def _take_over(room: Newsroom, go_on: bool, dry_run: bool) -> list[Edition]:
 
 def _problem(room: Newsroom, stamp: str | None) -> str | None:
     name = room.config.newsletter.instance
+    if stamp and stamp.startswith(MOVED):
+        return f"this newsletter was {stamp} (newsletter.database)"
+    if name and stamp in COPIES:
+        return "this database is a copy that nobody has adopted"
     if name:
         return None if stamp == name else f"this database belongs to another instance than {name!r}"
     path = _state_path(room)

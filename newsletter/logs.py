@@ -26,7 +26,8 @@ def begin(kind: Kind, *, several: bool = False) -> None:
     handler.addFilter(sign)
     logging.basicConfig(level=logging.INFO, handlers=[handler])
     logging.getLogger("procrastinate").setLevel(logging.WARNING)  # what it does is ours to tell,
-    logging.getLogger("psycopg.pool").setLevel(logging.ERROR)  # and once, that the database is away
+    logging.getLogger("psycopg.pool").setLevel(logging.ERROR)  # and once, that the database is away;
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # of a new schema, each of its steps would be a line
 
 
 class AsText(logging.Formatter):

@@ -22,7 +22,7 @@ from typing import Protocol
 from newsletter import __version__, clocks, daily, instance, queue, runner, slices
 from newsletter.config import Config
 from newsletter.deliver import Stop
-from newsletter.errors import AlreadyRunning, ConfigError, DatabaseError, NewsletterError, NotSent, WrongClock
+from newsletter.errors import AlreadyRunning, ConfigError, DatabaseError, NewsletterError, WrongClock
 from newsletter.model import Delivery, DeliveryState
 from newsletter.newsroom import Newsroom
 from newsletter.sending import Watch
@@ -109,7 +109,7 @@ def work(
     database cannot be reached at the beginning."""
     check(room.config)
     room.mailer, room.sealer, room.signer  # noqa: B018  what cannot be used is told now
-    _check_instance(room)
+    instance.check(room)
     jobs = room.queue
     if jobs is None:
         raise ConfigError(f"{room.config.path}: newsletter.database: there is no queue")
@@ -118,16 +118,6 @@ def work(
         _wait_for_clock(room, stop, doing)
         with _attending(room, stop, errand.ended), _running(room, stop, wanted=runs):
             jobs.work(errand.run, lambda: stop.asked, errand.rest)
-
-
-def _check_instance(room: Newsroom) -> None:
-    try:
-        instance.check(room)
-    except NotSent as error:
-        if room.config.newsletter.instance:
-            raise
-        cure = "; on several machines newsletter.instance must be set, to the same name on each"
-        raise NotSent(f"{error}{cure}") from error
 
 
 def _wait_for_clock(room: Newsroom, stop: Stop, doing: Doing) -> None:

@@ -475,7 +475,7 @@ def test_the_whole_road(
     add_article: Add,
     clock: Clock,
     folder: Path,
-) -> None:
+) -> None:  # R10
     """Copied, switched, adopted: it goes on with exactly the rest, and from where it was before nothing goes any more."""
     urls = [new_database(kind), new_database(other)]
     before, after = (make_room("connections = 1", NEWSLETTER_DATABASE=url) for url in urls)
@@ -523,7 +523,7 @@ def without_forms(html: str) -> str:
 
 def test_a_newsroom_of_a_name_is_retired_in_its_old_database(
     new_database: NewDatabase, make_room: MakeRoom, add_article: Add, clock: Clock, folder: Path
-) -> None:
+) -> None:  # R10
     """Where `newsletter.instance` names the installation there is no state file: the old database itself must know."""
     urls = [new_database("sqlite"), new_database("postgresql")]
     before, after = (
@@ -531,12 +531,12 @@ def test_a_newsroom_of_a_name_is_retired_in_its_old_database(
     )
     a_history(before, add_article, clock, folder)
     copy(*urls, retire=True)
-    for room in (before, after):
-        assert "another instance" in send(room, DAY + timedelta(days=1)).said
+    assert "this newsletter was moved to postgresql" in send(before, DAY + timedelta(days=1)).said
+    assert "a copy that nobody has adopted; if this is the one" in send(after, DAY + timedelta(days=1)).said
     instance.adopt(after, go_on=True)
     clock.move(minutes=5)
     assert send(after, DAY + timedelta(days=1)).status == "sent"
-    assert "another instance" in send(before, DAY + timedelta(days=1)).said
+    assert "was moved to" in send(before, DAY + timedelta(days=1)).said
 
 
 # --- The command ----------------------------------------------------------------------------------
@@ -566,6 +566,7 @@ def test_the_command_tells_counts_and_hashes(room: Newsroom, run: Callable[..., 
     assert line[2] == line[3]
     assert len(line[2]) == 16
     assert "it sends once it is adopted" in told.stdout
+    assert "still sends from here, until" in told.stdout.splitlines()[-1]
     assert (folder / "neu.db").stat().st_mode & 0o777 == 0o600
     assert "holds something already" in run(*names, code=69).output
     found = json.loads(run(names[0], "sqlite:///noch.db", "--json").stdout)
@@ -576,6 +577,26 @@ def test_the_command_tells_counts_and_hashes(room: Newsroom, run: Callable[..., 
     } == {"table": "subscribers", "rows": 2}
     assert found["written_meanwhile"] is False
     assert "must begin with sqlite" in run("mysql://x", "sqlite:///neu.db", code=78).output
+
+
+def test_of_a_newsroom_of_a_name_it_must_be_said_what_becomes_of_the_old_one(
+    make_room: MakeRoom, run: Callable[..., Result], folder: Path
+) -> None:
+    """Both have the name: without a word, both would send."""
+    toml = folder / "newsletter.toml"
+    toml.write_text(toml.read_text(encoding="utf-8").replace("[newsletter]", '[newsletter]\ninstance = "matin"', 1))
+    room = make_room()
+    instance.renew(room)
+    names = "sqlite:///subscribers.db", "sqlite:///neu.db"
+    assert "would go on sending" in run(*names, code=2).output
+    assert "one or the other" in run(*names, "--retire", "--keep", code=2).output
+    assert not (folder / "neu.db").exists()
+    assert "STILL SENDS" in run(*names, "--keep").stdout.splitlines()[-1]
+    instance.check(room)
+    told = run(names[0], "sqlite:///autre.db", "--retire")
+    assert "sends no more" in told.stdout.splitlines()[-1]
+    with pytest.raises(NotSent):
+        instance.check(room)
 
 
 def names_of(found: dict[str, Any]) -> list[str]:

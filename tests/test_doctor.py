@@ -23,7 +23,7 @@ from newsletter.commands import doctoring
 from newsletter.config import Source
 from newsletter.deliver import Stop
 from newsletter.dispatch import Watch
-from newsletter.doctor import Look, arrived, dns, edition, house, records, relay, returns, sources, web
+from newsletter.doctor import Look, arrived, cluster, dns, edition, house, records, relay, returns, sources, web
 from newsletter.doctor.finding import Finding, Level, ok
 from newsletter.errors import Unavailable
 from newsletter.fetch import Fetcher
@@ -32,7 +32,9 @@ from newsletter.lookup import Lookup
 from newsletter.model import Harvest
 from newsletter.newsroom import Newsroom
 from newsletter.settings import Via
-from newsletter.store import database
+from newsletter.store import database, workers
+from newsletter.store.database import write
+from newsletter.store.workers import Place
 from tests.browser import everything, reader, visit
 from tests.conftest import TOML, Clock
 from tests.dns_server import serving as dns_serving
@@ -349,6 +351,30 @@ def test_somebody_was_at_work(room: Newsroom, add_article: Add, clock: Clock) ->
     assert "was last at work on" in the(house.look_at_database(room), "database runner").said
     clock.move(days=4)
     assert the(house.look_at_database(room), "database runner").level is Level.WARNING
+
+
+def test_where_machines_share_the_work_the_workers_are_looked_at(
+    make_room: Callable[..., Newsroom], new_database: Callable[[str], str]
+) -> None:
+    room = make_room(NEWSLETTER_DATABASE=new_database("postgresql"))
+    assert list(cluster.look(room)) == []
+    with write(room.engine) as connection:
+        _well, ill = (
+            workers.begin(connection, Place(f"{name}.example", 7, "1", "smtp://relay.example")) for name in "ab"
+        )
+        workers.say(connection, ill, None, {}, "relay.example refuses everything")
+    found = list(cluster.look(room))
+    assert "a.example, b.example" in the(found, "cluster instance").said
+    assert "process 7 on b.example): relay.example refuses" in the(found, "cluster worker").said
+    wanted = 2 * cluster.OF_A_WORKER + cluster.OF_THE_REST
+    assert f"2 workers, serve and send may want {wanted}" in the(found, "cluster connections").said
+    assert cluster._judge_connections(2, 5, wanted).level is Level.OK
+    assert cluster._judge_connections(3, 5, wanted).level is Level.WARNING
+    assert cluster._judge_connections(0, 99, 100).level is Level.WARNING
+    named = make_room(NEWSLETTER_DATABASE=room.config.newsletter.database, NEWSLETTER_INSTANCE="matin")
+    with write(named.engine) as connection:
+        workers.end(connection, ill)
+    assert [one.name for one in cluster.look(named)] == ["cluster worker", "cluster connections"]
 
 
 @pytest.mark.parametrize(

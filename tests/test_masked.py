@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import logging
 
 import pytest
 from sqlalchemy import select, update
 
 from newsletter import letters, report, results
 from newsletter.errors import Unavailable
+from newsletter.logs import AsJson
 from newsletter.mail.masked import kind_of, without_names
 from newsletter.model import DeliveryState, Role
 from newsletter.newsroom import Newsroom
@@ -98,3 +100,20 @@ def test_a_notice_names_no_reader(refused: Newsroom) -> None:
     notice = next(one["text"] for one in told if "refused the edition" in one.get("text", ""))
     assert "ama@mail" not in notice
     assert "…@mail.example" in notice
+
+
+@pytest.mark.parametrize(
+    ("said", "masked"),
+    [
+        ("database postgresql://lettre:***@db.example/lettre: away", None),
+        ("database postgresql://lettre@db.example:5433/lettre?sslmode=require: away", None),
+        ("database postgresql://lettre:hunter2@db.example/lettre", "database …@db.example/lettre"),
+        ("550 postgresql://x@y ama@mail.example", "550 postgresql://x@y …@mail.example"),
+        ("550 postgresql://x,ama@mail.example", "550 …@mail.example"),
+    ],
+)
+def test_where_our_database_is_stays_to_be_read(said: str, masked: str | None) -> None:
+    """Who reads the log of a machine must learn which database it does not reach."""
+    assert without_names(said) == (masked or said)
+    record = logging.LogRecord("newsletter", logging.WARNING, "", 0, "%s", (said,), None)
+    assert json.loads(AsJson().format(record))["message"] == (masked or said)

@@ -79,7 +79,7 @@ def test_what_is_asked_for_waits_once(cluster: Engine) -> None:
     assert queue.counts() == {"todo": 4, "doing": 0}
 
 
-def test_many_who_ask_at_once_get_one_job_each(cluster: Engine) -> None:
+def test_many_who_ask_at_once_get_one_job_each(cluster: Engine) -> None:  # R03
     queue = Queue(cluster, now)
     threads = [threading.Thread(target=queue.ask_for, args=([(1, number) for number in range(500)],)) for _ in range(4)]
     for thread in threads:
@@ -245,7 +245,7 @@ def test_jobs_that_nobody_knows_are_dropped(cluster: Engine, caplog: pytest.LogC
     assert caplog.text.count("none that this version knows") == 4
 
 
-def test_what_is_in_hand_when_we_are_told_to_stop_goes_back_at_once(cluster: Engine) -> None:
+def test_what_is_in_hand_when_we_are_told_to_stop_goes_back_at_once(cluster: Engine) -> None:  # R15
     queue, begun, stop = Queue(cluster, now, QUICK), threading.Event(), threading.Event()
 
     def handle(edition: int, number: int) -> datetime:
@@ -279,7 +279,7 @@ Queue(open_engine(sys.argv[1]), lambda: datetime.now(UTC), Times(look=0.05, hear
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
-def test_the_slice_of_a_worker_that_gives_no_sign_goes_to_another(cluster: Engine, how: signal.Signals) -> None:
+def test_the_slice_of_a_worker_that_gives_no_sign_goes_to_another(cluster: Engine, how: signal.Signals) -> None:  # R01
     queue, done = Queue(cluster, now, QUICK), []
     queue.ask_for([(1, 1)])
     url = cluster.url.render_as_string(False)

@@ -101,7 +101,7 @@ def states(room: Newsroom) -> dict[str, int]:
 # --- How it is cut ---------------------------------------------------------------------------------
 
 
-def test_every_delivery_is_in_one_slice_whoever_comes_later(room: Newsroom) -> None:
+def test_every_delivery_is_in_one_slice_whoever_comes_later(room: Newsroom) -> None:  # R01
     edition = frozen(room)
     with read(room.engine) as connection:
         found = cut.left(connection, edition.id, repeats=True)
@@ -158,14 +158,14 @@ def test_a_slice_is_delivered_alone(room: Newsroom) -> None:
     assert states(room) == {"accepted": 10, "pending": 20}
 
 
-def test_a_slice_in_another_s_hands_is_left_to_them(room: Newsroom, make_room: Callable[..., Newsroom]) -> None:
+def test_a_slice_in_another_s_hands_is_left_to_them(room: Newsroom, make_room: Callable[..., Newsroom]) -> None:  # R03
     edition = frozen(room)
     with lease(room.engine, f"slice {edition.id}/1"), pytest.raises(AlreadyRunning):
         slices.deliver_slice(room, edition.id, 1, watch(room))
     assert states(room) == {"pending": 30}
 
 
-def test_who_lost_a_slice_while_it_slept_sends_nothing_more_of_it(room: Newsroom) -> None:
+def test_who_lost_a_slice_while_it_slept_sends_nothing_more_of_it(room: Newsroom) -> None:  # R04
     """Another has taken it over meanwhile; what it had claimed is sent by that one."""
     edition = frozen(room)
 
@@ -205,7 +205,7 @@ def test_a_worker_that_the_schema_no_longer_serves_delivers_nothing(room: Newsro
     assert states(room) == {"pending": 30}
 
 
-def test_what_another_machine_had_claimed_waits_a_minute_for_it(room: Newsroom, clock: Clock) -> None:
+def test_what_another_machine_had_claimed_waits_a_minute_for_it(room: Newsroom, clock: Clock) -> None:  # R01
     edition = frozen(room)
     with write(room.engine) as connection:
         dead = runs.begin(connection, edition.id, "another machine/its boot", clock())
@@ -294,7 +294,7 @@ def test_nobody_decides_on_doubts_while_a_worker_is_sending(room: Newsroom) -> N
     assert resolve.resolve(room, None, "accepted").uncertain == []
 
 
-def test_where_who_sent_it_has_died_a_worker_brings_it_to_its_end(room: Newsroom) -> None:
+def test_where_who_sent_it_has_died_a_worker_brings_it_to_its_end(room: Newsroom) -> None:  # R11
     edition = frozen(room)
     for number in range(3):
         assert slices.attend(room) == []

@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -38,6 +39,7 @@ from newsletter.store import (
     migrations,
     notes,
     partitions,
+    postgresql,
     runs,
     sources,
     subscribers,
@@ -617,3 +619,54 @@ def test_a_session_s_idle_transaction_has_an_end(postgres_url: str) -> None:
         assert connection.execute(text("SHOW idle_in_transaction_session_timeout")).scalar() == "30s"
         assert connection.execute(text("SELECT current_setting('tcp_keepalives_idle') IS NOT NULL")).scalar()
     engine.dispose()
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"database": "nulle_part"}, 'database "nulle_part" does not exist: createdb makes it'),
+        ({"username": "personne"}, 'role "personne" does not exist: createuser makes the account'),
+        (
+            {"host": "127.0.0.1", "port": 9, "query": {}, "password": "hunter2"},
+            "refused: does PostgreSQL run there, and listen on that address",
+        ),
+        (
+            {"host": "127.0.0.1", "port": 9, "password": None, "query": {"password": "hunter2"}},
+            "password=***: connection failed",
+        ),
+    ],
+)
+def test_a_database_that_cannot_be_reached_is_said_as_it_was_written_with_its_cure(
+    postgres_url: str, change: dict[str, Any], said: str
+) -> None:
+    url = make_url(postgres_url).set(drivername="postgresql+psycopg")
+    query = dict(change.pop("query", url.query))
+    engine = database.open_engine(url.set(query=query, **change).render_as_string(hide_password=False))
+    with pytest.raises(DatabaseError) as raised, read(engine):
+        pass
+    assert str(raised.value).startswith("database postgresql://")
+    assert said in str(raised.value)
+    assert "hunter2" not in str(raised.value)
+    engine.dispose()
+
+
+@pytest.mark.parametrize(
+    ("said", "cure"),
+    [
+        ('FATAL:  password authentication failed for user "lettre"', "~/.pgpass"),
+        ("FATAL:  authentification par mot de passe échouée pour l'utilisateur « lettre »", "NEWSLETTER_DATABASE"),
+        ("fe_sendauth: no password supplied", "~/.pgpass"),
+        ("failed to resolve host 'db.example': [Errno -2] Name or service not known", "spelt rightly"),
+        ("FATAL:  la base de données « lettre » n'existe pas", "createdb"),
+        ('FATAL:  no pg_hba.conf entry for host "10.0.0.9", user "lettre", database "lettre"', "let this machine in"),
+        ("FATAL:  sorry, too many clients already", "max_connections"),
+        ("connection timeout expired", "firewall"),
+    ],
+)
+def test_what_servers_say_has_a_cure(said: str, cure: str) -> None:
+    assert cure in postgresql.cure(f"connection failed: {said}")
+
+
+def test_what_is_wrong_within_a_database_is_not_put_down_to_its_connection() -> None:
+    for said in ('relation "deliveries" does not exist', "canceling statement due to lock timeout"):
+        assert postgresql.cure(said) == ""

@@ -212,3 +212,12 @@ def is_under_way(engine: Engine) -> bool:
 def test_the_heads_can_be_compared_as_texts() -> None:
     versions = (Path(database.__file__).parent / "migrations" / "versions").glob("0*.py")
     assert {len(file.name.partition("_")[0]) for file in versions} == {len(database.HEAD)}
+
+
+def test_the_log_of_a_server_does_not_tell_each_step_of_a_fresh_schema(tmp_path: Path) -> None:
+    code = (
+        "from newsletter import logs; from newsletter.store import database; logs.begin('text');"
+        f" database.upgrade(database.open_engine('sqlite:///{tmp_path}/subscribers.db'))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr == ""

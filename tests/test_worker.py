@@ -22,7 +22,7 @@ from click.testing import CliRunner
 from sqlalchemy import text
 
 from cli import cli
-from newsletter import cluster, progress, tidy, worker
+from newsletter import cluster, instance, progress, tidy, worker
 from newsletter.commands.watching import who_sends
 from newsletter.deliver import Stop
 from newsletter.errors import AlreadyRunning, ConfigError, DatabaseError, NotSent, Unavailable, WrongClock
@@ -146,7 +146,7 @@ def test_the_last_of_an_edition_whose_sender_died_brings_it_to_its_end(found: Ca
         until(lambda: send(room).already)
 
 
-def test_a_worker_that_dies_in_a_slice_loses_nothing(found: Callable[..., Newsroom]) -> None:
+def test_a_worker_that_dies_in_a_slice_loses_nothing(found: Callable[..., Newsroom]) -> None:  # R01
     """A real process; the relay falls silent at its twelfth message, and it is killed there. What was at its dot may
     come twice; nothing else, and nobody goes without."""
     ok = Say("250 2.0.0 reçu")
@@ -347,12 +347,32 @@ def test_a_database_that_is_not_ours_is_left_alone_and_the_cure_is_said(found: C
     room = found(instance="")
     with write(room.engine) as connection:
         notes.put(connection, "instance", "another")
-    with pytest.raises(NotSent, match=r"newsletter adopt.*on several machines newsletter\.instance must be set"):
+    with pytest.raises(NotSent, match=r"on several machines set newsletter\.instance first.*newsletter adopt"):
         worker.work(room, Stop(room.clock), Doing("x"), runs=False)
     with process(room, "--processes", "2") as started:
         _, said = started.communicate(timeout=60)
         assert started.returncode == 4
-        assert "newsletter.instance must be set" in said
+        assert "set newsletter.instance first" in said
+
+
+def test_who_mistypes_the_name_of_the_installation_is_not_led_to_take_it_away(
+    found: Callable[..., Newsroom],
+) -> None:  # R10
+    """`adopt` on a second machine would stop the edition, and shut all the others out."""
+    room = found(instance="matin")
+    with write(room.engine) as connection:
+        notes.put(connection, "instance", "soir")
+        workers.begin(connection, Place("a.example", 4711, "1", "smtp://relay.example"))
+    with pytest.raises(NotSent, match=r"'matin'; set newsletter\.instance to the name .* only if .* has moved"):
+        worker.work(room, Stop(room.clock), Doing("x"), runs=False)
+    with pytest.raises(AlreadyRunning, match=r"lives on a\.example \(process 4711\)"):
+        instance.adopt(room, go_on=False)
+    with pytest.raises(NotSent):
+        instance.check(room)
+    with write(room.engine) as connection:  # it was killed half a minute ago
+        connection.execute(text("UPDATE workers SET seen_at = seen_at - interval '30 seconds'"))
+    instance.adopt(room, go_on=False)
+    instance.check(room)
 
 
 # --- Processes ------------------------------------------------------------------------------------

@@ -183,37 +183,62 @@ def backup(room: Newsroom, file: Path, dry_run: bool) -> None:
 @click.argument("source", metavar="FROM")
 @click.argument("target", metavar="TO")
 @click.option("--retire", is_flag=True, help="FROM sends no more afterwards, unless it is adopted again.")
+@click.option("--keep", is_flag=True, help="FROM may send on: for a try-out, with newsletter.instance set.")
 @json_option
 @dry_run_option
 @config_option
 @click.pass_context
-def copy_database(ctx: click.Context, source: str, target: str, retire: bool, as_json: bool, dry_run: bool) -> None:
+def copy_database(
+    ctx: click.Context, source: str, target: str, retire: bool, keep: bool, as_json: bool, dry_run: bool
+) -> None:
     """Move the whole newsletter into another database: from SQLite to PostgreSQL, or back.
 
     FROM and TO are written as `database` in newsletter.toml. TO must be empty. Both are compared at the end, by counts
-    and hashes. The copy does not send before `newsletter adopt`. Stop `serve`, `run` and cron first, as
-    docs/postgresql.md tells.
+    and hashes. The copy does not send before `newsletter adopt`, and FROM does not send after --retire, which must be
+    said (or --keep) where newsletter.instance is set. Stop `serve`, `run` and cron first, as docs/postgresql.md tells.
 
     \b
     Example:
-      newsletter database copy sqlite:///subscribers.db postgresql://lettre@localhost/lettre
+      newsletter database copy --retire sqlite:///subscribers.db postgresql://lettre@localhost/lettre
     """
     from newsletter import config, copying
 
     loaded = config.load(ctx.obj["config"])
+    name = loaded.newsletter.instance
+    _check_what_becomes_of_it(name, retire, keep)
     urls = loaded.database_at(source), loaded.database_at(target)
     with _copying(quiet=as_json) as watch:
         result = copying.copy(*urls, watch, retire=retire, dry_run=dry_run)
     if as_json:
-        print_json({"tables": [asdict(one) for one in result.tables], "written_meanwhile": result.written_meanwhile})
+        tables = [asdict(one) for one in result.tables]
+        print_json({"tables": tables, "written_meanwhile": result.written_meanwhile, "retired": result.retired})
     else:
         print_table(*_copied(result.tables, dry_run))
         say("would be copied" if dry_run else "copied, and both are the same: it sends once it is adopted")
+        say(_the_old_one(name, retire))
     if result.written_meanwhile:
         raise Unfinished(
             "somebody has written into the old database meanwhile, and the copy does not have it: stop `serve` and"
             " `run`, empty the new one, and copy again"
         )
+
+
+def _check_what_becomes_of_it(name: str | None, retire: bool, keep: bool) -> None:
+    if retire and keep:
+        raise click.UsageError("--retire and --keep: one or the other")
+    if name and not (retire or keep):
+        raise click.UsageError(
+            f"the old database would go on sending beside the new one, since both are {name!r} (newsletter.instance):"
+            " say --retire, or --keep where that is meant"
+        )
+
+
+def _the_old_one(name: str | None, retire: bool) -> str:
+    if retire:
+        return "afterwards the old one sends no more, unless it is adopted again"
+    if name:
+        return f"afterwards the old one STILL SENDS too, wherever newsletter.toml names it and the instance {name!r}"
+    return "afterwards the old one still sends from here, until the new one is adopted here"
 
 
 def _copied(tables: list[Copied], dry_run: bool) -> tuple[list[str], list[list[object]]]:

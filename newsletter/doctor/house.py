@@ -10,6 +10,7 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 from newsletter import instance, report
+from newsletter.doctor import cluster
 from newsletter.doctor.finding import Finding, failure, ok, unknown, warning
 from newsletter.errors import ConfigError, DatabaseError, FetchError, NewsletterError
 from newsletter.mail.dkim import Record, record
@@ -43,12 +44,13 @@ def look_at_database(room: Newsroom) -> Iterator[Finding]:
         yield failure("database", str(error), "check newsletter.database, and that its server runs")
         return
     except NewsletterError as error:
-        yield failure("database", str(error), "look which copy is the one that sends, then `newsletter adopt`")
+        yield failure("database", str(error), "look first which copy is the one that sends: docs/backup.md")
         return
     kind = room.engine.dialect.name
     copy = "`newsletter database backup` copies it while it is at work" if kind == "sqlite" else "pg_dump copies it"
     yield ok("database", f"{kind}, its tables are of the newest kind ({HEAD})", f"{copy}: docs/backup.md")
     yield _seen(room)
+    yield from cluster.look(room)
 
 
 def _seen(room: Newsroom) -> Finding:

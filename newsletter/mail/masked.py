@@ -7,6 +7,8 @@ import re
 MASK = "…"
 # Up to the last @ of a word: also a mailbox inside another's address (`bounces+ama=mail.example@relay.example`).
 ADDRESS = re.compile(r"""(?:"[^"@]*"|[^\s<>()\[\]"]+)@(?P<domain>[^\s<>()\[\]"@,;:]+)""")
+# Nobody's address: where our own database is, as `store.postgresql.shown` says it.
+OURS = re.compile(r"postgresql://[\w.%-]*(?::\*\*\*)?@[^\s@]*")
 MOMENT = re.compile(r"\b(?:\d{4}-\d\d-\d\d[T ])?\d{1,2}:\d\d:\d\d(?:[.,]\d+)?Z?\b")
 WORD = re.compile(r"[A-Za-z0-9-]{6,}(?:\.\d+)*")
 TURN = re.compile(r"[A-Za-z](?=-*\d)|\d(?=-*[A-Za-z])")
@@ -15,7 +17,7 @@ LONG_NUMBER = re.compile(r"\d{8}")
 
 def without_names(reply: str) -> str:
     """A reply with nobody's address in it: of each its domain is left."""
-    return ADDRESS.sub(lambda found: f"{MASK}@{found['domain']}", reply)
+    return ADDRESS.sub(lambda found: found[0] if OURS.fullmatch(found[0]) else f"{MASK}@{found['domain']}", reply)
 
 
 def kind_of(reply: str) -> str:

@@ -43,6 +43,7 @@ from newsletter.store.schema import deliveries, editions, leases, metadata, note
 LEFT_BEHIND = {leases.name, slices.name, workers.name}
 OF_ITS_PLACE = ("instance", "schema_serves", "queue")  # the last: how new the tables of the queue are, which stay too
 STAMP = "a copy"
+MOVED = "moved to "  # how the stamp of a database begins that was retired
 BATCH = 1000  # rows in memory at a time
 WIDE = {
     "wires": 10,
@@ -388,4 +389,4 @@ def conclude(target: Connection) -> None:
 
 def retire(source: Connection, where: str) -> None:
     """The database that was copied sends no more, unless somebody adopts it again."""
-    noted.put(source, "instance", f"moved to {where}")
+    noted.put(source, "instance", f"{MOVED}{where}")

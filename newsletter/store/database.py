@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 HEAD = "0007"  # the newest migration: known here, so that a start costs one SELECT and no Alembic
 BUSY_SECONDS = 60  # how long a writer waits for another
 KEPT, MOST = 5, 15  # connections of one process: kept open while idle, and at once
+BACKUP = "a backup"  # the stamp of one (`instance`)
 LOOK = 0.001  # seconds between two looks while it waits
 
 
@@ -202,13 +203,13 @@ def _first_line(error: object) -> str:
         "file is not a database": "name another file, or restore a backup (docs/backup.md)",
         "database or disk is full": "free some space, then run again",
     }
-    cure = next((cure for sign, cure in cures.items() if sign in said), "")
+    cure = next((cure for sign, cure in cures.items() if sign in said), "") or postgresql.cure(said)
     return f"{said}: {cure}" if cure else said
 
 
 def shown(engine: Engine) -> str:
     """The database as we may print it: no password."""
-    return engine.url.database or "" if engine.dialect.name == "sqlite" else engine.url.render_as_string()
+    return engine.url.database or "" if engine.dialect.name == "sqlite" else postgresql.shown(engine.url)
 
 
 # --- The schema -----------------------------------------------------------------------------------
@@ -348,4 +349,4 @@ def _mark_as_copy(path: Path) -> None:
     """A copy never sends by itself, whenever it was made: its stamp is one that no state file holds (`instance`)."""
     with closing(sqlite3.connect(path)) as copy, copy:
         copy.execute("DELETE FROM notes WHERE name = 'instance'")
-        copy.execute("INSERT INTO notes (name, value) VALUES ('instance', 'a backup')")
+        copy.execute("INSERT INTO notes (name, value) VALUES ('instance', ?)", (BACKUP,))
