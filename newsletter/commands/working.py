@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import os
 import signal
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from newsletter.commands import complain, exit_code, log_option, say
+from newsletter.commands.processes import HOPELESS
 from newsletter.commands.several import with_newsrooms
 from newsletter.errors import ConfigError, NewsletterError
 
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from newsletter.newsroom import Newsroom
     from newsletter.together import Together
     from newsletter.worker import Doing
+
+log = logging.getLogger(__name__)
 
 
 class Place(click.ParamType[str]):
@@ -101,8 +105,8 @@ def child(number: int, paths: Sequence[str], wish: Wish) -> None:
 
 
 def _live(rooms: Together, wish: Wish, number: int) -> int:
-    """A worker for each newsletter, until we are told to stop. Returns the worst exit code of those that cannot work:
-    where all are such, we leave."""
+    """A worker for each newsletter, until we are told to stop. Returns the worst exit code: of those that can never
+    work, which leave the others alone, and of one that was lost, which ends all, so that it is begun anew."""
     from newsletter.worker import Doing
 
     stop = _asked_by_signals(rooms)
@@ -130,12 +134,19 @@ def _work(
     from newsletter.speaker import speaking
 
     with speaking(room.config.newsletter.list_id):
+        code = 0
         try:
             if rooms.wait_for(room, lambda: stop.asked):
                 workers.work(room, stop, doing, runs=runs)
         except NewsletterError as error:
             _tell(error)
-            ended(exit_code(error))
+            code = exit_code(error)
+        except Exception:
+            log.exception("a fault of the program: this process ends")
+            code = 1
+    ended(code)
+    if code and code not in HOPELESS:  # whoever keeps us starts us anew, with all our newsletters
+        stop.ask()
 
 
 def _tell(error: NewsletterError) -> None:
