@@ -4,18 +4,27 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
+from newsletter import slices, worker
 from newsletter.commands import working
 from newsletter.deliver import Stop
+from newsletter.errors import TakenOver
+from newsletter.model import Delivery, DeliveryState, EditionStatus
 from newsletter.newsroom import Newsroom
 from newsletter.queue import Queue
+from newsletter.sending import Watch
+from newsletter.store import editions
+from newsletter.store.database import read, write
+from newsletter.store.lease import lease
+from newsletter.store.workers import Place
 from newsletter.together import Together
 from newsletter.worker import Doing
-from tests.cluster import add_readers, found_newsroom, new_schema
+from tests.cluster import add_readers, found_newsroom, new_schema, now, send, until
 
 READERS = 30
 LIST = "lettre.journal.example"
@@ -64,3 +73,86 @@ def test_one_that_can_never_work_leaves_the_others_alone(newsroom: Newsroom) -> 
     working._work(rooms, newsroom, stop, Doing(LIST), False, codes.append)
     assert codes == [78]
     assert not stop.asked
+
+
+# --- Trouble ----------------------------------------------------------------------------------------
+
+
+SHUTTING = "421 4.3.2 shutting down"
+BAD = slices.Left(None, SHUTTING)
+Outcome = slices.Left | Exception | DeliveryState
+
+
+def errand(room: Newsroom, doing: Doing, *outcomes: Outcome) -> worker._Errand:
+    """One whose slices come out so, one after the other; a state is of a delivery, in a slice that is then done."""
+    left = iter(outcomes)
+
+    def deliver(room: Newsroom, edition_id: int, number: int, watch: Watch) -> worker.Left:
+        outcome = next(left)
+        if isinstance(outcome, Exception):
+            raise outcome
+        if isinstance(outcome, slices.Left):
+            return outcome
+        watch.ended(Delivery(1, 1, 1, "ama@lecteurs.example", DeliveryState.CLAIMED), outcome)
+        return slices.Left(None)
+
+    return worker._Errand(room, Stop(room.clock), doing, deliver)
+
+
+def test_being_fenced_off_is_no_trouble(newsroom: Newsroom) -> None:
+    doing = Doing(LIST)
+    one = errand(newsroom, doing, TakenOver("another run has taken over"))
+    due = one.run(1, 1)
+    assert due is not None
+    assert due < now() + timedelta(seconds=10)
+    assert (doing.trouble, one.rest()) == (None, 0.0)
+
+
+def test_a_lease_that_was_taken_over_says_so(newsroom: Newsroom) -> None:
+    with lease(newsroom.engine, "slice 1/1", renewed_every=60) as still_ours:
+        with write(newsroom.engine) as connection:
+            connection.execute(text("UPDATE leases SET fence = fence + 1"))
+        with pytest.raises(TakenOver):
+            until(lambda: still_ours())
+
+
+def test_a_slice_left_alone_does_not_wipe_trouble(newsroom: Newsroom) -> None:
+    doing = Doing(LIST)
+    one = errand(newsroom, doing, BAD, slices.Left(None), slices.ALONE)
+    for _ in range(3):
+        one.run(1, 1)
+        assert (doing.trouble, one.rest()) == (SHUTTING, 5.0)
+
+
+@pytest.mark.parametrize("state", [DeliveryState.ACCEPTED, DeliveryState.REJECTED])
+def test_a_delivery_that_ends_clears_trouble(newsroom: Newsroom, state: DeliveryState) -> None:
+    doing = Doing(LIST)
+    one = errand(newsroom, doing, BAD, state, BAD)
+    one.run(1, 1)
+    one.run(1, 1)
+    assert (doing.trouble, one.rest()) == (None, 0.0)
+    one.run(1, 1)
+    assert one.rest() == 5.0  # begun anew
+
+
+def test_trouble_is_over_when_no_edition_is_under_way(newsroom: Newsroom) -> None:
+    edition = frozen(newsroom)
+    doing, clock = Doing(LIST, trouble=SHUTTING, passes=True), Doing(LIST, trouble="the clock is wrong")
+    who = Place("a.example", 1, "0.1.0", "outbox")
+    worker._say(newsroom, doing, who)
+    assert doing.trouble == SHUTTING
+    with write(newsroom.engine) as connection:
+        editions.change(connection, edition, status=EditionStatus.SENT)
+    worker._say(newsroom, doing, who)
+    worker._say(newsroom, clock, who)
+    assert (doing.trouble, clock.trouble) == (None, "the clock is wrong")
+
+
+def frozen(room: Newsroom) -> int:
+    """The edition's id; frozen and in slices of ten, with nothing sent: its `send` was told to stop as it began."""
+    report = send(room, freeze_only=True)
+    assert report.pending == READERS
+    with read(room.engine) as connection:
+        edition = editions.named(connection, str(report.edition))
+    assert edition is not None
+    return edition.id
