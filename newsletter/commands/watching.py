@@ -65,6 +65,9 @@ def who_sends(seen: Progress) -> str:
         return seen.holder.stopped_and_why if seen.holder.stopped else f"{seen.holder} is sending"
     if not seen.running:
         return "nobody is sending"
+    if seen.cluster.alive:
+        live = "1 worker lives" if seen.cluster.alive == 1 else f"{seen.cluster.alive} workers live"
+        return f"nobody has a slice of it in hand just now; {live}, and what is due is taken in a moment"
     if seen.attended:
         return "no sender is to be seen from here, but messages ended in the last ten seconds"
     return "not finished, and nobody is sending: run `newsletter send` again"
