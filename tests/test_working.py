@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import subprocess
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -14,17 +16,19 @@ from newsletter import slices, worker
 from newsletter.commands import working
 from newsletter.deliver import Stop
 from newsletter.errors import TakenOver
+from newsletter.logs import AsJson
 from newsletter.model import Delivery, DeliveryState, EditionStatus
 from newsletter.newsroom import Newsroom
 from newsletter.queue import Queue
 from newsletter.sending import Watch
+from newsletter.speaker import sign, speaking
 from newsletter.store import editions
 from newsletter.store.database import read, write
 from newsletter.store.lease import lease
 from newsletter.store.workers import Place
 from newsletter.together import Together
 from newsletter.worker import Doing
-from tests.cluster import add_readers, found_newsroom, new_schema, now, send, until
+from tests.cluster import add_readers, found_newsroom, new_schema, now, send, started, until
 
 READERS = 30
 LIST = "lettre.journal.example"
@@ -156,3 +160,40 @@ def frozen(room: Newsroom) -> int:
         edition = editions.named(connection, str(report.edition))
     assert edition is not None
     return edition.id
+
+
+# --- The log ----------------------------------------------------------------------------------------
+
+
+def logged(made: subprocess.Popen[str]) -> list[dict[str, object]]:
+    """All of its standard error, which must be JSON to the last line."""
+    _, said = made.communicate(timeout=60)
+    return [json.loads(line) for line in said.splitlines()]
+
+
+def test_what_send_complains_of_is_json_too(newsroom: Newsroom) -> None:
+    """A relay that is not there: a complaint at the end, which is no delivery's."""
+    toml = newsroom.config.path
+    toml.write_text(toml.read_text(encoding="utf-8") + 'via = "smtp://127.0.0.1:9"\n', encoding="utf-8")
+    told = logged(started(newsroom, "send", "--now", "--force", "--log", "json"))
+    assert {line["newsletter"] for line in told} == {LIST}
+    assert told[-1]["level"] == "error"
+    assert "run `newsletter send` again" in str(told[-1]["message"])
+
+
+def test_so_is_a_broken_configuration(newsroom: Newsroom) -> None:
+    newsroom.config.path.write_text("[newsletter]\nnom = 3\n", encoding="utf-8")
+    for words in (["send", "--log", "json"], ["worker", "--log", "json"], ["run", "--log", "json"]):
+        told = logged(started(newsroom, *words))
+        assert {(line["level"], line["newsletter"]) for line in told} == {("error", "")}
+
+
+def test_lines_of_one_newsletter_all_say_so_and_of_several_where_it_is_known() -> None:
+    record = logging.makeLogRecord({"msg": "stopped", "levelname": "INFO"})
+    sign(record)
+    assert json.loads(AsJson(LIST).format(record))["newsletter"] == LIST
+    assert json.loads(AsJson(LIST, "soir.example").format(record))["newsletter"] == ""
+    with speaking("soir.example"):
+        record = logging.makeLogRecord({"msg": "stopped", "levelname": "INFO"})
+        sign(record)
+    assert json.loads(AsJson(LIST, "soir.example").format(record))["newsletter"] == "soir.example"

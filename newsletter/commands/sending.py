@@ -21,6 +21,7 @@ from newsletter.commands import (
     exit_code,
     iso,
     json_option,
+    log_if_asked_option,
     print_json,
     print_table,
     say,
@@ -62,7 +63,7 @@ class Span(click.ParamType[timedelta]):
 @click.option("--edition", "name", metavar="NAME", help="One edition as it stands, of any slot: 2026-11-23-extra.")
 @click.option("--force", is_flag=True, help="Send although `newsletter doctor` finds that mail would be lost.")
 @click.option("--max-time", type=Span(), help="Leave earlier, with exit code 75; the next run goes on. As 50m.")
-@click.option("--log", type=click.Choice(["text", "json"]), help="Log to standard error, each delivery that fails too.")
+@log_if_asked_option
 @dry_run_option
 @json_option
 @with_newsroom
@@ -91,13 +92,13 @@ def send(
     from newsletter.speaker import speaking
 
     if log:
-        logs.begin(log)
+        logs.begin(log, [room.config.newsletter.list_id])
     if name and (day or dry_run):
         raise click.UsageError("--edition goes without --date and --dry-run")
     day = _not_in_future(room, day)
     stop = Stop(room.clock, room.clock() + max_time if max_time is not None else None)
     whose = speaking(room.config.newsletter.list_id)
-    with whose, _signals_to(stop), _watching(room, stop, as_json=as_json, dry_run=dry_run) as watch:
+    with whose, _signals_to(stop), _watching(room, stop, silent=as_json or dry_run, bar=not log) as watch:
         watch = replace(watch, force=force)
         found = (
             daily.send_named(room, name, watch=watch)
@@ -113,7 +114,7 @@ def send(
     if as_json:
         print_json(found.figures())
         if found.problem:
-            complain(found.said)
+            complain(found.said, grave=True)
     else:
         _print_report(room, found)
     sys.exit(_exit_code(found))
@@ -152,13 +153,13 @@ def _signals_to(stop: Any) -> Iterator[None]:
 
 
 @contextmanager
-def _watching(room: Newsroom, stop: Any, *, as_json: bool, dry_run: bool) -> Iterator[Watch]:
-    """The finishing time, before the first message; then a bar on a terminal, and nothing in cron."""
+def _watching(room: Newsroom, stop: Any, *, silent: bool, bar: bool) -> Iterator[Watch]:
+    """The finishing time, before the first message; then a bar on a terminal, and nothing in cron or beside a log."""
     from newsletter.sending import Watch
 
-    if as_json or dry_run:
+    if silent:
         yield Watch(stop)
-    elif not sys.stderr.isatty():
+    elif not bar or not sys.stderr.isatty():
         yield Watch(stop, begun=lambda found: _foretell(room, found))
     else:
         with _bar(room) as (begun, ended):
@@ -211,7 +212,7 @@ def _bar(room: Newsroom) -> Iterator[tuple[Callable[[Report], None], Callable[[o
 
 def _print_report(room: Newsroom, found: Report) -> None:
     if found.problem:
-        complain(found.said)
+        complain(found.said, grave=True)
     elif found.said:
         say(found.said)
     _foretell(room, found)  # of a rehearsal

@@ -73,7 +73,7 @@ def worker(rooms: Together, processes: int, no_run: bool, metrics: str | None, l
     from newsletter import logs
     from newsletter import worker as workers
 
-    logs.begin(log, several=len(rooms) > 1)
+    logs.begin(log, rooms.names)
     for room in rooms:
         workers.check(room.config)
         room.mailer, room.sealer  # noqa: B018  what cannot be used is told now, and once
@@ -93,9 +93,10 @@ def child(number: int, paths: Sequence[str], wish: Wish) -> None:
     from newsletter.newsroom import Newsroom
     from newsletter.together import Together
 
-    logs.begin(wish.log, several=len(paths) > 1)
+    logs.begin(wish.log)
     try:
         loaded = config.load_all(paths)
+        logs.begin(wish.log, [one.newsletter.list_id for one in loaded])
         kept = 1 if len(loaded) > 1 else None
         code = _live(Together([Newsroom(one, kept=kept) for one in loaded]), wish, number)
     except NewsletterError as error:
@@ -151,7 +152,7 @@ def _work(
 
 def _tell(error: NewsletterError) -> None:
     for line in str(error).splitlines():
-        complain(line)
+        complain(line, grave=True)
 
 
 def _asked_by_signals(rooms: Together) -> Stop:
