@@ -173,7 +173,7 @@ class _Errand:
         """Returns when it is to be brought again, by whomever. What is raised here would be a fault of the program."""
         self._doing.at = (edition_id, number)
         try:
-            with about(worker=self._doing.number, edition=self._name(edition_id), slice=number):
+            with about(worker=self._doing.number, edition=self._name(edition_id), slice=number), _timed(self._doing):
                 return self._try(edition_id, number)
         finally:
             self._doing.at = None
@@ -217,6 +217,18 @@ class _Errand:
                 return editions.by_id(connection, edition_id).name
         except DatabaseError:
             return str(edition_id)
+
+
+@contextmanager
+def _timed(doing: Doing) -> Iterator[None]:
+    """A slice's beginning and its end stand in the log, with what came of it and how long it took."""
+    before, began = doing.counts, time.monotonic()
+    log.info("begins with the slice")
+    try:
+        yield
+    finally:
+        done = [f"{n - before[name]} {name}" for name, n in doing.counts.items() if n > before[name]]
+        log.info("leaves the slice after %.1f s: %s", time.monotonic() - began, ", ".join(done) or "nothing sent")
 
 
 # --- Beside it ------------------------------------------------------------------------------------

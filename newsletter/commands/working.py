@@ -6,6 +6,7 @@ import logging
 import multiprocessing
 import os
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Callable, Sequence
@@ -77,6 +78,7 @@ def worker(rooms: Together, processes: int, no_run: bool, metrics: str | None, l
     for room in rooms:
         workers.check(room.config)
         room.mailer, room.sealer  # noqa: B018  what cannot be used is told now, and once
+        _tell_beginning(room, processes)
     wish = Wish(not no_run, metrics, log)
     if processes == 1:
         sys.exit(_live(rooms, wish, 0))
@@ -85,6 +87,15 @@ def worker(rooms: Together, processes: int, no_run: bool, metrics: str | None, l
     stop = _asked_by_signals(rooms)
     paths = [str(room.config.path) for room in rooms]
     sys.exit(kept.keep(processes, child, (paths, wish), lambda: stop.asked))
+
+
+def _tell_beginning(room: Newsroom, processes: int) -> None:
+    from newsletter.speaker import speaking
+
+    one = room.config
+    with speaking(one.newsletter.list_id):
+        how = "in one process" if processes == 1 else f"in {processes} processes"
+        log.info("a worker begins on %s %s: %s, sending by %s", socket.gethostname(), how, one.path, one.delivery.via)
 
 
 def child(number: int, paths: Sequence[str], wish: Wish) -> None:
