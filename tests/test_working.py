@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import pty
+import re
+import signal
+import socket
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -22,13 +29,13 @@ from newsletter.newsroom import Newsroom
 from newsletter.queue import Queue
 from newsletter.sending import Watch
 from newsletter.speaker import sign, speaking
-from newsletter.store import editions
-from newsletter.store.database import read, write
+from newsletter.store import editions, workers
+from newsletter.store.database import read, sending_lock, write
 from newsletter.store.lease import lease
 from newsletter.store.workers import Place
 from newsletter.together import Together
 from newsletter.worker import Doing
-from tests.cluster import add_readers, found_newsroom, new_schema, now, send, started, until
+from tests.cluster import ROOT, add_readers, found_newsroom, new_schema, now, send, started, until
 
 READERS = 30
 LIST = "lettre.journal.example"
@@ -197,3 +204,86 @@ def test_lines_of_one_newsletter_all_say_so_and_of_several_where_it_is_known() -
         record = logging.makeLogRecord({"msg": "stopped", "levelname": "INFO"})
         sign(record)
     assert json.loads(AsJson(LIST, "soir.example").format(record))["newsletter"] == "soir.example"
+
+
+def test_a_slice_s_beginning_and_end_are_logged(newsroom: Newsroom, caplog: pytest.LogCaptureFixture) -> None:
+    edition = frozen(newsroom)
+    caplog.clear()
+    caplog.handler.addFilter(sign)
+    with caplog.at_level(logging.INFO, "newsletter.worker"):
+        errand(newsroom, Doing(LIST, number=3), DeliveryState.ACCEPTED, slices.ALONE).run(edition, 2)
+    first, last = [one for one in caplog.records if one.name == "newsletter.worker"]
+    assert first.getMessage() == "begins with the slice"
+    assert re.fullmatch(r"leaves the slice after \d+\.\d s: 1 accepted", last.getMessage())
+    assert (last.worker, last.edition, last.slice) == (3, newsroom.today().isoformat(), 2)  # type: ignore[attr-defined]
+
+
+def test_a_worker_s_beginning_is_logged(newsroom: Newsroom) -> None:
+    made = started(newsroom, "worker", "--no-run", "--log", "json")
+    try:
+        newsroom.queue = Queue(newsroom.engine, newsroom.clock)
+        until(lambda: newsroom.queue and newsroom.queue.alive())
+        made.send_signal(signal.SIGTERM)
+        first = logged(made)[0]
+    finally:
+        made.kill()
+    said = f"in one process: {newsroom.config.path}, sending by {newsroom.config.delivery.via}"
+    assert first["message"] == f"a worker begins on {socket.gethostname()} {said}"
+    assert first["newsletter"] == LIST
+
+
+# --- `status` on a terminal -------------------------------------------------------------------------
+
+
+def on_terminal(room: Newsroom, *words: str, columns: int) -> list[str]:
+    """What a real terminal of that width shows, line by line."""
+    ours, theirs = pty.openpty()
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("NEWSLETTER_")}
+    environ |= {"PYTHONPATH": str(ROOT), "COLUMNS": str(columns), "TERM": "dumb"}
+    command = [sys.executable, "-m", "newsletter", "--config", str(room.config.path), *words]
+    with subprocess.Popen(command, env=environ, stdin=theirs, stdout=theirs, stderr=theirs):
+        os.close(theirs)
+        found = b""
+        with suppress(OSError):  # EIO: nobody writes any more
+            while piece := os.read(ours, 4096):
+                found += piece
+    os.close(ours)
+    return [line.rstrip() for line in found.decode().splitlines()]
+
+
+def say_of(room: Newsroom, process: int, at: tuple[int, int] | None, trouble: str | None = None) -> None:
+    with write(room.engine) as connection:
+        number = workers.begin(
+            connection, Place("redaction-b.example", process, "0.1.0", "smtp://relais-b.example:587")
+        )
+        workers.say(connection, number, at, {"accepted": 2140000, "rejected": 1200}, trouble)
+
+
+def test_status_fits_a_terminal_of_80_columns(newsroom: Newsroom) -> None:
+    edition = frozen(newsroom)
+    for process in (811, 812):
+        say_of(newsroom, process, None)
+    with write(newsroom.engine) as connection:
+        connection.execute(text("UPDATE workers SET seen_at = seen_at - interval '1 minute'"))
+    say_of(newsroom, 813, (edition, 2))
+    say_of(newsroom, 814, None, SHUTTING)
+    shown = on_terminal(newsroom, "status", columns=80)
+    day = newsroom.today().isoformat()
+    assert [line.split() for line in shown if "redaction-b.example" in line][:2] == [
+        ["813", "redaction-b.example", f"{day}/2", "2140000", "1200", "0"],
+        ["814", "redaction-b.example", "-", "2140000", "1200", "0"],
+    ]
+    assert f"in trouble: worker 4 (process 814 on redaction-b.example): {SHUTTING}" in shown
+    gone = "1 (process 811 on redaction-b.example), 2 (process 812 on redaction-b.example)"
+    assert f"no sign of life any more of worker {gone}" in "".join(f"{line}" for line in shown)
+    assert any("relais-b" in line for line in on_terminal(newsroom, "status", columns=120))
+
+
+def test_an_edition_on_its_way_beside_the_day_s_has_its_own_figures(newsroom: Newsroom) -> None:
+    edition = frozen(newsroom)
+    with write(newsroom.engine) as connection:
+        editions.change(connection, edition, slot="extra")
+    with sending_lock(newsroom.engine):
+        told, _ = started(newsroom, "status").communicate(timeout=60)
+    day = newsroom.today().isoformat()
+    assert f"edition {day}-extra: {READERS} pending of {READERS}; 0.0 messages a second, {READERS} left" in told

@@ -27,7 +27,7 @@ from newsletter.commands import (
     say,
     with_newsroom,
 )
-from newsletter.commands.watching import STATES
+from newsletter.commands.watching import STATES, states_of
 
 if TYPE_CHECKING:
     from newsletter.logs import Kind
@@ -217,8 +217,7 @@ def _print_report(room: Newsroom, found: Report) -> None:
         say(found.said)
     _foretell(room, found)  # of a rehearsal
     if found.audience and found.status in ("sent", "sending"):
-        counts = [f"{getattr(found, state)} {state}" for state in STATES if getattr(found, state)]
-        say(f"edition {found.edition}: {counted(found.articles, 'article')}; {', '.join(counts)} of {found.audience}")
+        say(f"edition {found.edition}: {counted(found.articles, 'article')}; {states_of(found)}")
     _say_doubts(found)
 
 
@@ -270,7 +269,7 @@ def _print_status(room: Newsroom, as_json: bool, wrong: list[str] | None) -> Non
     say(
         f"edition {latest.edition or '-'}: {latest.status}, {counted(latest.articles, 'article')}" + _after(latest.said)
     )
-    _print_sending(room, seen)
+    _print_sending(room, seen, latest)
     if latest.audience:
         print_table(("deliveries", ""), [(f"deliveries {state}", getattr(latest, state)) for state in STATES])
     for reply, times in standing.refusals:
@@ -291,15 +290,17 @@ def _print_status(room: Newsroom, as_json: bool, wrong: list[str] | None) -> Non
     )
 
 
-def _print_sending(room: Newsroom, seen: Progress) -> None:
-    """Who is sending, how fast, and until when; nothing where nobody is and nothing is left. Workers in any case."""
+def _print_sending(room: Newsroom, seen: Progress, latest: Report) -> None:
+    """Who is sending, how fast, and until when; nothing where nobody is and nothing is left. Workers in any case. With
+    its own figures where it is another edition than the latest, whose follow."""
     from newsletter.commands.watching import of_workers, pace_of, who_sends
 
     of_workers(seen)
     if seen.holder or seen.running:
         say(who_sends(seen))
     if seen.running and seen.attended:
-        say(f"edition {seen.report.edition}: {pace_of(seen, room.config.newsletter.zone)}")
+        own = f"{states_of(seen.report)}; " if seen.report.edition != latest.edition else ""
+        say(f"edition {seen.report.edition}: {own}{pace_of(seen, room.config.newsletter.zone)}")
 
 
 def _after(said: str) -> str:
