@@ -75,6 +75,15 @@ class Cluster:
         return [one for one in self.workers if one.lives and one.seen.trouble]
 
     @property
+    def machines_sending(self) -> int:
+        """On how many machines somebody has a slice in hand."""
+        return len({one.seen.who.place for one in self.workers if one.lives and one.seen.slice is not None})
+
+    @property
+    def machines_in_trouble(self) -> int:
+        return len({one.seen.who.place for one in self.in_trouble})
+
+    @property
     def last_of_their_place(self) -> list[Worker]:
         """Of each machine on which none lives any more, the one that was seen last."""
         places = {one.seen.who.place for one in self.workers if one.lives}

@@ -35,7 +35,9 @@ from newsletter.store.lease import lease
 from newsletter.store.workers import Place
 from newsletter.together import Together
 from newsletter.worker import Doing
+from tests.at_desk import AtDesk
 from tests.cluster import ROOT, add_readers, found_newsroom, new_schema, now, send, started, until
+from tests.desk import text_of
 
 READERS = 30
 LIST = "lettre.journal.example"
@@ -251,11 +253,17 @@ def on_terminal(room: Newsroom, *words: str, columns: int) -> list[str]:
     return [line.rstrip() for line in found.decode().splitlines()]
 
 
-def say_of(room: Newsroom, process: int, at: tuple[int, int] | None, trouble: str | None = None) -> None:
+def say_of(
+    room: Newsroom,
+    process: int,
+    at: tuple[int, int] | None,
+    trouble: str | None = None,
+    *,
+    place: str = "redaction-b.example",
+) -> None:
+    """A worker on another machine has said so just now."""
     with write(room.engine) as connection:
-        number = workers.begin(
-            connection, Place("redaction-b.example", process, "0.1.0", "smtp://relais-b.example:587")
-        )
+        number = workers.begin(connection, Place(place, process, "0.1.0", "smtp://relais-b.example:587"))
         workers.say(connection, number, at, {"accepted": 2140000, "rejected": 1200}, trouble)
 
 
@@ -287,3 +295,24 @@ def test_an_edition_on_its_way_beside_the_day_s_has_its_own_figures(newsroom: Ne
         told, _ = started(newsroom, "status").communicate(timeout=60)
     day = newsroom.today().isoformat()
     assert f"edition {day}-extra: {READERS} pending of {READERS}; 0.0 messages a second, {READERS} left" in told
+
+
+# --- At the desk ------------------------------------------------------------------------------------
+
+
+def test_the_desk_says_how_many_machines_send_and_that_one_is_in_trouble(newsroom: Newsroom) -> None:
+    edition = frozen(newsroom)
+    desk = AtDesk(newsroom)
+    path = f"/edition/{newsroom.today().isoformat()}/progress"
+    assert "machine" not in text_of(desk.get(path).text)
+    say_of(newsroom, 811, None)
+    assert "Aucune machine n’y travaille à cet instant" in text_of(desk.get(path).text)
+    for process in (812, 813):
+        say_of(newsroom, process, (edition, process - 811))
+    assert "1 machine is sending it." in text_of(desk.get(path, "en").text)
+    say_of(newsroom, 814, (edition, 0), SHUTTING, place="redaction-c.example")
+    french, english = text_of(desk.get(path).text), text_of(desk.get(path, "en").text)
+    assert "2 machines l’envoient." in french
+    assert "1 machine d’envoi est en difficulté ; la personne" in french  # text_of makes one space of any
+    assert "2 machines are sending it." in english
+    assert "1 machine that sends is in trouble; whoever looks after it sees why in newsletter status." in english
