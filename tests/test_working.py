@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from newsletter import slices, worker
+from newsletter import cluster, slices, worker
 from newsletter.commands import working
 from newsletter.deliver import Stop
 from newsletter.errors import TakenOver
@@ -316,3 +316,19 @@ def test_the_desk_says_how_many_machines_send_and_that_one_is_in_trouble(newsroo
     assert "1 machine d’envoi est en difficulté ; la personne" in french  # text_of makes one space of any
     assert "2 machines are sending it." in english
     assert "1 machine that sends is in trouble; whoever looks after it sees why in newsletter status." in english
+
+
+# --- In `ps` ----------------------------------------------------------------------------------------
+
+
+def test_each_process_is_found_by_its_command_line(newsroom: Newsroom) -> None:
+    made = started(newsroom, "worker", "--processes", "2", "--no-run")
+    try:
+        until(lambda: cluster.look(newsroom).alive == 2)
+        found = [one.seen.who.process for one in cluster.look(newsroom).workers]
+        called = sorted(Path(f"/proc/{one}/cmdline").read_bytes().decode().split("\0")[1:6] for one in found)
+        assert called == [["-m", "newsletter", "worker", "--child", number] for number in ("0", "1")]
+    finally:
+        made.terminate()
+        made.communicate(timeout=60)
+    assert made.returncode == 0
