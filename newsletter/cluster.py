@@ -74,6 +74,24 @@ class Cluster:
         """Those that live, and whose last slice met trouble."""
         return [one for one in self.workers if one.lives and one.seen.trouble]
 
+    @property
+    def machines_sending(self) -> int:
+        """On how many machines somebody has a slice in hand."""
+        return len({one.seen.who.place for one in self.workers if one.lives and one.seen.slice is not None})
+
+    @property
+    def machines_in_trouble(self) -> int:
+        return len({one.seen.who.place for one in self.in_trouble})
+
+    @property
+    def last_of_their_place(self) -> list[Worker]:
+        """Of each machine on which none lives any more, the one that was seen last."""
+        places = {one.seen.who.place for one in self.workers if one.lives}
+        dead = sorted(
+            (one for one in self.workers if one.seen.who.place not in places), key=lambda one: -one.seen.silent
+        )
+        return list({one.seen.who.place: one for one in dead}.values())
+
     def figures(self) -> dict[str, object]:
         """What `status --json` says of it."""
         told = {"left": self.left, "held": self.held, "later": self.later, "unasked": self.unasked}

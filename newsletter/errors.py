@@ -9,6 +9,7 @@ NewsletterError
 │   └── TemplateError    a template is missing or broken
 ├── Unavailable          all sources are down, or the relay refuses everything
 │   ├── DatabaseError    the database cannot be reached or written
+│   │   └── TakenOver    what we held there is another's: we were asleep, or cut off
 │   └── WrongClock       this machine's clock is not the database's
 ├── NotSent              by decision: held, too late, not adopted
 │   └── Unfit            the doctor finds that mail would be lost; carries all that fails
@@ -63,6 +64,10 @@ class Unavailable(NewsletterError):
 
 class DatabaseError(Unavailable):
     """The database cannot be reached, read or written."""
+
+
+class TakenOver(DatabaseError):
+    """Another has taken over what we held: this one begins nothing more of it."""
 
 
 class WrongClock(Unavailable):

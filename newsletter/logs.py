@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -18,16 +19,29 @@ from newsletter.speaker import said_of, sign
 Kind = Literal["text", "json"]
 
 
-def begin(kind: Kind, *, several: bool = False) -> None:
-    """From here on all that is logged goes to standard error. For the start of a process, once. `several`: of more
-    newsletters than one, lines for people too say whose they are."""
+def begin(kind: Kind, newsletters: Sequence[str] = ()) -> None:
+    """From here on all that is logged goes to standard error. For the start of a process; once more when it is known
+    which newsletters it is for. Of more than one, lines for people too say whose they are."""
+    formatter = AsJson(*newsletters) if kind == "json" else AsText(several=len(newsletters) > 1)
+    for known in _ours():
+        known.setFormatter(formatter)
+        return
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(AsJson() if kind == "json" else AsText(several=several))
+    handler.setFormatter(formatter)
     handler.addFilter(sign)
     logging.basicConfig(level=logging.INFO, handlers=[handler])
     logging.getLogger("procrastinate").setLevel(logging.WARNING)  # what it does is ours to tell,
     logging.getLogger("psycopg.pool").setLevel(logging.ERROR)  # and once, that the database is away;
     logging.getLogger("alembic").setLevel(logging.WARNING)  # of a new schema, each of its steps would be a line
+
+
+def for_machines() -> bool:
+    """Whether standard error is JSON alone: then what a command has to complain of is logged as well."""
+    return any(isinstance(known.formatter, AsJson) for known in _ours())
+
+
+def _ours() -> Iterator[logging.Handler]:
+    return (one for one in logging.getLogger().handlers if isinstance(one.formatter, (AsJson, AsText)))
 
 
 class AsText(logging.Formatter):
@@ -45,7 +59,12 @@ class AsText(logging.Formatter):
 
 
 class AsJson(logging.Formatter):
-    """One object a line: time (UTC), level, logger, message, what it is about; `trace` of a fault of the program."""
+    """One object a line: time (UTC), level, logger, message, newsletter, what it is about; `trace` of a fault of the
+    program. Where a process is for one newsletter alone, every line is of that one."""
+
+    def __init__(self, *newsletters: str) -> None:
+        super().__init__()
+        self._newsletter = newsletters[0] if len(newsletters) == 1 else ""
 
     def format(self, record: logging.LogRecord) -> str:
         at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
@@ -54,6 +73,7 @@ class AsJson(logging.Formatter):
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": without_names(record.getMessage()),
+            "newsletter": self._newsletter,
         }
         if record.exc_info:
             line["trace"] = without_names(self.formatException(record.exc_info))

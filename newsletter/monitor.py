@@ -224,10 +224,10 @@ def complaints(room: Newsroom) -> list[str]:
 
 
 def _of_workers(seen: Progress) -> list[str]:
-    """Workers in trouble, and slices that nobody will take: `send` asks for them while it watches."""
+    """Workers in trouble, and machines whose workers have all died: one that is told to stop takes its leave."""
     found = [f"{one}: {one.seen.trouble}" for one in seen.cluster.in_trouble]
-    n = seen.cluster.unasked
-    if n and seen.holder is None and seen.cluster.sending:
-        waits = "1 slice waits" if n == 1 else f"{n} slices wait"
-        found.append(f"{waits} for nobody, since the run that asked for them has ended: run `newsletter send` again")
+    for one in seen.cluster.last_of_their_place:
+        minutes = max(1, round(one.seen.silent / 60))
+        silent = f"{one} has given no sign of life for {minutes} minute{'' if minutes == 1 else 's'}"
+        found.append(f"{silent}, and no other lives there: start `newsletter worker` on {one.seen.who.place}")
     return found

@@ -46,10 +46,11 @@ class Progress:
 
     @property
     def attended(self) -> bool:
-        """Somebody is sending: a process that is not stopped, or one out of sight (in another container)."""
+        """Somebody is sending: a process that is not stopped, or one out of sight (in another container). Or workers
+        will, which ask for what is due themselves where nobody holds the lock."""
         if self.cluster.sending:
             return True
-        return not self.holder.stopped if self.holder else self.speed > 0
+        return not self.holder.stopped if self.holder else self.cluster.alive > 0 or self.speed > 0
 
     def told(self, *, names: bool) -> list[tuple[datetime, str, str]]:
         """The last refusals; with readers' addresses in the relay's words for who may know them."""

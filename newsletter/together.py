@@ -40,6 +40,11 @@ class Together:
     def __len__(self) -> int:
         return len(self.rooms)
 
+    @property
+    def names(self) -> list[str]:
+        """What they are called in the log."""
+        return [room.config.newsletter.list_id for room in self]
+
     def open(self) -> None:
         """Open each one's database. One that does not answer is told of, and left to `wait_for`. Raises ConfigError
         where two are the same; and where there is one newsletter alone, whatever keeps it."""

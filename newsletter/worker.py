@@ -22,7 +22,14 @@ from typing import Protocol
 from newsletter import __version__, clocks, daily, instance, queue, runner, slices
 from newsletter.config import Config
 from newsletter.deliver import Stop
-from newsletter.errors import AlreadyRunning, ConfigError, DatabaseError, NewsletterError, WrongClock
+from newsletter.errors import (
+    AlreadyRunning,
+    ConfigError,
+    DatabaseError,
+    NewsletterError,
+    TakenOver,
+    WrongClock,
+)
 from newsletter.model import Delivery, DeliveryState
 from newsletter.newsroom import Newsroom
 from newsletter.sending import Watch
@@ -33,6 +40,7 @@ from newsletter.store.workers import Place
 
 log = logging.getLogger(__name__)
 
+GETS_ON = (DeliveryState.ACCEPTED, DeliveryState.REJECTED)  # a delivery so ended tells that our relay works
 SAID_EVERY = 5.0  # seconds between two words about ourselves
 ATTENDED_EVERY = 15.0  # seconds between two looks after editions that nobody watches
 BUSY = timedelta(seconds=5)  # until a slice that another has in hand is asked for again
@@ -74,6 +82,7 @@ class Doing:
     number: int | None = None  # of its row
     at: tuple[int, int] | None = None  # the edition's id and the slice's number
     trouble: str | None = None
+    passes: bool = False  # the trouble was met at a slice: it is over where no edition is under way
     reached: bool = False  # the database, when it was asked last
     said_at: float = field(default_factory=time.monotonic)  # when it last was
     _counts: Counter[str] = field(default_factory=Counter)
@@ -82,6 +91,8 @@ class Doing:
     def count(self, _delivery: Delivery, state: DeliveryState) -> None:
         with self._turn:
             self._counts[state.value] += 1
+        if state in GETS_ON:
+            self.trouble = None
 
     def silent(self) -> float:
         """Seconds since the database was told of us."""
@@ -151,7 +162,7 @@ class _Errand:
         """Returns when it is to be brought again, by whomever. What is raised here would be a fault of the program."""
         self._doing.at = (edition_id, number)
         try:
-            with about(worker=self._doing.number, edition=self._name(edition_id), slice=number):
+            with about(worker=self._doing.number, edition=self._name(edition_id), slice=number), _timed(self._doing):
                 return self._try(edition_id, number)
         finally:
             self._doing.at = None
@@ -159,7 +170,7 @@ class _Errand:
     def rest(self) -> float:
         """Seconds to take nothing: a relay in trouble here must not go through all slices, which other machines could
         deliver meanwhile."""
-        return self._rest
+        return self._rest if self._doing.trouble else 0.0
 
     def _try(self, edition_id: int, number: int) -> datetime | None:
         watch = Watch(self._stop, ended=self._doing.count, put_off=self._doing.count)
@@ -169,19 +180,24 @@ class _Errand:
         except AlreadyRunning as error:
             log.info("%s", error)
             return now() + BUSY
+        except TakenOver as error:  # we have slept: no trouble of this house's
+            log.warning("%s", error)
+            return now() + BUSY
         except NewsletterError as error:
             self._met(str(error))
             return now() + TROUBLE
-        self._met(left.trouble)
+        if left.trouble:
+            self._met(left.trouble)
+        elif not self._doing.trouble:  # what stands, a slice that was left alone does not clear
+            self._rest = 0.0
         if left.due is None:
             self.ended.set()
         return left.due
 
     def _met(self, trouble: str) -> None:
-        self._doing.trouble = trouble or None
-        self._rest = min(max(2 * self._rest, FIRST_REST), LONGEST_REST) if trouble else 0.0
-        if trouble:
-            log.warning("%s", trouble)
+        self._doing.trouble, self._doing.passes = trouble, True
+        self._rest = min(max(2 * self._rest, FIRST_REST), LONGEST_REST)
+        log.warning("%s", trouble)
 
     def _name(self, edition_id: int) -> str:
         """As people call the edition; its number where nobody knows it, or the database is lost."""
@@ -190,6 +206,18 @@ class _Errand:
                 return editions.by_id(connection, edition_id).name
         except DatabaseError:
             return str(edition_id)
+
+
+@contextmanager
+def _timed(doing: Doing) -> Iterator[None]:
+    """A slice's beginning and its end stand in the log, with what came of it and how long it took."""
+    before, began = doing.counts, time.monotonic()
+    log.info("begins with the slice")
+    try:
+        yield
+    finally:
+        done = [f"{n - before[name]} {name}" for name, n in doing.counts.items() if n > before[name]]
+        log.info("leaves the slice after %.1f s: %s", time.monotonic() - began, ", ".join(done) or "nothing sent")
 
 
 # --- Beside it ------------------------------------------------------------------------------------
@@ -271,6 +299,8 @@ def _said(room: Newsroom, doing: Doing, every: float) -> Iterator[None]:
 def _say(room: Newsroom, doing: Doing, who: Place) -> None:
     try:
         with write(room.engine) as connection:
+            if doing.trouble and doing.passes and doing.at is None and not editions.sending(connection):
+                doing.trouble = None  # the next one tells anew
             there = doing.number is not None and workers.say(
                 connection, doing.number, doing.at, doing.counts, doing.trouble
             )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import logging
+import re
 import socket
 import subprocess
 import sys
@@ -90,13 +92,25 @@ def test_the_host_tells_whose_page_it_is(both: together.Together) -> None:
 
 
 @pytest.mark.parametrize("host", ["", "127.0.0.1:8000", "soir.journal.example", "journal.example", "[::1", "a b", "é"])
-def test_an_unknown_host_learns_nothing(both: together.Together, host: str) -> None:
+def test_an_unknown_host_learns_nothing(both: together.Together, host: str, caplog: pytest.LogCaptureFixture) -> None:
     visitor = Visitor(both)
+    caplog.set_level(logging.INFO, "newsletter.web.hosts")
     for path in ("/", "/desk/", "/archive/"):
         answer = visitor.ask(host, path, headers={"X-Forwarded-Host": "matin.journal.example"})
         assert answer.status_code == 421
         assert "journal" not in answer.text + str(answer.headers)
     assert visitor.ask(host, "/healthz").text == "ok\n"
+    said = {one.getMessage() for one in caplog.records}
+    assert len(said) == 1
+    assert re.fullmatch(r"asked for a host that is none of ours: '[ -~]*'", said.pop())
+
+
+def test_a_strange_host_is_cut_in_the_log(both: together.Together, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "newsletter.web.hosts")
+    Visitor(both).ask("soir.example\x1b[2J" + "x" * 5000, "/")
+    [said] = [one.getMessage() for one in caplog.records]
+    assert said.startswith("asked for a host that is none of ours: 'soir.example\\x1b[2Jxxx")
+    assert len(said) < 160
 
 
 def test_what_a_proxy_did_not_say_chooses_nobody(both: together.Together) -> None:

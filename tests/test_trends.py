@@ -7,14 +7,17 @@ import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from math import comb
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import Engine, delete, event, func, insert, select, update
 
-from newsletter import metrics, results, returns, subscribe, tidy, trends
+from newsletter import daily, metrics, results, returns, subscribe, tidy, trends
+from newsletter.deliver import Stop
 from newsletter.model import Act, DeliveryState, Failure, Origin, Reason, Returned, ReturnKind, SubscriberStatus
 from newsletter.newsroom import Newsroom
+from newsletter.sending import Watch
 from newsletter.store import consents, editions, subscribers
 from newsletter.store import totals as kept_totals
 from newsletter.store import trends as rows
@@ -28,6 +31,7 @@ from newsletter.store.trends import Change
 from newsletter.trends import OTHERS, Provider, Sum, Trends, Why, growth, page, plots, said, tables, totals, warn
 from newsletter.web.metrics import lines
 from tests.conftest import MORNING, Clock
+from tests.fakes import FakeMailer
 from tests.trending import Story, Usual, bounce, troubled
 
 MakeRoom = Callable[..., Newsroom]
@@ -181,6 +185,21 @@ def test_the_results_of_a_long_list_outlive_the_ledger_too() -> None:
     assert found["providers"][0] == results.Tally("d00.example", accepted=100)
     assert found["all"].total == sum(one.times for one in counts) + 7
     assert found["all"].put_off == 0  # put off at least once is not waiting for another try
+
+
+def test_a_doubt_that_was_repeated_is_not_put_off(both: Newsroom, add_article: Callable[..., Path]) -> None:
+    subscribe.add(both, [f"{name}@gmail.com" for name in ("ama", "afi", "yao", "eko")], "test")
+    add_article("Le port rouvre")
+    mailer = FakeMailer({"ama": ["doubt", "ok"], "afi": ["doubt", "doubt"]})
+    both.__dict__["mailer"] = mailer
+    found = daily.send(both, both.today(), watch=Watch(Stop(both.clock)))
+    assert (found.accepted, found.uncertain) == (3, 1)
+    assert len(mailer.received["ama@gmail.com"]) == 2  # once more, by `on_uncertain = "resend"`
+    with write(both.engine) as connection:
+        yao = update(deliveries).where(deliveries.c.address == "yao@gmail.com")
+        connection.execute(yao.values(attempts=2))  # put off once
+        counted = kept_totals.count(connection, ids(both)[0])
+    assert {one.state: (one.times, one.put_off) for one in counted} == {State.ACCEPTED: (3, 1), State.UNCERTAIN: (1, 0)}
 
 
 def test_a_ledger_that_is_gone_without_totals(told: Newsroom) -> None:

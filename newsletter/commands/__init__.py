@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import json
+import logging
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime
@@ -25,7 +26,10 @@ from newsletter.errors import (
 )
 
 if TYPE_CHECKING:
+    from newsletter.logs import Kind
     from newsletter.newsroom import Newsroom
+
+log = logging.getLogger(__name__)
 
 EXIT_CODES = {
     0: "done, or nothing to do",
@@ -66,8 +70,15 @@ class Door(click.Group):
             if (ctx.obj or {}).get("debug"):
                 raise
             for line in str(error).splitlines():
-                complain(line)
+                complain(line, grave=True)
             ctx.exit(exit_code(error))
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except Exception:
+            if not _for_machines():
+                raise
+            log.exception("a fault of the program")
+            ctx.exit(1)
 
 
 # --- Options that many commands share -------------------------------------------------------------
@@ -86,12 +97,30 @@ config_option = click.option(
     help="newsletter.toml; default: NEWSLETTER_CONFIG, or here.",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Pure JSON on standard output.")
+
+
+def _begin_log(_ctx: click.Context, _parameter: click.Parameter, value: Kind | None) -> Kind | None:
+    """What is complained of from here on, of a broken configuration too, is a log line for machines already."""
+    if value == "json":
+        from newsletter import logs
+
+        logs.begin(value)
+    return value
+
+
 log_option = click.option(
     "--log",
     type=click.Choice(["text", "json"]),
     default="text",
     show_default=True,
+    callback=_begin_log,
     help="How to log, on standard error: lines for people, or a JSON object each.",
+)
+log_if_asked_option = click.option(
+    "--log",
+    type=click.Choice(["text", "json"]),
+    callback=_begin_log,
+    help="Log on standard error all it does, each delivery that fails too; default: warnings alone.",
 )
 dry_run_option = click.option("--dry-run", is_flag=True, help="Do everything but write or send; say what would be.")
 
@@ -169,9 +198,19 @@ def say(text: str = "") -> None:
     click.echo(text)
 
 
-def complain(text: str) -> None:
-    """A line on standard error, so that standard output stays what was asked for."""
-    click.echo(f"newsletter: {text}", err=True)
+def complain(text: str, *, grave: bool = False) -> None:
+    """A line on standard error, so that standard output stays what was asked for; with `--log json` a line of the log,
+    an error where it is `grave`."""
+    if _for_machines():
+        log.log(logging.ERROR if grave else logging.WARNING, "%s", text)
+    else:
+        click.echo(f"newsletter: {text}", err=True)
+
+
+def _for_machines() -> bool:
+    from newsletter import logs
+
+    return logs.for_machines()
 
 
 def counted(n: int, noun: str) -> str:

@@ -21,12 +21,13 @@ from newsletter.commands import (
     exit_code,
     iso,
     json_option,
+    log_if_asked_option,
     print_json,
     print_table,
     say,
     with_newsroom,
 )
-from newsletter.commands.watching import STATES
+from newsletter.commands.watching import STATES, states_of
 
 if TYPE_CHECKING:
     from newsletter.logs import Kind
@@ -62,7 +63,7 @@ class Span(click.ParamType[timedelta]):
 @click.option("--edition", "name", metavar="NAME", help="One edition as it stands, of any slot: 2026-11-23-extra.")
 @click.option("--force", is_flag=True, help="Send although `newsletter doctor` finds that mail would be lost.")
 @click.option("--max-time", type=Span(), help="Leave earlier, with exit code 75; the next run goes on. As 50m.")
-@click.option("--log", type=click.Choice(["text", "json"]), help="Log to standard error, each delivery that fails too.")
+@log_if_asked_option
 @dry_run_option
 @json_option
 @with_newsroom
@@ -91,13 +92,13 @@ def send(
     from newsletter.speaker import speaking
 
     if log:
-        logs.begin(log)
+        logs.begin(log, [room.config.newsletter.list_id])
     if name and (day or dry_run):
         raise click.UsageError("--edition goes without --date and --dry-run")
     day = _not_in_future(room, day)
     stop = Stop(room.clock, room.clock() + max_time if max_time is not None else None)
     whose = speaking(room.config.newsletter.list_id)
-    with whose, _signals_to(stop), _watching(room, stop, as_json=as_json, dry_run=dry_run) as watch:
+    with whose, _signals_to(stop), _watching(room, stop, silent=as_json or dry_run, bar=not log) as watch:
         watch = replace(watch, force=force)
         found = (
             daily.send_named(room, name, watch=watch)
@@ -113,7 +114,7 @@ def send(
     if as_json:
         print_json(found.figures())
         if found.problem:
-            complain(found.said)
+            complain(found.said, grave=True)
     else:
         _print_report(room, found)
     sys.exit(_exit_code(found))
@@ -152,13 +153,13 @@ def _signals_to(stop: Any) -> Iterator[None]:
 
 
 @contextmanager
-def _watching(room: Newsroom, stop: Any, *, as_json: bool, dry_run: bool) -> Iterator[Watch]:
-    """The finishing time, before the first message; then a bar on a terminal, and nothing in cron."""
+def _watching(room: Newsroom, stop: Any, *, silent: bool, bar: bool) -> Iterator[Watch]:
+    """The finishing time, before the first message; then a bar on a terminal, and nothing in cron or beside a log."""
     from newsletter.sending import Watch
 
-    if as_json or dry_run:
+    if silent:
         yield Watch(stop)
-    elif not sys.stderr.isatty():
+    elif not bar or not sys.stderr.isatty():
         yield Watch(stop, begun=lambda found: _foretell(room, found))
     else:
         with _bar(room) as (begun, ended):
@@ -211,13 +212,12 @@ def _bar(room: Newsroom) -> Iterator[tuple[Callable[[Report], None], Callable[[o
 
 def _print_report(room: Newsroom, found: Report) -> None:
     if found.problem:
-        complain(found.said)
+        complain(found.said, grave=True)
     elif found.said:
         say(found.said)
     _foretell(room, found)  # of a rehearsal
     if found.audience and found.status in ("sent", "sending"):
-        counts = [f"{getattr(found, state)} {state}" for state in STATES if getattr(found, state)]
-        say(f"edition {found.edition}: {counted(found.articles, 'article')}; {', '.join(counts)} of {found.audience}")
+        say(f"edition {found.edition}: {counted(found.articles, 'article')}; {states_of(found)}")
     _say_doubts(found)
 
 
@@ -269,7 +269,7 @@ def _print_status(room: Newsroom, as_json: bool, wrong: list[str] | None) -> Non
     say(
         f"edition {latest.edition or '-'}: {latest.status}, {counted(latest.articles, 'article')}" + _after(latest.said)
     )
-    _print_sending(room, seen)
+    _print_sending(room, seen, latest)
     if latest.audience:
         print_table(("deliveries", ""), [(f"deliveries {state}", getattr(latest, state)) for state in STATES])
     for reply, times in standing.refusals:
@@ -290,15 +290,17 @@ def _print_status(room: Newsroom, as_json: bool, wrong: list[str] | None) -> Non
     )
 
 
-def _print_sending(room: Newsroom, seen: Progress) -> None:
-    """Who is sending, how fast, and until when; nothing where nobody is and nothing is left. Workers in any case."""
+def _print_sending(room: Newsroom, seen: Progress, latest: Report) -> None:
+    """Who is sending, how fast, and until when; nothing where nobody is and nothing is left. Workers in any case. With
+    its own figures where it is another edition than the latest, whose follow."""
     from newsletter.commands.watching import of_workers, pace_of, who_sends
 
     of_workers(seen)
     if seen.holder or seen.running:
         say(who_sends(seen))
     if seen.running and seen.attended:
-        say(f"edition {seen.report.edition}: {pace_of(seen, room.config.newsletter.zone)}")
+        own = f"{states_of(seen.report)}; " if seen.report.edition != latest.edition else ""
+        say(f"edition {seen.report.edition}: {own}{pace_of(seen, room.config.newsletter.zone)}")
 
 
 def _after(said: str) -> str:

@@ -61,7 +61,7 @@ def serve(rooms: Together, host: str, port: int, threads: int, no_run: bool, log
     from newsletter import logs
     from newsletter.web import server
 
-    logs.begin(log, several=len(rooms) > 1)
+    logs.begin(log, rooms.names)
     apps = _apps(rooms)
     rooms.open()
     with _stopping(rooms) as stop, _metrics(rooms), _desks(rooms), _running(rooms, stop, wanted=not no_run):
@@ -218,7 +218,7 @@ def run(rooms: Together, log: Kind) -> None:
     """
     from newsletter import logs
 
-    logs.begin(log, several=len(rooms) > 1)
+    logs.begin(log, rooms.names)
     if len(rooms) > 1:  # one alone waits for its database as for all else
         rooms.open()
     stop = _asked_by_signals(rooms, lambda: None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 import time
 from datetime import datetime
@@ -12,12 +13,15 @@ from zoneinfo import ZoneInfo
 from newsletter.commands import iso, print_table, say
 
 if TYPE_CHECKING:
-    from newsletter.cluster import Worker
+    from newsletter.cluster import Cluster, Worker
     from newsletter.newsroom import Newsroom
     from newsletter.progress import Progress
+    from newsletter.report import Report
 
 EVERY = 1.0  # seconds
 COUNTED = ("accepted", "rejected", "deferred", "uncertain")
+ENDED = ("accepted", "rejected", "deferred")  # for people: a doubt stands in the edition's figures
+WIDE = 110  # columns, from which on a terminal also shows each worker's relay
 STATES = ("accepted", "rejected", "pending", "deferred", "uncertain", "skipped")
 
 
@@ -65,6 +69,9 @@ def who_sends(seen: Progress) -> str:
         return seen.holder.stopped_and_why if seen.holder.stopped else f"{seen.holder} is sending"
     if not seen.running:
         return "nobody is sending"
+    if seen.cluster.alive:
+        live = "1 worker lives" if seen.cluster.alive == 1 else f"{seen.cluster.alive} workers live"
+        return f"nobody has a slice of it in hand just now; {live}, and what is due is taken in a moment"
     if seen.attended:
         return "no sender is to be seen from here, but messages ended in the last ten seconds"
     return "not finished, and nobody is sending: run `newsletter send` again"
@@ -93,9 +100,8 @@ def _clock(moment: datetime, now: datetime, zone: ZoneInfo) -> str:
 
 def line_of(seen: Progress, zone: ZoneInfo) -> str:
     """All of it in a line."""
-    states = [f"{getattr(seen.report, state)} {state}" for state in STATES if getattr(seen.report, state)]
     parts = [f"{seen.at.astimezone(zone):%H:%M:%S} edition {seen.report.edition or '-'}: {seen.report.status}"]
-    parts += [f"{', '.join(states)} of {seen.report.audience}"] if states else []
+    parts += [states_of(seen.report)] if states_of(seen.report) else []
     parts += [pace_of(seen, zone)] if seen.running else []
     parts += [who_sends(seen)] if not seen.attended and seen.running else []
     if seen.running and seen.refusals:
@@ -104,23 +110,58 @@ def line_of(seen: Progress, zone: ZoneInfo) -> str:
     return "; ".join(parts)
 
 
+def states_of(found: Report) -> str:
+    """An edition's figures in a line; empty while there are none."""
+    states = [f"{getattr(found, state)} {state}" for state in STATES if getattr(found, state)]
+    return f"{', '.join(states)} of {found.audience}" if states else ""
+
+
 def of_workers(seen: Progress) -> None:
-    """The workers in a table, and how many slices are left; nothing where there is no worker and no slice."""
-    heads = ("worker", "process", "on", "version", "sends by", "slice", *COUNTED, "seen", "trouble")
-    rows = [_row(one) for one in seen.cluster.workers]
-    if rows:
-        print_table(heads, rows)
-    if seen.cluster.left:
-        of = seen.cluster
+    """The workers in a table, and how many slices are left; nothing where there is no worker and no slice. People on a
+    terminal get what fits there: those that live, and in words who is in trouble and who is gone."""
+    of = seen.cluster
+    if sys.stdout.isatty():
+        _of_workers_for_people(of)
+    elif of.workers:
+        heads = ("worker", "process", "on", "version", "sends by", "slice", *COUNTED, "seen", "trouble")
+        print_table(heads, [_row(one) for one in of.workers])
+    if of.left:
         say(f"slices left: {of.left}, of them {of.held} in hand, {of.later} put off, {of.unasked} due without a job")
 
 
 def _row(one: Worker) -> tuple[object, ...]:
     seen = one.seen
-    at = f"{one.edition}/{seen.slice}" if seen.slice is not None else "-"
     silent = f"{seen.silent:.0f} s ago" + ("" if one.lives else ": gives no sign of life")
     who = (f"worker {seen.id}", seen.who.process, seen.who.place, seen.who.version, seen.who.via)
-    return (*who, at, *(seen.counts[name] for name in COUNTED), silent, seen.trouble)
+    return (*who, _at(one), *(seen.counts[name] for name in COUNTED), silent, seen.trouble)
+
+
+def _at(one: Worker) -> str:
+    return f"{one.edition}/{one.seen.slice}" if one.seen.slice is not None else "-"
+
+
+def _of_workers_for_people(of: Cluster) -> None:
+    via = ("sends by",) if shutil.get_terminal_size().columns >= WIDE else ()
+    rows = [
+        (
+            one.who.process,
+            one.who.place,
+            *[one.who.via for _ in via],
+            _at(each),
+            *(one.counts[n] for n in ENDED),
+        )
+        for each in of.workers
+        if each.lives and (one := each.seen)
+    ]
+    if rows:
+        print_table(("process", "on", *via, "slice", *ENDED), rows)
+    for each in of.in_trouble:
+        say(f"in trouble: {each}: {each.seen.trouble}")
+    dead = [
+        f"{one.seen.id} (process {one.seen.who.process} on {one.seen.who.place})" for one in of.workers if not one.lives
+    ]
+    if dead:
+        say(f"no sign of life any more of worker {', '.join(dead)}")
 
 
 # --- On a terminal ---------------------------------------------------------------------------------

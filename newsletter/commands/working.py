@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import multiprocessing
+import logging
 import os
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Callable, Sequence
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from newsletter.commands import complain, exit_code, log_option, say
+from newsletter.commands.processes import HOPELESS, keep, leave_with_parent
 from newsletter.commands.several import with_newsrooms
 from newsletter.errors import ConfigError, NewsletterError
 
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from newsletter.newsroom import Newsroom
     from newsletter.together import Together
     from newsletter.worker import Doing
+
+log = logging.getLogger(__name__)
 
 
 class Place(click.ParamType[str]):
@@ -52,9 +56,10 @@ class Wish(NamedTuple):
 @click.option("--processes", default=1, show_default=True, type=click.IntRange(1, 64), help="One for each core.")
 @click.option("--no-run", is_flag=True, help="Only slices of editions: letters and what is due are left to others.")
 @click.option("--metrics", type=Place(), help="Figures at this address; of the second process at the next port.")
+@click.option("--child", hidden=True, type=click.IntRange(0), help="One of several processes, by its number.")
 @log_option
 @with_newsrooms()
-def worker(rooms: Together, processes: int, no_run: bool, metrics: str | None, log: Kind) -> None:
+def worker(rooms: Together, processes: int, no_run: bool, metrics: str | None, child: int | None, log: Kind) -> None:
     """Deliver slices of editions, on any machine that reaches the PostgreSQL and a relay.
 
     `newsletter send` makes the edition, and asks for its slices; where no worker lives it delivers by itself. A worker
@@ -69,44 +74,42 @@ def worker(rooms: Together, processes: int, no_run: bool, metrics: str | None, l
     from newsletter import logs
     from newsletter import worker as workers
 
-    logs.begin(log, several=len(rooms) > 1)
+    logs.begin(log, rooms.names)
     for room in rooms:
         workers.check(room.config)
         room.mailer, room.sealer  # noqa: B018  what cannot be used is told now, and once
-    wish = Wish(not no_run, metrics, log)
-    if processes == 1:
-        sys.exit(_live(rooms, wish, 0))
-    from newsletter.commands import processes as kept
-
-    stop = _asked_by_signals(rooms)
+        if child is None:
+            _tell_beginning(room, processes)
+    wish, stop = Wish(not no_run, metrics, log), _asked_by_signals(rooms)
+    if child is not None:
+        leave_with_parent(stop.ask)
+    if child is not None or processes == 1:
+        sys.exit(_live(rooms, wish, child or 0, stop))
     paths = [str(room.config.path) for room in rooms]
-    sys.exit(kept.keep(processes, child, (paths, wish), lambda: stop.asked))
+    sys.exit(keep(processes, lambda number: _words(number, paths, wish), lambda: stop.asked))
 
 
-def child(number: int, paths: Sequence[str], wish: Wish) -> None:
-    """One of several processes."""
-    from newsletter import config, logs
-    from newsletter.newsroom import Newsroom
-    from newsletter.together import Together
+def _tell_beginning(room: Newsroom, processes: int) -> None:
+    from newsletter.speaker import speaking
 
-    logs.begin(wish.log, several=len(paths) > 1)
-    try:
-        loaded = config.load_all(paths)
-        kept = 1 if len(loaded) > 1 else None
-        code = _live(Together([Newsroom(one, kept=kept) for one in loaded]), wish, number)
-    except NewsletterError as error:
-        _tell(error)
-        code = exit_code(error)
-    sys.exit(code)
+    one = room.config
+    with speaking(one.newsletter.list_id):
+        how = "in one process" if processes == 1 else f"in {processes} processes"
+        log.info("a worker begins on %s %s: %s, sending by %s", socket.gethostname(), how, one.path, one.delivery.via)
 
 
-def _live(rooms: Together, wish: Wish, number: int) -> int:
-    """A worker for each newsletter, until we are told to stop. Returns the worst exit code of those that cannot work:
-    where all are such, we leave."""
+def _words(number: int, paths: Sequence[str], wish: Wish) -> list[str]:
+    """By which one of several processes is called."""
+    runs = [] if wish.runs else ["--no-run"]
+    metrics = ["--metrics", wish.metrics] if wish.metrics else []
+    return ["worker", "--child", str(number), *runs, *metrics, "--log", wish.log, *paths]
+
+
+def _live(rooms: Together, wish: Wish, number: int, stop: Stop) -> int:
+    """A worker for each newsletter, until we are told to stop. Returns the worst exit code: of those that can never
+    work, which leave the others alone, and of one that was lost, which ends all, so that it is begun anew."""
     from newsletter.worker import Doing
 
-    stop = _asked_by_signals(rooms)
-    _leave_with_parent(stop)
     if len(rooms) > 1:  # one alone waits for its database as for all else
         rooms.open()
     doings = {room: Doing(room.config.newsletter.list_id) for room in rooms}
@@ -130,17 +133,24 @@ def _work(
     from newsletter.speaker import speaking
 
     with speaking(room.config.newsletter.list_id):
+        code = 0
         try:
             if rooms.wait_for(room, lambda: stop.asked):
                 workers.work(room, stop, doing, runs=runs)
         except NewsletterError as error:
             _tell(error)
-            ended(exit_code(error))
+            code = exit_code(error)
+        except Exception:
+            log.exception("a fault of the program: this process ends")
+            code = 1
+    ended(code)
+    if code and code not in HOPELESS:  # whoever keeps us starts us anew, with all our newsletters
+        stop.ask()
 
 
 def _tell(error: NewsletterError) -> None:
     for line in str(error).splitlines():
-        complain(line)
+        complain(line, grave=True)
 
 
 def _asked_by_signals(rooms: Together) -> Stop:
@@ -156,19 +166,6 @@ def _asked_by_signals(rooms: Together) -> Stop:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, ask)
     return stop
-
-
-def _leave_with_parent(stop: Stop) -> None:
-    """A process whose parent was killed is nobody's: it leaves as if it had been told to."""
-    parent = multiprocessing.parent_process()
-    if parent is None:
-        return
-
-    def wait() -> None:
-        parent.join()
-        stop.ask()
-
-    threading.Thread(target=wait, name="parent", daemon=True).start()
 
 
 def _metrics(doings: dict[Newsroom, Doing], place: str | None, number: int) -> AbstractContextManager[object]:

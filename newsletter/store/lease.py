@@ -19,7 +19,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Engine, func, literal_column, select, text, update
 
-from newsletter.errors import AlreadyRunning, DatabaseError
+from newsletter.errors import AlreadyRunning, DatabaseError, TakenOver
 from newsletter.store.database import advisory_key, explained, read, write
 from newsletter.store.dialect import upsert
 from newsletter.store.ours import Ours
@@ -130,7 +130,7 @@ class _Lease:
 
     def _compare(self, fence: object) -> None:
         if fence != self._fence:
-            raise DatabaseError("another run has taken over the sending: this one begins nothing more")
+            raise TakenOver("another run has taken over the sending: this one begins nothing more")
 
 
 def _now() -> float:

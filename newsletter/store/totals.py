@@ -36,7 +36,8 @@ class Counted(NamedTuple):
 def count(connection: Connection, edition_id: int) -> list[Counted]:
     """All deliveries of an edition, in one pass."""
     domain = domain_of(connection, deliveries.c.address).label("domain")
-    again = case((or_(deliveries.c.attempts > 1, deliveries.c.state == State.DEFERRED), 1), else_=0)
+    tried = case((deliveries.c.repeated, 2), else_=1)  # a doubt that is repeated costs an attempt, and puts off nobody
+    again = case((or_(deliveries.c.attempts > tried, deliveries.c.state == State.DEFERRED), 1), else_=0)
     query = select(domain, deliveries.c.state, func.count().label("times"), func.sum(again).label("put_off"))
     query = query.where(deliveries.c.edition_id == edition_id).group_by(domain, deliveries.c.state)
     return [Counted(row.domain, State(row.state), row.times, row.put_off) for row in connection.execute(query)]

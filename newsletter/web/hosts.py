@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 PLAIN = [("Content-Type", "text/plain; charset=utf-8"), ("Cache-Control", "no-store")]
+MOST = 100  # characters of a strange host that are logged: whoever asks has written it
 LATER = ("Retry-After", "60")
 
 
@@ -60,6 +61,6 @@ def _strange(environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
     if environ.get("PATH_INFO") == "/healthz" and environ.get("REQUEST_METHOD") in ("GET", "HEAD"):
         start("200 OK", PLAIN)
         return [b"ok\n"]
-    log.info("asked for a host that is none of ours")
+    log.info("asked for a host that is none of ours: %s", ascii(environ.get("HTTP_HOST", "")[:MOST]))
     start("421 Misdirected Request", PLAIN)
     return [b"421\n"]
