@@ -26,7 +26,6 @@ from newsletter.newsroom import Newsroom
 from newsletter.store import deliveries, editions, notes, slices, workers
 from newsletter.store.copying import MOVED, STAMP
 from newsletter.store.database import BACKUP, read, sending_lock, write
-from newsletter.store.workers import SILENT
 
 STATE_FILE = ".newsletter-instance"
 NOTE = "instance"
@@ -101,7 +100,7 @@ def adopt(room: Newsroom, *, go_on: bool, dry_run: bool = False) -> list[Edition
 
 def _check_workers(room: Newsroom) -> None:
     with read(room.engine) as connection:
-        living = [one for one in workers.known(connection) if one.silent < SILENT]
+        living = workers.alive(connection)
     for one in living:
         raise AlreadyRunning(
             f"a worker lives on {one.who.place} (process {one.who.process}), and sends from this database: stop all"

@@ -14,7 +14,6 @@ from sqlalchemy import Connection, Interval, delete, func, insert, literal, lite
 
 from newsletter.store.schema import workers
 
-SILENT = 30.0  # seconds without a word, after which a worker counts as dead: it says one every five
 COUNTED = ("accepted", "rejected", "deferred", "uncertain")
 SILENT = 30.0  # seconds without a word, after which one counts as dead: it says one every five
 NOW = literal_column("clock_timestamp()", workers.c.seen_at.type)
