@@ -282,7 +282,10 @@ def _said(room: Newsroom, doing: Doing, every: float) -> Iterator[None]:
 
     def go_on() -> None:
         while not over.wait(every):
-            _say(room, doing, who)
+            try:
+                _say(room, doing, who)
+            except Exception:  # without a word it would count as dead
+                log.exception("a fault of the program")
 
     thread = threading.Thread(target=go_on, name="said")
     thread.start()
