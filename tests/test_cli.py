@@ -39,7 +39,9 @@ Run = Callable[..., Result]
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A newsroom's folder, in which we stand; late it never is, whatever the hour of the test."""
     (tmp_path / "articles").mkdir()
-    (tmp_path / "newsletter.toml").write_text(TOML + "\n[schedule]\nmax_lateness_hours = 24\n", encoding="utf-8")
+    (tmp_path / "newsletter.toml").write_text(
+        TOML + '\n[schedule]\nmax_lateness_hours = 24\nsend_at = "23:59"\n', encoding="utf-8"
+    )
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

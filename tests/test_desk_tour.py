@@ -31,6 +31,8 @@ READERS = 200
 AMA, KODJO = "ama@journal.example", "kodjo@journal.example"
 TITLES = ("Le port rouvre", "Les taxis en grève", "Le café de Kpalimé", "Un pont à Vogan", "La pluie est là")
 MORE = """
+[schedule]
+send_at = "23:59"  # its hour is yet to come, whenever the test is run: what is approved past it goes by itself
 [desk]
 undo_seconds = 2
 [delivery]

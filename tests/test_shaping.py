@@ -583,7 +583,9 @@ Run = Callable[..., Result]
 
 @pytest.fixture
 def run(folder: Path, add_article: Add, clock: Clock) -> Run:
-    """Run `edition …` on the newsroom of the folder, on the day of today."""
+    """Run `edition …` on the newsroom of the folder, on the day of today, before its hour whenever that is."""
+    toml = folder / "newsletter.toml"
+    toml.write_text(toml.read_text(encoding="utf-8") + '\n[schedule]\nsend_at = "23:59"\n', encoding="utf-8")
     clock.now = datetime.now(UTC)
     for i, title in enumerate(TITLES):
         add_article(title, hours=i + 1, name=f"a{i}", section="Société")
