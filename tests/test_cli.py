@@ -27,6 +27,7 @@ from click.testing import CliRunner, Result
 from cli import COMMANDS, cli
 from newsletter.commands import EXIT_CODES, EXIT_OF
 from newsletter.errors import NewsletterError
+from newsletter.store import database
 from tests.conftest import TOML
 from tests.needs import needs
 from tests.smtp_server import Say, ScriptedServer
@@ -523,6 +524,17 @@ def test_a_relay_that_is_down_leaves_the_rest_for_later(ready: Run, folder: Path
     with ScriptedServer() as server:
         relay(folder, server.port)
         assert figures(ready("send", "--json"))["accepted"] == 2
+
+
+def test_what_wants_to_be_alone_and_is_not_was_not_done(ready: Run, folder: Path) -> None:
+    """`send` leaves with 0 then, since another does the same; these were wanted of this one."""
+    ready("send")
+    engine = database.open_engine(f"sqlite:///{folder / 'subscribers.db'}")
+    with database.sending_lock(engine):
+        for command in (("adopt",), ("resolve", "--accepted")):
+            assert "nothing was changed" in ready(*command, code=75).stderr
+        assert "another run is sending" in ready("send").stdout
+    engine.dispose()
 
 
 def test_sigterm_finishes_the_message_and_leaves_with_75(ready: Run, folder: Path) -> None:  # R15

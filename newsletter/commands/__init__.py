@@ -9,7 +9,8 @@ import functools
 import json
 import logging
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -79,6 +80,15 @@ class Door(click.Group):
                 raise
             log.exception("a fault of the program")
             ctx.exit(1)
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """What wants to be alone and is not was not done: for `send`, which another does as well, that is no matter."""
+    try:
+        yield
+    except AlreadyRunning as error:
+        raise Unfinished(f"{error}: nothing was changed; run it again when that has ended") from error
 
 
 # --- Options that many commands share -------------------------------------------------------------

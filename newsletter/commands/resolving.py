@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from newsletter.commands import (
+    alone,
     counted,
     dry_run_option,
     iso,
@@ -54,7 +55,8 @@ def resolve(
     from newsletter import resolve as resolving
 
     if decision is not None:
-        edition, chosen = resolving.resolve(room, day, decision, addresses, name=name, dry_run=dry_run)
+        with alone():
+            edition, chosen = resolving.resolve(room, day, decision, addresses, name=name, dry_run=dry_run)
     else:
         edition, chosen = resolving.doubts(room, day, addresses, name=name)
     if as_json:

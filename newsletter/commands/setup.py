@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from newsletter.commands import (
+    alone,
     config_option,
     dry_run_option,
     json_option,
@@ -143,7 +144,8 @@ def adopt(room: Newsroom, resume: bool, dry_run: bool) -> None:
 
     latest = report.standing(room).latest
     say(f"the latest edition this database knows: {latest.edition or 'none'} ({latest.status})")
-    unfinished = instance.adopt(room, go_on=resume, dry_run=dry_run)
+    with alone():
+        unfinished = instance.adopt(room, go_on=resume, dry_run=dry_run)
     for edition in unfinished:
         say(f"edition {edition.name}: {'goes on' if resume else 'stopped' if edition.frozen else 'held'}")
     say("would be adopted" if dry_run else "adopted: this database sends from now on")
