@@ -6,11 +6,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 
 from sqlalchemy import Connection
 
 from newsletter.newsroom import Newsroom
+from newsletter.slices import due_and_free, unfinished
 from newsletter.store import editions, slices, workers
 from newsletter.store.database import read
 from newsletter.store.workers import SILENT, Seen
@@ -104,30 +104,20 @@ def look(room: Newsroom) -> Cluster:
         return Cluster()
     jobs = room.queue
     asked = jobs.waiting() if jobs else set()
-    now = room.clock()
     with read(room.engine) as connection:
-        open_ones = _left(room, connection)
+        under_way = [one for one in editions.sending(connection) if not one.paused_at]
+        open_ones = [one for edition in under_way for one in unfinished(room, connection, edition)]
         held = slices.held(connection) if open_ones else {}
-        free = [one for one in open_ones if one.lease not in held]
-        later = [one for one in free if one.due_at and one.due_at > now]
+        free = sum(one.lease not in held for one in open_ones)
+        due = due_and_free(room, open_ones, held)
         return Cluster(
             workers=[Worker(one, _name(connection, one.edition_id)) for one in workers.known(connection)],
             left=len(open_ones),
-            held=len(open_ones) - len(free),
-            later=len(later),
-            unasked=sum(_is_due(one.due_at, now) and (one.edition_id, one.number) not in asked for one in free),
+            held=len(open_ones) - free,
+            later=free - len(due),
+            unasked=sum((one.edition_id, one.number) not in asked for one in due),
             jobs=jobs.counts() if jobs else {"todo": 0, "doing": 0},
         )
-
-
-def _left(room: Newsroom, connection: Connection) -> list[slices.Slice]:
-    repeats = room.config.delivery.on_uncertain == "resend"
-    under_way = [one for one in editions.sending(connection) if not one.paused_at]
-    return [one for edition in under_way for one in slices.left(connection, edition.id, repeats=repeats)]
-
-
-def _is_due(due_at: datetime | None, now: datetime) -> bool:
-    return due_at is None or due_at <= now
 
 
 def _name(connection: Connection, edition_id: int | None) -> str | None:

@@ -103,10 +103,10 @@ def attend(room: Newsroom) -> list[Edition]:
     with read(room.engine) as connection:
         under_way = [one for one in editions.sending(connection) if not one.paused_at]
         in_hand = {one.id for one in under_way if _in_hand(connection, one)}
-        left = {one.id: _left(room, connection, one) for one in under_way}
+        left = {one.id: unfinished(room, connection, one) for one in under_way}
         held = slices.held(connection)
     for edition in under_way:
-        _ask_for(room, _due_and_free(room, left[edition.id], held))
+        _ask_for(room, due_and_free(room, left[edition.id], held))
         done += [] if left[edition.id] or edition.id in in_hand else [edition]
     return done
 
@@ -117,7 +117,8 @@ def _in_hand(connection: Connection, edition: Edition) -> bool:
     return any(name.startswith(f"slice {edition.id}/") for name in slices.held(connection))
 
 
-def _due_and_free(room: Newsroom, found: list[Slice], held: Container[str]) -> list[Slice]:
+def due_and_free(room: Newsroom, found: list[Slice], held: Container[str]) -> list[Slice]:
+    """Those of these slices that somebody may take now."""
     now = room.clock()
     return [one for one in found if one.lease not in held and (one.due_at is None or one.due_at <= now)]
 
@@ -129,7 +130,7 @@ def _ask_for(room: Newsroom, due: list[Slice]) -> None:
         room.queue.ask_for([name for one in due if (name := (one.edition_id, one.number)) not in waiting])
 
 
-def _left(room: Newsroom, connection: Connection, edition: Edition) -> list[Slice]:
+def unfinished(room: Newsroom, connection: Connection, edition: Edition) -> list[Slice]:
     """The slices that are not done; with doubts that are still repeated."""
     until = (edition.started_at or room.clock()) + pauses.length(connection, edition)
     until += timedelta(hours=room.config.delivery.retry_for_hours)
@@ -242,12 +243,12 @@ class _Overseer:
         with read(self._room.engine) as connection:
             held = slices.held(connection)
             in_hand = _in_hand(connection, self._edition)
-            found = _left(self._room, connection, self._edition)
+            found = unfinished(self._room, connection, self._edition)
         if not found and not in_hand:
             return Ending(End.DONE)
         if self._watch.stop.asked:
             return Ending(End.STOPPED)
-        due = _due_and_free(self._room, found, held)
+        due = due_and_free(self._room, found, held)
         if self._by_workers(due):
             return self._stuck(found, due) or self._rest(found, held)
         return self._by_ourselves(due) if due else self._rest(found, held)

@@ -17,7 +17,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Protocol
 
 from newsletter import __version__, clocks, daily, instance, queue, runner, slices
 from newsletter.config import Config
@@ -49,17 +48,7 @@ GLANCE = 0.2  # seconds between two looks whether we are told to stop
 FIRST_REST, LONGEST_REST = 5.0, 60.0  # seconds to take nothing after trouble: doubled each time, while it lasts
 
 
-class Left(Protocol):
-    """What `slices.deliver_slice` says of a slice that is out of our hands."""
-
-    @property
-    def due(self) -> datetime | None: ...
-
-    @property
-    def trouble(self) -> str: ...
-
-
-Deliver = Callable[[Newsroom, int, int, Watch], Left]
+Deliver = Callable[[Newsroom, int, int, Watch], slices.Left]
 
 
 def check(config: Config) -> None:

@@ -11,7 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, delete, insert, make_url, select, text, update
+from sqlalchemy import delete, insert, select, text, update
 
 from newsletter import daily, instance, resolve, slices
 from newsletter.deliver import Stop
@@ -26,23 +26,17 @@ from newsletter.store import slices as cut
 from newsletter.store.database import read, sending_lock, write
 from newsletter.store.lease import FRESH, lease
 from newsletter.store.subscribers import NewSubscriber
+from tests.cluster import new_schema
 from tests.conftest import Clock
 
 State = DeliveryState
 READERS = 30
-NUMBERS = itertools.count()
 
 
 @pytest.fixture
 def database(postgres_url: str) -> str:
     """A schema of its own, as newsletter.toml names it."""
-    url, name = make_url(postgres_url), f"slices{next(NUMBERS)}"
-    admin = create_engine(url.set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT")
-    with admin.connect() as connection:
-        connection.execute(text(f"CREATE SCHEMA {name}"))
-    admin.dispose()
-    named = url.set(drivername="postgresql").update_query_dict({"options": f"-csearch_path={name}"})
-    return named.render_as_string(hide_password=False)
+    return new_schema(postgres_url)
 
 
 @pytest.fixture
