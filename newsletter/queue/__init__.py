@@ -75,8 +75,8 @@ class Queue:
 
     # --- What `send` says
 
-    def ask_for(self, slices: Iterable[SliceName], at: datetime | None = None) -> int:
-        """Have these slices delivered, not before `at`. Those that wait already wait on; returns how many there are
+    def ask_for(self, slices: Iterable[SliceName]) -> int:
+        """Have these slices delivered. Those that wait already wait on; returns how many there are
         more. All in one statement: 20 million readers are 1,000 slices."""
         wanted = sorted(set(slices))
         if not wanted:
@@ -87,12 +87,12 @@ class Queue:
         for _ in range(TRIES):
             try:
                 with write(self._engine) as connection:
-                    return self._ask_for(connection, wanted, at)
+                    return self._ask_for(connection, wanted)
             except AlreadyEnqueued:
                 continue  # a worker has given one back between our look and our word
         raise DatabaseError("the queue does not take the slices of the edition: others ask for the same all the time")
 
-    def _ask_for(self, connection: Connection, slices: list[SliceName], at: datetime | None) -> int:
+    def _ask_for(self, connection: Connection, slices: list[SliceName]) -> int:
         from procrastinate.jobs import Job
         from procrastinate.manager import JobManager
         from procrastinate.sync_psycopg_connector import SyncPsycopgConnector
@@ -106,7 +106,6 @@ class Queue:
                 priority=min(edition_id, 2**31 - 1),  # the newest edition goes first, as with one sender
                 lock=f"slice {edition_id}/{number}",  # no two of one slice are worked at,
                 queueing_lock=f"slice {edition_id}/{number}",  # and no two wait
-                scheduled_at=at,
             )
             for edition_id, number in slices
             if (edition_id, number) not in there
